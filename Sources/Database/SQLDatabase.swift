@@ -1,0 +1,57 @@
+/// A database that transactions run in: one SQLite file or one PostgreSQL schema.
+///
+/// Bodies are synchronous and run on the thread that owns the connection, so that a transaction is never held open
+/// across a suspension and no blocking C call reaches the cooperative pool.
+package protocol SQLDatabase: Sendable {
+    var dialect: Dialect { get }
+
+    /// Runs `body` in one transaction that commits when it returns and rolls back when it throws.
+    ///
+    /// In PostgreSQL the isolation level is read committed and a transaction that ends in a serialisation failure or a
+    /// deadlock is run again, up to three times, so `body` must not have effects of its own.
+    func write<T: Sendable>(_ body: @Sendable (any SQLTransaction) throws -> T) async throws -> T
+
+    /// Runs `body` in one read-only transaction that sees a single state of the database.
+    func read<T: Sendable>(_ body: @Sendable (any SQLTransaction) throws -> T) async throws -> T
+
+    /// Closes every connection; later calls throw.
+    func close() async
+}
+
+/// What the body of a transaction can do. Valid only inside that body.
+package protocol SQLTransaction {
+    var dialect: Dialect { get }
+
+    /// Runs one statement and gives its rows. Parameters are written `$1`, `$2`, … in both dialects.
+    func query(_ sql: String, _ arguments: [SQLValue]) throws -> [SQLRow]
+
+    /// Runs one statement and gives the number of rows that it changed.
+    @discardableResult
+    func execute(_ sql: String, _ arguments: [SQLValue]) throws -> Int
+
+    /// Runs a script of several statements without parameters.
+    func script(_ sql: String) throws
+
+    /// Inserts rows in bulk, by what the engine does fastest: COPY in PostgreSQL, one prepared statement in SQLite.
+    ///
+    /// All or nothing: inside ``savepoint(_:)`` a failing row leaves nothing of the call behind.
+    func insert(_ rows: [[SQLValue]], into table: String, columns: [String]) throws
+
+    /// Updates rows in bulk by their `id`: each row holds the id and then the values of `columns`.
+    func update(_ rows: [(id: Int64, values: [SQLValue])], in table: String, columns: [String]) throws
+
+    /// Gives `count` fresh values for the table's `id` column, in ascending order.
+    func reserveIDs(_ count: Int, in table: String) throws -> [Int64]
+
+    /// Runs `body` in a savepoint: what it did stays when it returns and is undone when it throws.
+    func savepoint<T>(_ body: () throws -> T) throws -> T
+}
+
+extension SQLTransaction {
+    /// Runs one statement without parameters and gives its rows.
+    package func query(_ sql: String) throws -> [SQLRow] { try query(sql, []) }
+
+    /// Runs one statement without parameters and gives the number of rows that it changed.
+    @discardableResult
+    package func execute(_ sql: String) throws -> Int { try execute(sql, []) }
+}

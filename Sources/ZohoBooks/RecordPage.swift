@@ -1,0 +1,38 @@
+public import struct Foundation.Date
+
+/// One page of a list: the records as Zoho sent them and what the answer said about the rest of the list.
+public struct RecordPage: Sendable {
+    /// The page's number, from 1.
+    public let number: Int
+    /// The records in the order of the list, each cut out of the answer byte by byte.
+    public let records: [RawJSON]
+    /// `page_context.has_more_page`; false for lists that come without a page context (reference, section 4).
+    public let hasMore: Bool
+    /// How many records the whole list has, where the module answers `response_option` (reference, section 6.1).
+    public let total: Int?
+    /// When the answer was received.
+    public let observedAt: Date
+
+    /// Puts a page together.
+    public init(number: Int, records: [RawJSON], hasMore: Bool, total: Int?, observedAt: Date) {
+        self.number = number
+        self.records = records
+        self.hasMore = hasMore
+        self.total = total
+        self.observedAt = observedAt
+    }
+}
+
+/// One record read by itself: always complete.
+public struct DetailRecord: Sendable {
+    /// The record as Zoho sent it, without the envelope.
+    public let json: RawJSON
+    /// When the answer was received.
+    public let observedAt: Date
+
+    /// Puts a detail record together.
+    public init(json: RawJSON, observedAt: Date) {
+        self.json = json
+        self.observedAt = observedAt
+    }
+}

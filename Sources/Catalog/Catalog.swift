@@ -1,0 +1,13 @@
+/// Everything that a mirror holds.
+package enum Catalog {
+    /// The entities, in an order in which each comes after those that it refers to.
+    package static let entities: [EntityMapping] = [
+        Entity.products, .customers, .vendors, .pricelists, .invoices, .bills, .creditNotes, .salesOrders,
+        .customerPayments,
+    ].map { EntityMapping($0) }
+
+    /// The entity of that name, or nil where nothing of the kind is mirrored.
+    package static func entity(named name: String) -> EntityMapping? {
+        entities.first { $0.entity.name == name }
+    }
+}

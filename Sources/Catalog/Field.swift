@@ -1,0 +1,78 @@
+/// One mapped column: what it holds and where a record says it.
+package struct Field: Sendable {
+    /// The type of a column, and with it how a value is read.
+    package enum Kind: Sendable, Hashable {
+        case text
+        case integer
+        case decimal
+        case boolean
+        case instant
+        case date
+        /// An object or array, kept as canonical JSON without blank members and `*_formatted` twins.
+        case json
+        /// Custom fields in any of their three spellings (reference, section 7.8), as one object of `cf_…` names.
+        case customFields
+    }
+
+    /// Which shape of a record says the value.
+    package enum Presence: Sendable, Hashable {
+        /// List and detail records alike.
+        case both
+        /// Only list records, such as a price list's modification time.
+        case list
+        /// Only detail records. A list record never touches the column.
+        case detail
+        /// Detail records; a list record shows a part or a preview, which counts until a detail record was applied.
+        case preview
+    }
+
+    package let column: String
+    package let kind: Kind
+    /// The keys that may hold the value, in order of preference.
+    package let keys: [String]
+    package let presence: Presence
+    /// Whether a value that cannot be read keeps the whole record out of the mirror. Otherwise the row is written
+    /// without it and the fault is recorded on the run.
+    package let isStrict: Bool
+
+    private init(_ column: String, _ kind: Kind, _ keys: [String], _ presence: Presence, _ isStrict: Bool) {
+        self.column = column
+        self.kind = kind
+        self.keys = keys.isEmpty ? [column] : keys
+        self.presence = presence
+        self.isStrict = isStrict
+    }
+
+    package static func text(_ column: String, _ keys: String..., in presence: Presence = .both) -> Field {
+        Field(column, .text, keys, presence, false)
+    }
+
+    package static func integer(_ column: String, _ keys: String..., in presence: Presence = .both) -> Field {
+        Field(column, .integer, keys, presence, false)
+    }
+
+    package static func decimal(
+        _ column: String, _ keys: String..., in presence: Presence = .both, strict: Bool = false
+    ) -> Field {
+        Field(column, .decimal, keys, presence, strict)
+    }
+
+    package static func boolean(_ column: String, _ keys: String..., in presence: Presence = .both) -> Field {
+        Field(column, .boolean, keys, presence, false)
+    }
+
+    package static func instant(_ column: String, _ keys: String..., in presence: Presence = .both) -> Field {
+        Field(column, .instant, keys, presence, false)
+    }
+
+    package static func date(_ column: String, _ keys: String..., in presence: Presence = .both) -> Field {
+        Field(column, .date, keys, presence, false)
+    }
+
+    package static func json(_ column: String, _ keys: String..., in presence: Presence = .detail) -> Field {
+        Field(column, .json, keys, presence, false)
+    }
+
+    /// The record's custom fields as one JSON object, in the column `custom_fields`.
+    package static let customFields = Field("custom_fields", .customFields, ["custom_fields"], .preview, false)
+}

@@ -1,0 +1,219 @@
+package import ZohoBooks
+
+extension EntityMapping {
+    /// Turns a record into rows. Pure: the same bytes always give the same rows.
+    ///
+    /// - Parameter observedAt: when Zoho said it, in microseconds since 1970.
+    /// - Throws: ``MappingError`` for a record that cannot become a row.
+    package func rows(
+        of record: RawJSON, shape: RecordShape, observedAt: Int64
+    ) throws(MappingError) -> MappedRecord {
+        do {
+            return try record.read { view in try rows(of: view, in: record, shape: shape, observedAt: observedAt) }
+        } catch let error as MappingError {
+            throw error
+        } catch let fault as FieldFault {
+            throw .unreadable(fault)
+        } catch {
+            throw .notAnObject("\(error)")
+        }
+    }
+
+    private func rows(
+        of view: JSONView, in record: RawJSON, shape: RecordShape, observedAt: Int64
+    ) throws -> MappedRecord {
+        var state = RecordState(columns: columns.count, children: children)
+        try view.members { key, value in
+            let targets = index[key]
+            for target in targets { try take(value, for: target, shape: shape, into: &state) }
+            if targets.isEmpty, customFieldsColumn != nil { try state.customFields.takeFlattened(key, value) }
+        }
+        guard let id = state.id else { throw MappingError.missingID(keys: entity.idKeys) }
+
+        if let customFieldsColumn, let value = state.customFields.value {
+            state.cells[customFieldsColumn] = value
+        }
+        if case .text(let status)? = state.cells[statusColumn] {
+            state.cells[isActiveColumn] = .boolean(!entity.inactiveStatuses.contains(status))
+        }
+        if shape == .detail {
+            for (position, column) in columns.enumerated()
+            where state.cells[position] == nil && column.presence != .list && mayBeBlanked(position) {
+                state.cells[position] = .null
+            }
+        }
+        var rows: [[ChildRow]?] = []
+        rows.reserveCapacity(children.count)
+        for (position, child) in children.enumerated() {
+            // A source that the record does not mention says nothing, so the set would not be complete.
+            let isComplete = shape == .detail && state.childViews[position].allSatisfy { $0 != nil }
+            rows.append(isComplete ? try self.rows(of: state.childViews[position], child, id, &state.faults) : nil)
+        }
+        var modifiedAt: Int64?
+        if case .instant(let instant)? = state.cells[modifiedColumn] { modifiedAt = instant }
+        return MappedRecord(
+            id: id, shape: shape, cells: state.cells, children: rows, modifiedAt: modifiedAt, observedAt: observedAt,
+            faults: state.faults, raw: record)
+    }
+
+    /// A detail record blanks what it does not mention, but never its times and state: some detail shapes lack them
+    /// (a price list's and a payment's `last_modified_time`; reference, sections 6.4 and 6.7).
+    private func mayBeBlanked(_ column: Int) -> Bool {
+        column < statusColumn
+    }
+
+    private func take(
+        _ value: JSONView, for target: Target, shape: RecordShape, into state: inout RecordState
+    ) throws {
+        switch target {
+        case .id(let rank):
+            if rank < state.idRank, case .text(let id)? = FieldValue.text(from: value) {
+                state.id = id
+                state.idRank = rank
+            }
+        case .field(let position, let rank):
+            let column = columns[position]
+            guard column.presence != .detail || shape == .detail, column.presence != .list || shape == .list else {
+                return
+            }
+            if column.kind == .customFields { return try state.customFields.takeArray(value) }
+            guard rank < state.ranks[position] else { return }
+            do {
+                let read = try column.read(value)
+                if read == .null, state.cells[position] != nil { return }
+                state.cells[position] = read
+                state.ranks[position] = read == .null ? Int.max : rank
+            } catch let fault as FieldFault {
+                if column.isStrict || position >= statusColumn { throw fault }
+                state.faults.append(fault)
+            }
+        case .child(let child, let source):
+            if shape == .detail { state.childViews[child][source] = value }
+        case .customFieldHash:
+            try state.customFields.takeHash(value)
+        case .discriminator:
+            break
+        }
+    }
+
+    private func rows(
+        of views: [JSONView?], _ mapping: ChildMapping, _ parentID: String, _ faults: inout [FieldFault]
+    ) throws -> [ChildRow] {
+        var rows: [ChildRow] = []
+        var keys: Set<String> = []
+        func add(_ chain: [JSONView], fixed: [String: String]) throws {
+            let row = try mapping.row(
+                chain, fixed: fixed, position: rows.count + 1, parentID: parentID, faults: &faults)
+            // The same address can be the billing and an additional one; the first place wins.
+            if keys.insert(row.key).inserted { rows.append(row) }
+        }
+        for (source, view) in zip(mapping.child.sources, views) {
+            guard let view, !view.isBlank else { continue }
+            switch source {
+            case .object(_, let fixed):
+                try add([view], fixed: fixed)
+            case .array(_, let fixed):
+                try view.elements { try add([$0], fixed: fixed) }
+            case .nested(_, let inner):
+                try view.elements { outer in
+                    var hasInner = false
+                    if let brackets = try outer.member(inner), brackets.kind == .array {
+                        try brackets.elements { bracket in
+                            hasInner = true
+                            try add([bracket, outer], fixed: [:])
+                        }
+                    }
+                    if !hasInner { try add([outer], fixed: [:]) }
+                }
+            }
+        }
+        return rows
+    }
+}
+
+/// What has been found of one record so far.
+private struct RecordState {
+    var id: String?
+    var idRank = Int.max
+    var cells: [FieldValue?]
+    var ranks: [Int]
+    var childViews: [[JSONView?]]
+    var customFields = CustomFields()
+    var faults: [FieldFault] = []
+
+    init(columns: Int, children: [EntityMapping.ChildMapping]) {
+        cells = Array(repeating: nil, count: columns)
+        ranks = Array(repeating: .max, count: columns)
+        childViews = children.map { Array(repeating: nil, count: $0.child.sources.count) }
+    }
+}
+
+extension EntityMapping.ChildMapping {
+    /// One child row from an element and those that enclose it, the innermost first.
+    fileprivate func row(
+        _ chain: [JSONView], fixed: [String: String], position: Int, parentID: String, faults: inout [FieldFault]
+    ) throws -> ChildRow {
+        var cells = [FieldValue](repeating: .null, count: columns.count)
+        var ranks = [Int](repeating: .max, count: child.fields.count)
+        var key: String?
+        for (depth, view) in chain.enumerated() {
+            try view.members { name, value in
+                for _ in idIndex[name] where key == nil {
+                    if case .text(let id)? = FieldValue.text(from: value) { key = id }
+                }
+                for target in index[name] where target.rank + depth * 100 < ranks[target.field] {
+                    do {
+                        let read = try child.fields[target.field].read(value)
+                        guard read != .null else { continue }
+                        cells[target.field] = read
+                        ranks[target.field] = target.rank + depth * 100
+                    } catch var fault as FieldFault {
+                        fault.field = "\(child.table).\(fault.field)"
+                        if child.fields[target.field].isStrict { throw fault }
+                        faults.append(fault)
+                    }
+                }
+            }
+        }
+        for (offset, column) in fixedColumns.enumerated() {
+            if let value = fixed[column] { cells[child.fields.count + offset] = .text(value) }
+        }
+        if child.orderColumn != nil { cells[columns.count - 1] = .integer(Int64(position)) }
+        return ChildRow(key: key ?? "\(parentID):\(position)", cells: cells)
+    }
+}
+
+extension Field {
+    /// Reads a value as what the column holds.
+    ///
+    /// - Throws: ``FieldFault`` with the beginning of the value where it is something else.
+    func read(_ view: JSONView) throws -> FieldValue {
+        let value: FieldValue? =
+            switch kind {
+            case .text: FieldValue.text(from: view)
+            case .integer: FieldValue.integer(from: view)
+            case .decimal: FieldValue.decimal(from: view)
+            case .boolean: FieldValue.boolean(from: view)
+            case .instant: FieldValue.instant(from: view)
+            case .date: FieldValue.date(from: view)
+            case .json, .customFields: try CanonicalJSON.value(from: view)
+            }
+        if let value { return value }
+        let beginning = String(decoding: view.bytes.prefix(60), as: UTF8.self)
+        throw FieldFault(field: column, reason: "\(beginning) is not \(kind.phrase)")
+    }
+}
+
+extension Field.Kind {
+    fileprivate var phrase: String {
+        switch self {
+        case .text: "text"
+        case .integer: "a whole number"
+        case .decimal: "a decimal number"
+        case .boolean: "true or false"
+        case .instant: "a time with its zone"
+        case .date: "a date as YYYY-MM-DD"
+        case .json, .customFields: "an object or a list"
+        }
+    }
+}

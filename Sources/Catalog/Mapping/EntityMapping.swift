@@ -1,0 +1,91 @@
+package import ZohoBooks
+
+/// An entity made ready for mapping: its columns in order, and what each key of a record feeds.
+package struct EntityMapping: Sendable {
+    /// A column of the parent table that is mapped from the record.
+    package typealias Column = Field
+
+    /// A child table made ready for mapping.
+    package struct ChildMapping: Sendable {
+        package let child: Child
+        /// The mapped columns, then those whose value follows from the place in the record.
+        package let columns: [Field]
+        let fixedColumns: [String]
+        let index: KeyIndex<(field: Int, rank: Int)>
+        let idIndex: KeyIndex<Int>
+    }
+
+    enum Target: Sendable {
+        case id(rank: Int)
+        case field(Int, rank: Int)
+        case child(Int, source: Int)
+        case discriminator
+        case customFieldHash
+    }
+
+    package let entity: Entity
+    /// The entity's fields, followed by the columns that every parent table has: `status`, `is_active`,
+    /// `zoho_created_at`, `zoho_modified_at`.
+    package let columns: [Column]
+    package let children: [ChildMapping]
+    /// Positions in ``columns`` of the columns that every parent table has.
+    package let statusColumn: Int
+    package let isActiveColumn: Int
+    package let modifiedColumn: Int
+    let customFieldsColumn: Int?
+    let index: KeyIndex<Target>
+
+    package init(_ entity: Entity) {
+        self.entity = entity
+        let common: [Field] = [
+            .text("status"), .boolean("is_active"), .instant("zoho_created_at", "created_time"),
+            .instant("zoho_modified_at", "last_modified_time"),
+        ]
+        columns = entity.fields + common
+        statusColumn = entity.fields.count
+        isActiveColumn = statusColumn + 1
+        modifiedColumn = statusColumn + 3
+        customFieldsColumn = entity.fields.firstIndex { $0.kind == .customFields }
+
+        children = entity.children.map { child in
+            var fixed: [String] = []
+            for source in child.sources {
+                switch source {
+                case .object(_, let values), .array(_, let values):
+                    fixed += values.keys.filter { !fixed.contains($0) }.sorted()
+                case .nested: break
+                }
+            }
+            let order = child.orderColumn.map { [Field.integer($0)] } ?? []
+            return ChildMapping(
+                child: child, columns: child.fields + fixed.map { Field.text($0) } + order, fixedColumns: fixed,
+                index: KeyIndex(
+                    child.fields.enumerated().flatMap { field, column in
+                        column.keys.enumerated().map { ($1, (field: field, rank: $0)) }
+                    }),
+                idIndex: KeyIndex(child.idKeys.enumerated().map { ($1, $0) }))
+        }
+
+        var entries: [(String, Target)] = entity.idKeys.enumerated().map { ($1, .id(rank: $0)) }
+        for (position, column) in columns.enumerated() where position != isActiveColumn {
+            entries += column.keys.enumerated().map { ($1, .field(position, rank: $0)) }
+        }
+        for (position, child) in entity.children.enumerated() {
+            entries += child.sources.enumerated().map { ($1.key, .child(position, source: $0)) }
+        }
+        if let discriminator = entity.discriminator { entries.append((discriminator.key, .discriminator)) }
+        if customFieldsColumn != nil { entries.append(("custom_field_hash", .customFieldHash)) }
+        index = KeyIndex(entries)
+    }
+
+    /// Whether a record of the entity's module belongs to this entity.
+    ///
+    /// - Throws: ``JSONSyntaxError`` where the record is not JSON.
+    package func owns(_ record: RawJSON) throws -> Bool {
+        guard let discriminator = entity.discriminator else { return true }
+        return try record.read { view in
+            guard let value = try view.member(discriminator.key) else { return false }
+            return value.content.elementsEqual(discriminator.value.utf8)
+        }
+    }
+}

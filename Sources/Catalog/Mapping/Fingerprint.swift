@@ -1,0 +1,108 @@
+import Crypto
+
+/// The content hash of a row, in three parts that different shapes of a record speak of.
+///
+/// A list record can only confirm the first part, a detail record all three; so the same state told in another shape
+/// compares equal. Blank values count as absent. Each part is the beginning of a SHA-256.
+package struct Fingerprint: Sendable, Hashable {
+    /// Over the columns that list records say.
+    package var summary: UInt64
+    /// Over the columns that only detail records say for certain.
+    package var detail: UInt64
+    /// Over the child rows.
+    package var children: UInt64
+
+    package init(summary: UInt64, detail: UInt64, children: UInt64) {
+        self.summary = summary
+        self.detail = detail
+        self.children = children
+    }
+
+    /// Reads what ``text`` wrote; nil for anything else.
+    package init?(_ text: String) {
+        let parts = text.split(separator: "-", omittingEmptySubsequences: false).map { UInt64($0, radix: 16) }
+        guard parts.count == 3, let summary = parts[0], let detail = parts[1], let children = parts[2] else {
+            return nil
+        }
+        self.init(summary: summary, detail: detail, children: children)
+    }
+
+    /// The three parts in hexadecimal, joined by hyphens.
+    package var text: String {
+        [summary, detail, children].map { String($0, radix: 16) }.joined(separator: "-")
+    }
+}
+
+extension EntityMapping {
+    /// The fingerprint of a parent row with these values; nil counts as blank.
+    package func fingerprint(_ cells: [FieldValue?], children: UInt64) -> Fingerprint {
+        var summary = CellBytes()
+        var detail = CellBytes()
+        for (position, column) in columns.enumerated() {
+            guard let cell = cells[position] else { continue }
+            switch column.presence {
+            case .both, .list: summary.append(cell, at: position)
+            case .detail, .preview: detail.append(cell, at: position)
+            }
+        }
+        return Fingerprint(summary: summary.digest, detail: detail.digest, children: children)
+    }
+
+    /// The hash over a complete set of child rows, whatever their order.
+    package func fingerprint(children: [[ChildRow]]) -> UInt64 {
+        var bytes = CellBytes()
+        for (table, rows) in children.enumerated() {
+            for row in rows.sorted(by: { $0.key < $1.key }) {
+                bytes.append(.text(row.key), at: 0xFF00 + table)
+                for (position, cell) in row.cells.enumerated() { bytes.append(cell, at: position) }
+            }
+        }
+        return bytes.digest
+    }
+}
+
+/// Values as an unambiguous sequence of bytes: position, type, length, content.
+private struct CellBytes {
+    private var bytes: [UInt8] = []
+
+    /// The first eight bytes of the SHA-256; 0 where nothing was appended.
+    var digest: UInt64 {
+        guard !bytes.isEmpty else { return 0 }
+        return SHA256.hash(data: bytes).withUnsafeBytes { UInt64(bigEndian: $0.loadUnaligned(as: UInt64.self)) }
+    }
+
+    init() {
+        bytes.reserveCapacity(512)
+    }
+
+    mutating func append(_ cell: FieldValue, at position: Int) {
+        switch cell {
+        case .null: break
+        case .text(let text): append(text, tag: 1, at: position)
+        case .decimal(let digits): append(digits, tag: 2, at: position)
+        case .date(let date): append(date, tag: 3, at: position)
+        case .integer(let value): append(UInt64(bitPattern: value), tag: 4, at: position)
+        case .instant(let value): append(UInt64(bitPattern: value), tag: 5, at: position)
+        case .boolean(let value): append(value ? 1 : 0, tag: 6, at: position)
+        case .json(let json):
+            header(tag: 7, position: position, count: json.count)
+            bytes.append(contentsOf: json)
+        }
+    }
+
+    private mutating func append(_ text: String, tag: UInt8, at position: Int) {
+        header(tag: tag, position: position, count: text.utf8.count)
+        bytes.append(contentsOf: text.utf8)
+    }
+
+    private mutating func append(_ value: UInt64, tag: UInt8, at position: Int) {
+        header(tag: tag, position: position, count: 8)
+        withUnsafeBytes(of: value.bigEndian) { bytes.append(contentsOf: $0) }
+    }
+
+    private mutating func header(tag: UInt8, position: Int, count: Int) {
+        bytes.append(tag)
+        withUnsafeBytes(of: UInt32(truncatingIfNeeded: position).bigEndian) { bytes.append(contentsOf: $0) }
+        withUnsafeBytes(of: UInt32(truncatingIfNeeded: count).bigEndian) { bytes.append(contentsOf: $0) }
+    }
+}

@@ -1,0 +1,99 @@
+import ZohoBooks
+
+/// JSON in the one form in which equal content is equal bytes.
+///
+/// Keys are sorted, numbers written as canonical decimals, white space removed. Blank members and `*_formatted` twins,
+/// which only some shapes of a record carry, are left out, and an invoice list's `zipcode` is spelt `zip` like
+/// everywhere else (reference, section 7.5).
+enum CanonicalJSON {
+    /// The canonical bytes of an object or array, or ``FieldValue/null`` where nothing is left of it.
+    static func value(from view: JSONView) throws -> FieldValue? {
+        switch view.kind {
+        case .null: return .null
+        case .string where view.isBlank: return .null
+        case .object, .array:
+            var output: [UInt8] = []
+            return try append(view, to: &output) ? .json(output) : .null
+        // An empty string stands for an empty list in list records; other scalars are not what the column holds.
+        case .string, .number, .bool: return nil
+        }
+    }
+
+    /// Appends the value and tells whether there was anything to append.
+    private static func append(_ view: JSONView, to output: inout [UInt8]) throws -> Bool {
+        if view.isBlank { return false }
+        switch view.kind {
+        case .object:
+            var members: [(key: String, value: [UInt8])] = []
+            try view.members { key, member in
+                let name = String(decoding: key, as: UTF8.self)
+                guard !name.hasSuffix("_formatted") else { return }
+                var bytes: [UInt8] = []
+                if try append(member, to: &bytes) { members.append((name == "zipcode" ? "zip" : name, bytes)) }
+            }
+            return object(members, to: &output)
+        case .array:
+            var isFirst = true
+            output.append(UInt8(ascii: "["))
+            try view.elements { element in
+                let mark = output.count
+                if !isFirst { output.append(UInt8(ascii: ",")) }
+                if try append(element, to: &output) { isFirst = false } else { output.removeLast(output.count - mark) }
+            }
+            output.append(UInt8(ascii: "]"))
+            return !isFirst
+        case .number:
+            guard let digits = FieldValue.canonicalDecimal(view.content) else {
+                throw JSONSyntaxError.wrongType(expected: "a number of reasonable size")
+            }
+            output.append(contentsOf: digits.utf8)
+            return true
+        case .string:
+            quote(try view.text(), to: &output)
+            return true
+        case .bool, .null:
+            output.append(contentsOf: view.bytes)
+            return true
+        }
+    }
+
+    /// Writes an object with sorted keys; the raw keys are still escaped as they came.
+    static func object(_ members: [(key: String, value: [UInt8])], to output: inout [UInt8]) -> Bool {
+        guard !members.isEmpty else { return false }
+        output.append(UInt8(ascii: "{"))
+        for (index, member) in members.sorted(by: { $0.key < $1.key }).enumerated() {
+            if index > 0 { output.append(UInt8(ascii: ",")) }
+            output.append(UInt8(ascii: "\""))
+            output.append(contentsOf: member.key.utf8)
+            output.append(contentsOf: [UInt8(ascii: "\""), UInt8(ascii: ":")])
+            output.append(contentsOf: member.value)
+        }
+        output.append(UInt8(ascii: "}"))
+        return true
+    }
+
+    /// Writes a string with the escapes that JSON demands and no others.
+    static func quote(_ text: String, to output: inout [UInt8]) {
+        let hex = Array("0123456789abcdef".utf8)
+        output.append(UInt8(ascii: "\""))
+        for byte in text.utf8 {
+            switch byte {
+            case UInt8(ascii: "\""), UInt8(ascii: "\\"):
+                output.append(contentsOf: [UInt8(ascii: "\\"), byte])
+            case 0..<0x20:
+                output.append(contentsOf: "\\u00".utf8)
+                output.append(contentsOf: [hex[Int(byte >> 4)], hex[Int(byte & 15)]])
+            default:
+                output.append(byte)
+            }
+        }
+        output.append(UInt8(ascii: "\""))
+    }
+}
+
+extension FieldValue {
+    /// The canonical form of JSON that a database gave back in its own spelling.
+    package static func canonicalJSON(_ bytes: ArraySlice<UInt8>) -> FieldValue {
+        (try? RawJSON(bytes).read { try CanonicalJSON.value(from: $0) }) ?? .null
+    }
+}

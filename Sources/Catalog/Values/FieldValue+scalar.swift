@@ -1,0 +1,38 @@
+package import ZohoBooks
+
+extension FieldValue {
+    /// Reads text, or an id that came as a number; `""` is blank.
+    package static func text(from view: JSONView) -> FieldValue? {
+        switch view.kind {
+        case .null: return .null
+        case .string where view.isBlank: return .null
+        case .string, .number, .bool: return (try? view.text()).map { .text($0) }
+        case .object, .array: return nil
+        }
+    }
+
+    /// Reads a whole number from a number, a numeric string or a blank; `30.0` is whole.
+    package static func integer(from view: JSONView) -> FieldValue? {
+        switch decimal(from: view) {
+        case .null: .null
+        case .decimal(let digits): Int64(digits).map { .integer($0) }
+        default: nil
+        }
+    }
+
+    /// Reads a boolean, also as the string that some records carry (reference, section 7.5), or a blank.
+    package static func boolean(from view: JSONView) -> FieldValue? {
+        switch view.kind {
+        case .bool(let value): return .boolean(value)
+        case .null: return .null
+        case .string where view.isBlank: return .null
+        case .string:
+            switch try? view.text() {
+            case "true": return .boolean(true)
+            case "false": return .boolean(false)
+            default: return nil
+            }
+        case .object, .array, .number: return nil
+        }
+    }
+}

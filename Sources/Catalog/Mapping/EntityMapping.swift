@@ -88,4 +88,14 @@ package struct EntityMapping: Sendable {
             return value.content.elementsEqual(discriminator.value.utf8)
         }
     }
+
+    /// The id that a record carries, however broken the rest of it is; nil where there is none to be found.
+    package func id(of record: RawJSON) -> String? {
+        try? record.read { view in
+            for key in entity.idKeys {
+                if let value = try view.member(key), case .text(let id)? = FieldValue.text(from: value) { return id }
+            }
+            return nil
+        }
+    }
 }

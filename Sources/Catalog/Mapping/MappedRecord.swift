@@ -58,3 +58,12 @@ package enum MappingError: Error, Sendable, Hashable, CustomStringConvertible {
         }
     }
 }
+
+extension MappedRecord {
+    /// The record without what it says of some columns, which then stay as they are.
+    package func leavingOut(_ isLeftOut: (Int) -> Bool) -> MappedRecord {
+        MappedRecord(
+            id: id, shape: shape, cells: cells.enumerated().map { isLeftOut($0) ? nil : $1 }, children: children,
+            modifiedAt: modifiedAt, observedAt: observedAt, faults: faults, raw: raw)
+    }
+}

@@ -5,7 +5,7 @@ import ZohoBooks
 /// Keys are sorted, numbers written as canonical decimals, white space removed. Blank members and `*_formatted` twins,
 /// which only some shapes of a record carry, are left out, and an invoice list's `zipcode` is spelt `zip` like
 /// everywhere else (reference, section 7.5).
-enum CanonicalJSON {
+package enum CanonicalJSON {
     /// The canonical bytes of an object or array, or ``FieldValue/null`` where nothing is left of it.
     static func value(from view: JSONView) throws -> FieldValue? {
         switch view.kind {
@@ -73,7 +73,7 @@ enum CanonicalJSON {
     }
 
     /// Writes a string with the escapes that JSON demands and no others.
-    static func quote(_ text: String, to output: inout [UInt8]) {
+    package static func quote(_ text: String, to output: inout [UInt8]) {
         let hex = Array("0123456789abcdef".utf8)
         output.append(UInt8(ascii: "\""))
         for byte in text.utf8 {

@@ -1,0 +1,162 @@
+import Catalog
+import Database
+import ZohoBooks
+
+extension Application {
+    /// Every column of the parent table but `id`, in the order in which rows are written.
+    private var rowColumns: [String] {
+        [mapping.entity.keyColumn] + mapping.columns.map(\.column) + EntityMapping.bookkeeping.map(\.name)
+    }
+
+    func insert(_ writes: [Write]) throws {
+        guard !writes.isEmpty else { return }
+        let table = mapping.entity.name
+        let rowIDs = try transaction.reserveIDs(writes.count, in: table)
+        var changes: [[SQLValue]] = []
+        changes.reserveCapacity(writes.count)
+        let rows = zip(rowIDs, writes).map { rowID, write in
+            let record = write.record
+            let hash = write.fingerprint.text
+            changes.append(change(.inserted, record.id, hash: hash, changes: nil))
+            return row(
+                record, cells: record.cells.map { $0 ?? .null }, raw: record.raw.bytes, hash: hash,
+                detailSyncedAt: record.shape == .detail ? .instant(time) : .null,
+                isDetailDue: record.shape == .list, leading: [.integer(rowID)])
+        }
+        try transaction.insert(rows, into: table, columns: ["id"] + rowColumns)
+        try log(changes)
+        try replaceChildren(of: zip(rowIDs, writes).map { ChildSet(parent: $0, write: $1) })
+    }
+
+    /// Compares candidates with their rows and writes those that differ.
+    func update(_ writes: [Write]) throws -> [Outcome: Int] {
+        guard !writes.isEmpty else { return [:] }
+        var counts: [Outcome: Int] = [:]
+        let before = try rows(of: writes.compactMap { $0.stored?.rowID })
+        let sets = writes.compactMap { write in
+            write.stored.map { ChildSet(parent: $0.rowID, write: write) }
+        }
+        let childChanges = try replaceChildren(of: sets)
+
+        var updates: [(id: Int64, values: [SQLValue])] = []
+        var changes: [[SQLValue]] = []
+        for write in writes {
+            guard let stored = write.stored, let old = before[stored.rowID] else { continue }
+            let record = write.record
+            var cells = old.cells
+            var difference = ChangeDocument()
+            for (position, column) in mapping.columns.enumerated() {
+                guard let said = record.cells[position], said != cells[position] else { continue }
+                if column.presence == .preview, record.shape == .list, stored.hasDetail { continue }
+                difference.add(column.column, before: cells[position], after: said)
+                cells[position] = said
+            }
+            let children = childChanges[stored.rowID]
+            for (table, rows) in children?.tables ?? [] { difference.add(table, before: rows.before, after: rows.after) }
+            if stored.isDeleted { difference.addRestored(deletedAt: old.deletedAt) }
+
+            let isFirstDetail = record.shape == .detail && !stored.hasDetail
+            let hash = mapping.fingerprint(cells, children: children?.hash ?? stored.fingerprint?.children ?? 0).text
+            guard !difference.isEmpty || isFirstDetail else {
+                if record.shape == .detail, stored.isDetailDue {
+                    updates.append((stored.rowID, row(for: write, cells: cells, old: old, hash: hash)))
+                }
+                counts[.unchanged, default: 0] += 1
+                continue
+            }
+            updates.append((stored.rowID, row(for: write, cells: cells, old: old, hash: hash)))
+            if !difference.isEmpty {
+                changes.append(
+                    change(
+                        stored.isDeleted ? .restored : .updated, record.id, hash: hash, changes: difference.json))
+            }
+            counts[stored.isDeleted ? .restored : .updated, default: 0] += 1
+        }
+        if !updates.isEmpty { try transaction.update(updates, in: mapping.entity.name, columns: rowColumns) }
+        try log(changes)
+        return counts
+    }
+
+    private func row(for write: Write, cells: [FieldValue], old: OldRow, hash: String) -> [SQLValue] {
+        let record = write.record
+        let isDetail = record.shape == .detail
+        let hasDetail = write.stored?.hasDetail ?? false
+        // What a list shows as modified is outstanding again; a change that does not move the time (stock) is complete
+        // in the list row.
+        let isModified = record.modifiedAt != nil && record.modifiedAt != write.stored?.modifiedAt
+        let isDue = !isDetail && (isModified || !hasDetail || (write.stored?.isDetailDue ?? true))
+        return row(
+            record, cells: cells,
+            raw: isDetail || !hasDetail ? record.raw.bytes : old.raw.overlaid(with: record.raw).bytes, hash: hash,
+            detailSyncedAt: isDetail ? .instant(time) : old.detailSyncedAt, isDetailDue: isDue, leading: [])
+    }
+
+    private func row(
+        _ record: MappedRecord, cells: [FieldValue], raw: ArraySlice<UInt8>, hash: String, detailSyncedAt: SQLValue,
+        isDetailDue: Bool, leading: [SQLValue]
+    ) -> [SQLValue] {
+        var values = leading
+        values.reserveCapacity(leading.count + cells.count + 8)
+        values.append(.text(record.id))
+        for cell in cells { values.append(SQLValue(cell)) }
+        values.append(.json(raw))
+        values.append(detailSyncedAt)
+        values.append(.boolean(isDetailDue))
+        values.append(.instant(record.observedAt))
+        values.append(.instant(time))
+        values.append(.null)
+        values.append(.text(hash))
+        return values
+    }
+
+    /// A row as it is before an update.
+    private struct OldRow {
+        let cells: [FieldValue]
+        let raw: RawJSON
+        let detailSyncedAt: SQLValue
+        let deletedAt: Int64?
+    }
+
+    private func rows(of rowIDs: [Int64]) throws -> [Int64: OldRow] {
+        let columns = mapping.columns
+        let rows = try transaction.query(
+            """
+            select id, zoho_data, detail_synced_at, deleted_at, \(columns.map(\.column).joined(separator: ", "))
+            from \(mapping.entity.name) where \(transaction.dialect.contains("id", "$1"))
+            """, [.integers(rowIDs)])
+        var result: [Int64: OldRow] = [:]
+        for row in rows {
+            guard let rowID = row.int(0) else { continue }
+            result[rowID] = OldRow(
+                cells: columns.enumerated().map { row.fieldValue($0 + 4, $1.kind) },
+                raw: RawJSON(row.json(1) ?? ArraySlice("{}".utf8)),
+                detailSyncedAt: row.instant(2).map { .instant($0) } ?? .null, deletedAt: row.instant(3))
+        }
+        return result
+    }
+
+    // MARK: - The change log
+
+    func change(_ kind: Outcome, _ id: String, hash: String, changes: [UInt8]?) -> [SQLValue] {
+        var run = SQLValue.null
+        var delivery = SQLValue.null
+        switch origin {
+        case .run(let id): run = .integer(id)
+        case .delivery(let id): delivery = .integer(id)
+        case .retry: break
+        }
+        return [
+            .text(mapping.entity.name), .text(id), .text(kind.rawValue), .instant(time), run, delivery, .text(hash),
+            changes.map { .json($0[...]) } ?? .null,
+        ]
+    }
+
+    func log(_ changes: [[SQLValue]]) throws {
+        guard !changes.isEmpty else { return }
+        try transaction.insert(
+            changes, into: "sync_changes",
+            columns: [
+                "entity", "zoho_id", "kind", "changed_at", "run_id", "delivery_id", "content_hash", "changes",
+            ])
+    }
+}

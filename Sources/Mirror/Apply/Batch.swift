@@ -1,0 +1,95 @@
+package import Catalog
+package import ZohoBooks
+
+/// Who brings a change to the mirror.
+package enum Origin: Sendable, Hashable {
+    case run(Int64)
+    case delivery(Int64)
+    /// A dead letter that is applied again.
+    case retry
+}
+
+/// Records of one entity that are applied in one transaction.
+package struct Batch: Sendable {
+    package let mapping: EntityMapping
+    package var records: [MappedRecord]
+    /// Records that could not become rows; they are kept as dead letters in the same transaction.
+    package var rejected: [RejectedRecord]
+    package let origin: Origin
+
+    package init(_ mapping: EntityMapping, origin: Origin) {
+        self.mapping = mapping
+        self.origin = origin
+        self.records = []
+        self.rejected = []
+    }
+
+    /// Maps a record and adds it, or keeps it as rejected where it cannot become rows.
+    package mutating func add(_ record: RawJSON, shape: RecordShape, observedAt: Int64) {
+        do {
+            records.append(try mapping.rows(of: record, shape: shape, observedAt: observedAt))
+        } catch {
+            reject(record, shape: shape, observedAt: observedAt, reason: "\(error)")
+        }
+    }
+
+    /// Keeps a record that cannot become rows.
+    package mutating func reject(_ record: RawJSON, shape: RecordShape, observedAt: Int64, reason: String) {
+        rejected.append(
+            RejectedRecord(
+                id: mapping.id(of: record), shape: shape, raw: record, observedAt: observedAt, reason: reason,
+                code: nil))
+    }
+
+    /// The batch in parts of at most `size` records; the rejected ones go with the first.
+    package func chunks(of size: Int) -> [Batch] {
+        guard records.count > size else { return [self] }
+        return stride(from: 0, to: records.count, by: size).map { start in
+            var part = Batch(mapping, origin: origin)
+            part.records = Array(records[start..<min(start + size, records.count)])
+            if start == 0 { part.rejected = rejected }
+            return part
+        }
+    }
+}
+
+/// A record that cannot be applied, with the reason.
+package struct RejectedRecord: Sendable {
+    package let id: String?
+    package let shape: RecordShape
+    package let raw: RawJSON
+    package let observedAt: Int64
+    package let reason: String
+    /// The database's own code, where it was the database that refused.
+    package let code: String?
+}
+
+/// What became of each record of a batch.
+package enum Outcome: String, Sendable, Hashable, CaseIterable {
+    case inserted
+    case updated
+    case unchanged
+    /// Older than what the mirror already holds.
+    case stale
+    case deleted
+    case restored
+    /// Kept as a dead letter.
+    case failed
+}
+
+/// What an application did.
+package struct ApplyResult: Sendable {
+    /// How many records had each outcome; their sum is the number of records.
+    package var counts: [Outcome: Int] = [:]
+    /// The values of optional fields that could not be read, with the id of the record.
+    package var faults: [(id: String, fault: FieldFault)] = []
+    /// The latest `last_modified_time` among the records, in microseconds since 1970.
+    package var modifiedThrough: Int64?
+
+
+    package subscript(_ outcome: Outcome) -> Int { counts[outcome] ?? 0 }
+
+    mutating func count(_ outcome: Outcome, _ number: Int = 1) {
+        if number > 0 { counts[outcome, default: 0] += number }
+    }
+}

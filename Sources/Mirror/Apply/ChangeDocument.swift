@@ -1,0 +1,92 @@
+import Catalog
+import ZohoBooks
+
+/// The differences of one row as JSON: each changed column, and each changed child table, before and after.
+struct ChangeDocument {
+    private var entries: [(name: String, before: String, after: String)] = []
+
+    var isEmpty: Bool { entries.isEmpty }
+
+    /// `{"unit_price":{"before":42.5,"after":45}}`
+    var json: [UInt8] {
+        let members = entries.map { "\(quoted($0.name)):{\"before\":\($0.before),\"after\":\($0.after)}" }
+        return Array("{\(members.joined(separator: ","))}".utf8)
+    }
+
+    mutating func add(_ column: String, before: FieldValue, after: FieldValue) {
+        entries.append((column, text(before), text(after)))
+    }
+
+    mutating func add(_ table: String, before: [[String: FieldValue]], after: [[String: FieldValue]]) {
+        entries.append((table, text(before), text(after)))
+    }
+
+    mutating func addRestored(deletedAt: Int64?) {
+        entries.append(("deleted_at", text(deletedAt.map { .instant($0) } ?? .null), "null"))
+    }
+
+    mutating func addDeleted(at time: Int64) {
+        entries.append(("deleted_at", "null", text(.instant(time))))
+    }
+
+    private func text(_ rows: [[String: FieldValue]]) -> String {
+        let objects = rows.map { row in
+            let members = row.sorted { $0.key < $1.key }.map { "\(quoted($0.key)):\(text($0.value))" }
+            return "{\(members.joined(separator: ","))}"
+        }
+        return "[\(objects.joined(separator: ","))]"
+    }
+
+    private func text(_ value: FieldValue) -> String {
+        switch value {
+        case .null: "null"
+        case .integer(let number): String(number)
+        case .decimal(let digits): digits
+        case .boolean(let flag): flag ? "true" : "false"
+        case .text(let text), .date(let text): quoted(text)
+        case .instant(let instant): quoted(CivilTime.text(instant))
+        case .json(let bytes): String(decoding: bytes, as: UTF8.self)
+        }
+    }
+
+    private func quoted(_ text: String) -> String {
+        var output: [UInt8] = []
+        CanonicalJSON.quote(text, to: &output)
+        return String(decoding: output, as: UTF8.self)
+    }
+}
+
+extension RawJSON {
+    /// This record with what a newer summary says on top of it.
+    ///
+    /// A member that is a list or an object here stays, because summaries spell those differently (`documents` is `""`
+    /// in lists; reference, section 7.5). Where either is not an object the newer one stands.
+    func overlaid(with newer: RawJSON) -> RawJSON {
+        let merged = try? newer.read { new in
+            try self.read { old in
+                var values: [String: ArraySlice<UInt8>] = [:]
+                try new.members { key, value in
+                    values[String(decoding: key, as: UTF8.self)] = value.raw(in: newer).bytes
+                }
+                var output: [UInt8] = [UInt8(ascii: "{")]
+                func append(_ key: String, _ value: ArraySlice<UInt8>) {
+                    if output.count > 1 { output.append(UInt8(ascii: ",")) }
+                    output.append(UInt8(ascii: "\""))
+                    output.append(contentsOf: key.utf8)
+                    output.append(contentsOf: [UInt8(ascii: "\""), UInt8(ascii: ":")])
+                    output.append(contentsOf: value)
+                }
+                try old.members { key, value in
+                    let name = String(decoding: key, as: UTF8.self)
+                    let replacement = values.removeValue(forKey: name)
+                    let isStructured = value.kind == .array || value.kind == .object
+                    append(name, isStructured ? value.raw(in: self).bytes : replacement ?? value.raw(in: self).bytes)
+                }
+                for (name, value) in values.sorted(by: { $0.key < $1.key }) { append(name, value) }
+                output.append(UInt8(ascii: "}"))
+                return RawJSON(output[...])
+            }
+        }
+        return merged ?? newer
+    }
+}

@@ -1,0 +1,59 @@
+import Catalog
+
+/// What the mirror knows of a row before a record of the same id is applied.
+struct StoredState: Sendable {
+    let rowID: Int64
+    let fingerprint: Fingerprint?
+    let modifiedAt: Int64?
+    let observedAt: Int64
+    let hasDetail: Bool
+    let isDetailDue: Bool
+    let isDeleted: Bool
+}
+
+/// What to do with a record, before the row itself has been looked at.
+enum Decision: Sendable, Hashable {
+    case insert
+    /// The content hash says that the row already holds what the record says.
+    case unchanged
+    /// The same, but a detail record settles that none is outstanding.
+    case settle
+    case stale
+    /// Something may differ: compare with the row's columns.
+    case compare
+    /// The row was marked deleted and the record is newer.
+    case restore
+
+    /// Orders by the source's time, then by when Zoho said it, never by arrival.
+    ///
+    /// Zoho's clock has steps of one second and some changes do not move it, so equal times with other content are
+    /// normal and the later observation wins.
+    ///
+    /// - Parameters:
+    ///   - summary: the record's own hash over the columns that a list record says.
+    ///   - detail: the record's own hash over the other columns.
+    ///   - children: the hash over its child rows, nil where it does not say all of them.
+    static func on(
+        _ record: MappedRecord, summary: UInt64, detail: UInt64, children: UInt64?, stored: StoredState?
+    ) -> Decision {
+        guard let stored else { return .insert }
+        if stored.isDeleted {
+            // A deletion is a tombstone: only what Zoho said after it brings the row back, whatever its time.
+            return record.observedAt > stored.observedAt ? .restore : .stale
+        }
+        if let recordTime = record.modifiedAt, let storedTime = stored.modifiedAt, recordTime != storedTime {
+            if recordTime < storedTime { return .stale }
+        } else if record.observedAt < stored.observedAt {
+            return .stale
+        }
+        guard let fingerprint = stored.fingerprint, fingerprint.summary == summary else { return .compare }
+        switch record.shape {
+        case .list:
+            return stored.hasDetail || fingerprint.detail == detail ? .unchanged : .compare
+        case .detail:
+            guard stored.hasDetail, fingerprint.detail == detail, children.map({ $0 == fingerprint.children }) ?? true
+            else { return .compare }
+            return stored.isDetailDue ? .settle : .unchanged
+        }
+    }
+}

@@ -1,0 +1,209 @@
+package import Catalog
+package import Database
+
+extension Mirror {
+    /// The one door to the mirror: applies records in one transaction, each with exactly one outcome.
+    ///
+    /// - Idempotent: a record that says what the row already holds writes nothing.
+    /// - Ordered by the source: an older record than the row's is stale.
+    /// - Fault-isolated: a record that the database refuses becomes a dead letter with the database's own reason; the
+    ///   batch is bisected until it stands alone, and the rest commits.
+    ///
+    /// - Parameter alongside: what has to commit together with the records, such as a cursor.
+    /// - Throws: ``DatabaseError`` for faults that are not a record's own. Nothing has been applied then.
+    package func apply(
+        _ batch: Batch,
+        alongside: @escaping @Sendable (any SQLTransaction, ApplyResult) throws -> Void = { _, _ in }
+    ) async throws -> ApplyResult {
+        let time = now()
+        return try await database.write { transaction in
+            let application = Application(batch, transaction, time: time)
+            let result = try application.run()
+            try alongside(transaction, result)
+            return result
+        }
+    }
+
+    /// Shows what ``apply(_:alongside:)`` would do, and leaves nothing behind.
+    package func rehearse(_ batch: Batch) async throws -> ApplyResult {
+        struct Rehearsed: Error { let result: ApplyResult }
+        let time = now()
+        do {
+            try await database.write { transaction in
+                throw Rehearsed(result: try Application(batch, transaction, time: time).run())
+            }
+        } catch let rehearsed as Rehearsed {
+            return rehearsed.result
+        }
+        return ApplyResult()
+    }
+}
+
+/// One application of a batch, inside its transaction.
+final class Application {
+    let mapping: EntityMapping
+    let transaction: any SQLTransaction
+    let origin: Origin
+    /// Microseconds since 1970.
+    let time: Int64
+    let rejected: [RejectedRecord]
+    private let records: [MappedRecord]
+    private var duplicates = 0
+
+    init(_ batch: Batch, _ transaction: any SQLTransaction, time: Int64) {
+        mapping = batch.mapping
+        self.transaction = transaction
+        self.time = time
+        origin = batch.origin
+        rejected = batch.rejected
+        (records, duplicates) = Self.newest(of: batch.records)
+    }
+
+    func run() throws -> ApplyResult {
+        var result = ApplyResult()
+        for record in records {
+            result.modifiedThrough = [result.modifiedThrough, record.modifiedAt].compactMap(\.self).max()
+            for fault in record.faults { result.faults.append((record.id, fault)) }
+        }
+        result.count(.unchanged, duplicates)
+        var refused = rejected
+        try apply(records[...], &result, &refused)
+        result.count(.failed, refused.count)
+        try transaction.bury(refused, of: mapping.entity.name, origin: origin, time: time)
+        let buried = Set(refused.compactMap(\.id))
+        try transaction.resolveDeadLetters(
+            of: mapping.entity.name, ids: records.map(\.id).filter { !buried.contains($0) }, time: time)
+        return result
+    }
+
+    /// Lists can hold a record twice (reference, section 6.5); the newer of the two counts.
+    private static func newest(of records: [MappedRecord]) -> ([MappedRecord], duplicates: Int) {
+        var kept: [MappedRecord] = []
+        kept.reserveCapacity(records.count)
+        var positions: [String: Int] = [:]
+        positions.reserveCapacity(records.count)
+        for record in records {
+            guard let position = positions[record.id] else {
+                positions[record.id] = kept.count
+                kept.append(record)
+                continue
+            }
+            let other = kept[position]
+            let isOlder =
+                if let time = record.modifiedAt, let otherTime = other.modifiedAt, time != otherTime {
+                    time < otherTime
+                } else {
+                    record.observedAt < other.observedAt
+                }
+            if !isOlder { kept[position] = record }
+        }
+        return (kept, records.count - kept.count)
+    }
+
+    /// Applies records as a set and, where the database refuses one of them, each half by itself.
+    private func apply(
+        _ records: ArraySlice<MappedRecord>, _ result: inout ApplyResult, _ refused: inout [RejectedRecord]
+    ) throws {
+        guard let first = records.first else { return }
+        do {
+            let counts = try transaction.savepoint { try applySet(records) }
+            for (outcome, number) in counts { result.count(outcome, number) }
+        } catch let error as DatabaseError where error.kind == .record {
+            guard records.count == 1 else {
+                let middle = records.startIndex + records.count / 2
+                try apply(records[..<middle], &result, &refused)
+                try apply(records[middle...], &result, &refused)
+                return
+            }
+            // Another process may have inserted the same record meanwhile; seen now, it is an update.
+            do {
+                let counts = try transaction.savepoint { try applySet(records) }
+                for (outcome, number) in counts { result.count(outcome, number) }
+            } catch let error as DatabaseError where error.kind == .record {
+                refused.append(
+                    RejectedRecord(
+                        id: first.id, shape: first.shape, raw: first.raw, observedAt: first.observedAt,
+                        reason: error.message, code: error.code))
+            }
+        }
+    }
+
+    private func applySet(_ records: ArraySlice<MappedRecord>) throws -> [Outcome: Int] {
+        let stored = try storedStates(of: records)
+        var counts: [Outcome: Int] = [:]
+        var inserts: [Write] = []
+        var candidates: [Write] = []
+        var settled: [Int64] = []
+        for record in records {
+            let write = Write(record, mapping, stored: stored[record.id])
+            switch write.decision {
+            case .insert: inserts.append(write)
+            case .compare, .restore: candidates.append(write)
+            case .settle:
+                if let rowID = write.stored?.rowID { settled.append(rowID) }
+                counts[.unchanged, default: 0] += 1
+            case .unchanged: counts[.unchanged, default: 0] += 1
+            case .stale: counts[.stale, default: 0] += 1
+            }
+        }
+        counts[.inserted] = inserts.count
+        try insert(inserts)
+        for (outcome, number) in try update(candidates) { counts[outcome, default: 0] += number }
+        try settle(settled)
+        return counts
+    }
+
+    /// What the mirror holds of these records, locked until the transaction ends.
+    private func storedStates(of records: ArraySlice<MappedRecord>) throws -> [String: StoredState] {
+        let entity = mapping.entity
+        let rows = try transaction.query(
+            """
+            select id, \(entity.keyColumn), content_hash, zoho_modified_at, observed_at, detail_synced_at, detail_due,
+                deleted_at
+            from \(entity.name)
+            where \(transaction.dialect.contains(entity.keyColumn, "$1"))\(transaction.dialect.forUpdate)
+            """, [.texts(records.map(\.id))])
+        var states: [String: StoredState] = [:]
+        states.reserveCapacity(rows.count)
+        for row in rows {
+            guard let rowID = row.int(0), let key = row.text(1), let observedAt = row.instant(4) else { continue }
+            states[key] = StoredState(
+                rowID: rowID, fingerprint: row.text(2).flatMap { Fingerprint($0) }, modifiedAt: row.instant(3),
+                observedAt: observedAt, hasDetail: row.instant(5) != nil, isDetailDue: row.bool(6) ?? false,
+                isDeleted: row.instant(7) != nil)
+        }
+        return states
+    }
+
+    /// Notes that an unchanged detail record leaves no detail outstanding.
+    private func settle(_ rowIDs: [Int64]) throws {
+        guard !rowIDs.isEmpty else { return }
+        try transaction.execute(
+            """
+            update \(mapping.entity.name) set detail_due = $1, detail_synced_at = $2
+            where \(transaction.dialect.contains("id", "$3"))
+            """, [.boolean(false), .instant(time), .integers(rowIDs)])
+    }
+}
+
+/// One record on its way into its row.
+struct Write {
+    let record: MappedRecord
+    let decision: Decision
+    let stored: StoredState?
+    /// The record's own content hash.
+    let fingerprint: Fingerprint
+    /// The record's child rows, where it says all of them.
+    let children: [[ChildRow]]?
+
+    init(_ record: MappedRecord, _ mapping: EntityMapping, stored: StoredState?) {
+        self.record = record
+        self.stored = stored
+        let said = record.children.compactMap(\.self)
+        children = said.count == record.children.count && record.shape == .detail ? said : nil
+        let childHash = children.map { mapping.fingerprint(children: $0) }
+        fingerprint = mapping.fingerprint(record.cells, children: childHash ?? 0)
+        decision = .on(
+            record, summary: fingerprint.summary, detail: fingerprint.detail, children: childHash, stored: stored)
+    }
+}

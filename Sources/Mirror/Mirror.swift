@@ -1,0 +1,47 @@
+package import Catalog
+package import Database
+import Logging
+
+/// The tables that hold the copy of one organisation, and our own state beside them.
+///
+/// Every change to the mirror passes ``apply(_:alongside:)``, whoever brings it.
+package struct Mirror: Sendable {
+    package let database: any SQLDatabase
+    /// Microseconds since 1970, injected so that tests decide what time it is.
+    package let now: @Sendable () -> Int64
+    let logger: Logger
+
+    /// Wraps a database whose tables are ready; see ``prepare()``.
+    package init(database: any SQLDatabase, now: @escaping @Sendable () -> Int64, logger: Logger) {
+        self.database = database
+        self.now = now
+        self.logger = logger
+    }
+}
+
+/// Why the mirror cannot be used as asked.
+package enum MirrorError: Error, Sendable, Hashable, CustomStringConvertible {
+    /// The mirror already holds another organisation.
+    case otherOrganisation(stored: String, configured: String)
+    /// Somebody else holds the lease.
+    case leased(name: String, holder: String, secondsLeft: Int)
+    /// There is nothing with this id.
+    case unknown(String)
+
+    package var description: String {
+        switch self {
+        case .otherOrganisation(let stored, let configured):
+            """
+            This mirror holds organisation \(stored), but \(configured) is configured. Correct ZOHO_ORGANIZATION_ID, \
+            or set DATABASE_URL to an empty database for the other organisation.
+            """
+        case .leased(let name, let holder, let secondsLeft):
+            """
+            Another process (\(holder)) is running \(name) on this mirror. Wait until it has ended, or stop it; if it \
+            died, its claim ends in \(secondsLeft) s.
+            """
+        case .unknown(let what):
+            "There is no \(what)."
+        }
+    }
+}

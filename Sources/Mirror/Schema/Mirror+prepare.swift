@@ -1,0 +1,91 @@
+package import Catalog
+package import Database
+
+extension Mirror {
+    /// Every table of the mirror and of our own state.
+    package static var tableNames: [String] {
+        Catalog.entities.flatMap { $0.tables.map(\.name) } + StateSchema.tables
+    }
+
+    /// Brings the schema up to date, checks the role's rights and that the mirror belongs to this organisation.
+    ///
+    /// Mirror tables follow the catalogue: a table or column that it names and the database lacks is added, so that a
+    /// further entity or field needs no migration of its own.
+    ///
+    /// - Throws: ``DatabaseError`` where the schema cannot be made, ``MirrorError/otherOrganisation(stored:configured:)``.
+    package func prepare(organizationID: String) async throws {
+        try await Migrator(StateSchema.migrations).migrate(database)
+        try await database.write { transaction in
+            for mapping in Catalog.entities {
+                for table in mapping.tables { try ensure(table, transaction) }
+            }
+        }
+        try await database.write { transaction in
+            let statements = try transaction.missingPrivileges(tables: Self.tableNames)
+            if !statements.isEmpty {
+                throw DatabaseError(
+                    kind: .denied, code: "42501", message: "The database role lacks rights on the mirror's tables",
+                    advice: "Run as the tables' owner: \(statements.joined(separator: "; "))")
+            }
+            try claim(organizationID, transaction)
+        }
+    }
+
+    private func ensure(_ table: TableDefinition, _ transaction: any SQLTransaction) throws {
+        let present = Set(try transaction.columnNames(of: table.name))
+        if present.isEmpty {
+            try transaction.script(table.createStatement(transaction.dialect))
+            try transaction.preferFastCompression(of: "zoho_data", in: table.name)
+        } else {
+            for column in table.columns where !present.contains(column.name) {
+                try transaction.script(
+                    "alter table \(table.name) add column \(column.name) \(transaction.dialect.type(column.type))")
+            }
+        }
+        if present.isEmpty {
+            for index in table.indexes {
+                try transaction.script("create index if not exists \(index.name) \(index.definition)")
+            }
+        }
+    }
+
+    private func claim(_ organizationID: String, _ transaction: any SQLTransaction) throws {
+        try transaction.execute(
+            """
+            insert into sync_organization (singleton, organization_id) values (1, $1)
+            on conflict (singleton) do nothing
+            """, [.text(organizationID)])
+        let stored = try transaction.query("select organization_id from sync_organization").first?.text(0)
+        if let stored, stored != organizationID {
+            throw MirrorError.otherOrganisation(stored: stored, configured: organizationID)
+        }
+    }
+}
+
+extension SQLTransaction {
+    /// The columns of a table, none where there is no such table.
+    func columnNames(of table: String) throws -> [String] {
+        let sql =
+            switch dialect {
+            case .postgres:
+                "select attname::text from pg_attribute where attrelid = to_regclass($1) and attnum > 0 and not attisdropped"
+            case .sqlite:
+                "select name from pragma_table_info($1)"
+            }
+        return try query(sql, [.text(table)]).compactMap { $0.text(0) }
+    }
+
+    /// Compresses a wide column with lz4 where the server has it: records are just wide enough to be compressed, and
+    /// PostgreSQL's default costs more than the rest of the insert.
+    func preferFastCompression(of column: String, in table: String) throws {
+        guard dialect == .postgres else { return }
+        let isOffered = try query(
+            """
+            select 1 from pg_settings, pg_attribute where name = 'default_toast_compression' and 'lz4' = any(enumvals)
+            and attrelid = to_regclass($1) and attname = $2
+            """, [.text(table), .text(column)])
+        if !isOffered.isEmpty {
+            try script("alter table \(table) alter column \(column) set compression lz4")
+        }
+    }
+}

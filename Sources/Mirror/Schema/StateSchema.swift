@@ -1,0 +1,107 @@
+package import Database
+
+/// The tables of our own state, beside the mirror's.
+enum StateSchema {
+    static let tables = [
+        "sync_organization", "sync_runs", "sync_cursors", "sync_dead_letters", "sync_changes", "sync_budget",
+        "sync_leases", "sync_tokens",
+    ]
+
+    static let migrations = [
+        Migration("0001-state") { transaction in
+            let dialect = transaction.dialect
+            let instant = dialect.type(.instant)
+            let json = dialect.type(.json)
+            try transaction.script(
+                """
+                create table sync_organization (
+                    singleton integer primary key check (singleton = 1),
+                    organization_id text not null
+                );
+                create table sync_runs (
+                    id \(dialect.identity),
+                    entity text not null,
+                    kind text not null check (kind in ('full', 'incremental')),
+                    state text not null check
+                        (state in ('running', 'completed', 'partial', 'interrupted', 'failed')),
+                    options \(json) not null,
+                    holder text not null,
+                    started_at \(instant) not null,
+                    finished_at \(instant),
+                    fetched bigint not null default 0,
+                    inserted bigint not null default 0,
+                    updated bigint not null default 0,
+                    unchanged bigint not null default 0,
+                    stale bigint not null default 0,
+                    deleted bigint not null default 0,
+                    restored bigint not null default 0,
+                    failed bigint not null default 0,
+                    skipped bigint not null default 0,
+                    calls bigint not null default 0,
+                    pages bigint not null default 0,
+                    details bigint not null default 0,
+                    details_outstanding bigint,
+                    list_milliseconds bigint not null default 0,
+                    detail_milliseconds bigint not null default 0,
+                    field_faults \(json),
+                    last_error text
+                );
+                create index sync_runs_entity on sync_runs (entity, id);
+                create table sync_cursors (
+                    entity text primary key,
+                    modified_through \(instant),
+                    listed_at \(instant),
+                    list_count bigint,
+                    resume_plan text,
+                    resume_page bigint,
+                    resume_modified \(instant),
+                    filter_honoured \(dialect.type(.boolean))
+                );
+                create table sync_dead_letters (
+                    id \(dialect.identity),
+                    entity text not null,
+                    identity text not null,
+                    zoho_id text,
+                    shape text not null,
+                    record \(dialect.type(.bytes)) not null,
+                    observed_at \(instant) not null,
+                    reason text not null,
+                    code text,
+                    run_id bigint,
+                    attempts bigint not null default 1,
+                    state text not null default 'open' check (state in ('open', 'resolved', 'discarded')),
+                    first_failed_at \(instant) not null,
+                    last_failed_at \(instant) not null,
+                    closed_at \(instant)
+                );
+                create unique index sync_dead_letters_open on sync_dead_letters (entity, identity)
+                    where state = 'open';
+                create table sync_changes (
+                    id \(dialect.identity),
+                    entity text not null,
+                    zoho_id text not null,
+                    kind text not null check (kind in ('inserted', 'updated', 'deleted', 'restored')),
+                    changed_at \(instant) not null,
+                    run_id bigint,
+                    delivery_id bigint,
+                    content_hash text not null,
+                    changes \(json)
+                );
+                create table sync_budget (
+                    singleton integer primary key check (singleton = 1),
+                    state \(json) not null
+                );
+                create table sync_leases (
+                    name text primary key,
+                    holder text not null,
+                    acquired_at \(instant) not null,
+                    expires_at \(instant) not null
+                );
+                create table sync_tokens (
+                    singleton integer primary key check (singleton = 1),
+                    token \(json) not null
+                );
+                """)
+        }
+    ]
+}

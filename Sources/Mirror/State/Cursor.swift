@@ -1,0 +1,78 @@
+package import Database
+
+/// The point up to which an entity is known to be current, and where an interrupted list goes on.
+package struct Cursor: Sendable, Hashable {
+    package let entity: String
+    /// The latest `last_modified_time` that a complete, unfiltered list showed, in microseconds since 1970.
+    package var modifiedThrough: Int64?
+    /// When the last complete, unfiltered list began, in microseconds since 1970.
+    package var listedAt: Int64?
+    /// How many records the last complete list of everything had, which tells the next one how many pages to expect.
+    package var listCount: Int?
+    /// The list that was interrupted: only a list of the same plan goes on.
+    package var resumePlan: String?
+    /// The page with which it goes on.
+    package var resumePage: Int?
+    /// The latest `last_modified_time` that its pages have shown so far.
+    package var resumeModified: Int64?
+    /// Whether the module was seen to honour `last_modified_time`; nil where it was not probed.
+    package var filterHonoured: Bool?
+
+    package init(entity: String) {
+        self.entity = entity
+    }
+}
+
+extension Mirror {
+    /// The entity's cursor; an empty one where it was never listed.
+    package func cursor(of entity: String) async throws -> Cursor {
+        try await database.read { transaction in
+            let row = try transaction.query(
+                """
+                select modified_through, listed_at, list_count, resume_plan, resume_page, resume_modified,
+                    filter_honoured
+                from sync_cursors where entity = $1
+                """, [.text(entity)]
+            ).first
+            var cursor = Cursor(entity: entity)
+            guard let row else { return cursor }
+            cursor.modifiedThrough = row.instant(0)
+            cursor.listedAt = row.instant(1)
+            cursor.listCount = row.int(2).map { Int($0) }
+            cursor.resumePlan = row.text(3)
+            cursor.resumePage = row.int(4).map { Int($0) }
+            cursor.resumeModified = row.instant(5)
+            cursor.filterHonoured = row.bool(6)
+            return cursor
+        }
+    }
+
+    /// Writes a cursor by itself, in its own transaction.
+    package func save(_ cursor: Cursor) async throws {
+        try await database.write { try $0.save(cursor) }
+    }
+}
+
+extension SQLTransaction {
+    /// Writes a cursor, so that it commits together with the records that it speaks of.
+    package func save(_ cursor: Cursor) throws {
+        func instant(_ value: Int64?) -> SQLValue { value.map { .instant($0) } ?? .null }
+        func integer(_ value: Int?) -> SQLValue { value.map { .integer(Int64($0)) } ?? .null }
+        try execute(
+            """
+            insert into sync_cursors (entity, modified_through, listed_at, list_count, resume_plan, resume_page,
+                resume_modified, filter_honoured)
+            values ($1, $2, $3, $4, $5, $6, $7, $8)
+            on conflict (entity) do update set
+                modified_through = excluded.modified_through, listed_at = excluded.listed_at,
+                list_count = excluded.list_count, resume_plan = excluded.resume_plan,
+                resume_page = excluded.resume_page, resume_modified = excluded.resume_modified,
+                filter_honoured = excluded.filter_honoured
+            """,
+            [
+                .text(cursor.entity), instant(cursor.modifiedThrough), instant(cursor.listedAt),
+                integer(cursor.listCount), cursor.resumePlan.map { .text($0) } ?? .null, integer(cursor.resumePage),
+                instant(cursor.resumeModified), cursor.filterHonoured.map { .boolean($0) } ?? .null,
+            ])
+    }
+}

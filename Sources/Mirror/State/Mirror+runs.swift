@@ -1,0 +1,161 @@
+package import Catalog
+package import Database
+import ZohoBooks
+
+extension Mirror {
+    /// Begins a run and marks what a dead process left running as interrupted. The caller holds the lease.
+    ///
+    /// - Parameters:
+    ///   - options: the run's options as a JSON object.
+    ///   - holder: who runs it, for people: host and process.
+    package func beginRun(
+        of entity: String, kind: Run.Kind, options: String, holder: String
+    ) async throws -> Run {
+        let time = now()
+        return try await database.write { transaction in
+            try transaction.execute(
+                """
+                update sync_runs set state = 'interrupted', finished_at = $1,
+                    last_error = 'The process ended without finishing the run.'
+                where entity = $2 and state = 'running'
+                """, [.instant(time), .text(entity)])
+            let id = try transaction.reserveIDs(1, in: "sync_runs")[0]
+            try transaction.execute(
+                """
+                insert into sync_runs (id, entity, kind, state, options, holder, started_at)
+                values ($1, $2, $3, 'running', $4, $5, $6)
+                """,
+                [
+                    .integer(id), .text(entity), .text(kind.rawValue), .json(ArraySlice(options.utf8)), .text(holder),
+                    .instant(time),
+                ])
+            return Run(
+                id: id, entity: entity, kind: kind, state: .running, startedAt: time, finishedAt: nil,
+                progress: .init(), lastError: nil)
+        }
+    }
+
+    /// Records how a run ended.
+    package func finish(_ run: Run, _ state: Run.State, error: String? = nil) async throws {
+        let time = now()
+        try await database.write { transaction in
+            try transaction.record(run.progress, of: run.id)
+            try transaction.execute(
+                "update sync_runs set state = $1, finished_at = $2, last_error = $3 where id = $4",
+                [.text(state.rawValue), .instant(time), error.map { .text($0) } ?? .null, .integer(run.id)])
+        }
+    }
+
+    /// The newest runs first.
+    package func runs(entity: String? = nil, limit: Int = 20) async throws -> [Run] {
+        try await database.read { transaction in
+            try transaction.query(
+                """
+                select id, entity, kind, state, started_at, finished_at, fetched, inserted, updated, unchanged, stale,
+                    deleted, restored, failed, skipped, calls, pages, details, details_outstanding, list_milliseconds,
+                    detail_milliseconds, last_error
+                from sync_runs
+                where entity = coalesce($1, entity)
+                order by id desc limit $2
+                """, [entity.map { .text($0) } ?? .null, .integer(Int64(limit))]
+            ).compactMap { Run($0) }
+        }
+    }
+
+    /// Details that the entity's rows still lack, as far as the last lists show.
+    ///
+    /// - Parameter before: rows whose detail is older than this count too, in microseconds since 1970.
+    package func outstandingDetails(of mapping: EntityMapping, before: Int64? = nil) async throws -> Int {
+        let expired = before ?? .min
+        return try await database.read { transaction in
+            try transaction.query(
+                "select count(*) from \(mapping.entity.name) where \(Self.dueCondition)",
+                [.boolean(true), .instant(max(expired, 0))]
+            ).first?.int(0).map { Int($0) } ?? 0
+        }
+    }
+
+    /// The ids of rows that need a detail record, newest first.
+    ///
+    /// - Parameter excluding: ids that were asked for already and are not to be given again.
+    package func dueDetails(
+        of mapping: EntityMapping, before: Int64?, limit: Int, excluding: Set<String>
+    ) async throws -> [String] {
+        let entity = mapping.entity
+        return try await database.read { transaction in
+            try transaction.query(
+                """
+                select \(entity.keyColumn) from \(entity.name) where \(Self.dueCondition)
+                order by zoho_modified_at desc, id desc limit $3
+                """,
+                [.boolean(true), .instant(max(before ?? 0, 0)), .integer(Int64(limit + excluding.count))]
+            ).compactMap { $0.text(0) }.filter { !excluding.contains($0) }.prefix(limit).map(\.self)
+        }
+    }
+
+    private static let dueCondition = "deleted_at is null and (detail_due = $1 or detail_synced_at < $2)"
+}
+
+extension SQLTransaction {
+    /// Writes how far a run has got, so that it commits together with what it did.
+    package func record(_ progress: Run.Progress, of runID: Int64) throws {
+        try execute(
+            """
+            update sync_runs set fetched = $2, inserted = $3, updated = $4, unchanged = $5, stale = $6, deleted = $7,
+                restored = $8, failed = $9, skipped = $10, calls = $11, pages = $12, details = $13,
+                details_outstanding = $14, list_milliseconds = $15, detail_milliseconds = $16, field_faults = $17
+            where id = $1
+            """,
+            [
+                .integer(runID), .integer(Int64(progress.fetched)), .integer(Int64(progress[.inserted])),
+                .integer(Int64(progress[.updated])), .integer(Int64(progress[.unchanged])),
+                .integer(Int64(progress[.stale])), .integer(Int64(progress[.deleted])),
+                .integer(Int64(progress[.restored])), .integer(Int64(progress[.failed])),
+                .integer(Int64(progress.skipped)), .integer(Int64(progress.calls)), .integer(Int64(progress.pages)),
+                .integer(Int64(progress.details)),
+                progress.detailsOutstanding.map { .integer(Int64($0)) } ?? .null,
+                .integer(Int64(progress.listMilliseconds)), .integer(Int64(progress.detailMilliseconds)),
+                progress.faults.json.map { .json($0) } ?? .null,
+            ])
+    }
+}
+
+extension FaultSummary {
+    /// `{"due_date":{"count":2,"examples":{"34600…":"\"27 Dec 2016\" is not a date as YYYY-MM-DD"}}}`
+    var json: ArraySlice<UInt8>? {
+        guard !fields.isEmpty else { return nil }
+        func quoted(_ text: String) -> String {
+            var output: [UInt8] = []
+            CanonicalJSON.quote(text, to: &output)
+            return String(decoding: output, as: UTF8.self)
+        }
+        let members = fields.sorted { $0.key < $1.key }.map { field, entry in
+            let examples = entry.examples.map { "\(quoted($0.id)):\(quoted($0.reason))" }.joined(separator: ",")
+            return "\(quoted(field)):{\"count\":\(entry.count),\"examples\":{\(examples)}}"
+        }
+        return ArraySlice("{\(members.joined(separator: ","))}".utf8)
+    }
+}
+
+extension Run {
+    fileprivate init?(_ row: SQLRow) {
+        guard let id = row.int(0), let entity = row.text(1), let kind = row.text(2).flatMap({ Kind(rawValue: $0) }),
+            let state = row.text(3).flatMap({ State(rawValue: $0) }), let startedAt = row.instant(4)
+        else { return nil }
+        func number(_ index: Int) -> Int { Int(row.int(index) ?? 0) }
+        var progress = Progress()
+        progress.fetched = number(6)
+        let outcomes: [Outcome] = [.inserted, .updated, .unchanged, .stale, .deleted, .restored, .failed]
+        for (offset, outcome) in outcomes.enumerated() { progress.counts[outcome] = number(7 + offset) }
+        progress.skipped = number(14)
+        progress.calls = number(15)
+        progress.pages = number(16)
+        progress.details = number(17)
+        progress.detailsOutstanding = row.int(18).map { Int($0) }
+        progress.listMilliseconds = number(19)
+        progress.detailMilliseconds = number(20)
+        self.init(
+            id: id, entity: entity, kind: kind, state: state, startedAt: startedAt, finishedAt: row.instant(5),
+            progress: progress, lastError: row.text(21))
+    }
+}

@@ -1,0 +1,86 @@
+package import Catalog
+package import Database
+
+/// What a run is to do, and how far it got.
+package struct Run: Sendable, Hashable {
+    /// `full` reads and compares everything; `incremental` reads what changed since the cursor where the module can
+    /// say so.
+    package enum Kind: String, Sendable, Hashable {
+        case full
+        case incremental
+    }
+
+    /// The states of a run. `running` becomes exactly one of the others; a run whose process died becomes
+    /// `interrupted` when the next one begins.
+    package enum State: String, Sendable, Hashable {
+        case running
+        case completed
+        /// Everything that the day's calls allowed was done; the next run goes on.
+        case partial
+        case interrupted
+        case failed
+    }
+
+    package let id: Int64
+    package let entity: String
+    package let kind: Kind
+    package var state: State
+    package let startedAt: Int64
+    package var finishedAt: Int64?
+    package var progress: Progress
+    package var lastError: String?
+
+    /// What a run has done so far.
+    package struct Progress: Sendable, Hashable {
+        package var fetched = 0
+        package var counts: [Outcome: Int] = [:]
+        /// Records that a filter of this run left out.
+        package var skipped = 0
+        package var calls = 0
+        package var pages = 0
+        package var details = 0
+        package var detailsOutstanding: Int?
+        package var listMilliseconds = 0
+        package var detailMilliseconds = 0
+        package var faults = FaultSummary()
+
+        package init() {}
+
+        package subscript(_ outcome: Outcome) -> Int { counts[outcome] ?? 0 }
+
+        /// Adds what one batch did.
+        package mutating func add(_ result: ApplyResult) {
+            for (outcome, number) in result.counts { counts[outcome, default: 0] += number }
+            for (id, fault) in result.faults { faults.add(fault, of: id) }
+        }
+    }
+}
+
+/// The values of optional fields that a run could not read: a count and the first few cases for each field.
+package struct FaultSummary: Sendable, Hashable {
+    package struct Entry: Sendable, Hashable {
+        package var count = 0
+        /// Up to three ids with the reason.
+        package var examples: [(id: String, reason: String)] = []
+
+        package static func == (left: Entry, right: Entry) -> Bool {
+            left.count == right.count && left.examples.map(\.id) == right.examples.map(\.id)
+        }
+
+        package func hash(into hasher: inout Hasher) { hasher.combine(count) }
+    }
+
+    package private(set) var fields: [String: Entry] = [:]
+
+    package init() {}
+
+    /// How many values could not be read.
+    package var count: Int { fields.values.reduce(0) { $0 + $1.count } }
+
+    mutating func add(_ fault: FieldFault, of id: String) {
+        var entry = fields[fault.field] ?? Entry()
+        entry.count += 1
+        if entry.examples.count < 3 { entry.examples.append((id, fault.reason)) }
+        fields[fault.field] = entry
+    }
+}

@@ -1,0 +1,187 @@
+import Catalog
+import Foundation
+import Mirror
+import ZohoBooks
+
+/// Reads the complete records that an entity's rows still lack, newest first, and applies them.
+///
+/// Which details are outstanding is part of the rows, so that the phase goes on where any earlier one stopped.
+struct DetailPhase: Sendable {
+    let client: ZohoBooksClient
+    let mirror: Mirror
+    let batchSize: Int
+    let includesImages: Bool
+    /// Calls that are made side by side.
+    let concurrency: Int
+    /// Details older than this are read again, in microseconds since 1970; nil where only changed rows need one.
+    let expiredBefore: Int64?
+    let report: @Sendable (EntityRun, _ done: Int, _ expected: Int?, _ elapsed: Duration) async -> Void
+
+    /// Rows that are looked up at a time.
+    private static let lookup = 500
+    /// Details that are gathered before they are applied: what a kill can cost in calls.
+    private static let gathered = 25
+
+    /// Reads details until none is outstanding.
+    ///
+    /// - Throws: ``ZohoBooksError`` where nothing more can be read, such as at the end of the day's quota; what was read
+    ///   before has been applied, and `entity` is as far as the last commit.
+    func run(_ entity: inout EntityRun) async throws {
+        let expected = try await mirror.outstandingDetails(of: entity.mapping, before: expiredBefore)
+        guard expected > 0 else { return }
+        let clock = ContinuousClock()
+        let start = clock.now
+        var stuck: Set<String> = []
+        var previous: Set<String> = []
+        while true {
+            let due = try await mirror.dueDetails(
+                of: entity.mapping, before: expiredBefore, limit: Self.lookup, excluding: stuck)
+            // A row that is still due after its detail was read cannot be settled in this run.
+            stuck.formUnion(previous.intersection(due))
+            let fresh = due.filter { !previous.contains($0) }
+            if fresh.isEmpty { return }
+            previous = Set(fresh)
+            try await read(fresh, &entity, expected, clock, start)
+        }
+    }
+
+    private func read(
+        _ ids: [String], _ entity: inout EntityRun, _ expected: Int, _ clock: ContinuousClock,
+        _ start: ContinuousClock.Instant
+    ) async throws {
+        var calls = entity.mapping.entity.module.callSize.map { size in
+            stride(from: 0, to: ids.count, by: size).map { Array(ids[$0..<min($0 + size, ids.count)]) }
+        }?[...] ?? ids.map { [$0] }[...]
+        let module = entity.mapping.entity.module
+        var pending = DetailAnswer()
+        var failure: (any Error)?
+
+        await withTaskGroup(of: Result<DetailAnswer, any Error>.self) { group in
+            var inFlight = 0
+            func fill() {
+                while failure == nil, inFlight < concurrency, let call = calls.popFirst() {
+                    inFlight += 1
+                    group.addTask {
+                        do { return .success(try await answer(to: call, module)) } catch { return .failure(error) }
+                    }
+                }
+            }
+            fill()
+            while let result = await group.next() {
+                inFlight -= 1
+                switch result {
+                case .success(let answer): pending.add(answer)
+                case .failure(let error): failure = failure ?? error
+                }
+                fill()
+                guard pending.count >= Self.gathered || inFlight == 0 else { continue }
+                do {
+                    try await apply(pending, &entity, (clock.now - start).milliseconds)
+                    pending = DetailAnswer()
+                    await report(entity, entity.run.progress.details, expected, clock.now - start)
+                } catch {
+                    failure = failure ?? error
+                    group.cancelAll()
+                }
+            }
+        }
+        if let failure { throw failure }
+        try Task.checkCancellation()
+    }
+
+    private func answer(to ids: [String], _ module: Module) async throws -> DetailAnswer {
+        var answer = DetailAnswer()
+        switch module.detail {
+        case .single:
+            for id in ids { try await read(id, module, into: &answer) }
+        case .itemDetails:
+            answer.calls += 1
+            answer.records = try await client.itemDetails(ids: ids)
+            let found = Set(answer.records.compactMap { Catalog.id(of: $0.json, in: module) })
+            // The call leaves unknown ids out without a word; only a read of the record itself confirms it.
+            for id in ids where !found.contains(id) { try await read(id, module, into: &answer) }
+        }
+        return answer
+    }
+
+    private func read(_ id: String, _ module: Module, into answer: inout DetailAnswer) async throws {
+        answer.calls += 1
+        if let record = try await client.record(module.path, id: id, detailKey: module.detailKey) {
+            answer.records.append(record)
+        } else {
+            answer.gone.append(id)
+            answer.goneAt = Int64(Date().timeIntervalSince1970 * 1_000_000)
+        }
+    }
+
+    private func apply(_ answer: DetailAnswer, _ entity: inout EntityRun, _ milliseconds: Int) async throws {
+        guard answer.count > 0 || answer.calls > 0 else { return }
+        var batch = Batch(entity.mapping, origin: .run(entity.run.id))
+        for record in answer.records {
+            batch.add(
+                record.json, shape: .detail, observedAt: Int64(record.observedAt.timeIntervalSince1970 * 1_000_000))
+        }
+        if !includesImages {
+            let columns = entity.mapping.columns
+            batch.records = batch.records.map { $0.leavingOut { columns[$0].column.hasPrefix("image_") } }
+        }
+        entity.run.progress.calls += answer.calls
+        entity.run.progress.detailMilliseconds = milliseconds
+        for chunk in batch.chunks(of: batchSize) {
+            var progress = entity.run.progress
+            progress.details += chunk.records.count + chunk.rejected.count
+            let base = progress
+            let runID = entity.run.id
+            let result = try await uncancelled { [mirror] in
+                try await mirror.apply(chunk) { transaction, result in
+                    var progress = base
+                    progress.add(result)
+                    try transaction.record(progress, of: runID)
+                }
+            }
+            progress.add(result)
+            entity.run.progress = progress
+        }
+        if !answer.gone.isEmpty {
+            let (gone, mapping, origin, goneAt) = (answer.gone, entity.mapping, batch.origin, answer.goneAt)
+            let deleted = try await uncancelled { [mirror] in
+                try await mirror.markDeleted(gone, of: mapping, observedAt: goneAt, origin: origin)
+            }
+            entity.run.progress.details += answer.gone.count
+            entity.run.progress.counts[.deleted, default: 0] += deleted
+        }
+    }
+}
+
+/// What detail calls have brought.
+private struct DetailAnswer: Sendable {
+    var records: [DetailRecord] = []
+    /// Ids that Zoho says do not exist.
+    var gone: [String] = []
+    /// When it said so, in microseconds since 1970.
+    var goneAt: Int64 = 0
+    var calls = 0
+
+    var count: Int { records.count + gone.count }
+
+    mutating func add(_ other: DetailAnswer) {
+        records += other.records
+        gone += other.gone
+        goneAt = max(goneAt, other.goneAt)
+        calls += other.calls
+    }
+}
+
+extension Module {
+    /// How many records one detail call gives, where that is more than one.
+    fileprivate var callSize: Int? {
+        if case .itemDetails(let size) = detail { size } else { nil }
+    }
+}
+
+extension Catalog {
+    /// The id of a record of the module, whichever of its entities it belongs to.
+    fileprivate static func id(of record: RawJSON, in module: Module) -> String? {
+        entities.first { $0.entity.module.path == module.path }?.id(of: record)
+    }
+}

@@ -1,0 +1,64 @@
+/// Which pages of a list to ask for next, so that they can be fetched side by side without a call too many.
+///
+/// Where the answer tells the total, every page is known after the first. Where it does not, the number that the last
+/// list had is expected; on a first list the plan gallops: as many pages ahead as have been seen to exist. Far into a
+/// long list it asks for one page at a time, because the calls of the minute are the limit there and a page too many
+/// would only cost one of them.
+package struct PagePlan: Sendable, Hashable {
+    /// Zoho's page size.
+    package static let pageSize = 200
+    /// Beyond this page, a list whose length is unknown is read page by page.
+    static let gallopLimit = 64
+
+    private let first: Int
+    private var nextPage: Int
+    private var lastPage: Int?
+    private var expectedLast: Int?
+    private var highestWithMore: Int
+    private var outstanding: Set<Int> = []
+
+    /// - Parameters:
+    ///   - first: the page to begin with, from 1.
+    ///   - expectedCount: how many records the list is expected to have, where that is known.
+    package init(from first: Int = 1, expectedCount: Int? = nil) {
+        self.first = first
+        nextPage = first
+        highestWithMore = first - 1
+        expectedLast = expectedCount.map { Self.pages(for: $0) }
+    }
+
+    /// The number of pages that hold so many records; an empty list has one, which says so.
+    package static func pages(for count: Int) -> Int { max(1, (count + pageSize - 1) / pageSize) }
+
+    /// Whether every page has been received.
+    package var isComplete: Bool { outstanding.isEmpty && lastPage.map { nextPage > $0 } ?? false }
+
+    /// The next page to ask for, or nil while nothing more is known to be needed.
+    package mutating func next() -> Int? {
+        guard nextPage <= allowedThrough else { return nil }
+        defer { nextPage += 1 }
+        outstanding.insert(nextPage)
+        return nextPage
+    }
+
+    /// Takes what an answer says of the list's length.
+    package mutating func received(_ page: Int, hasMore: Bool, total: Int?) {
+        outstanding.remove(page)
+        if hasMore {
+            highestWithMore = max(highestWithMore, page)
+        } else {
+            lastPage = min(lastPage ?? page, page)
+        }
+        if let total { expectedLast = Self.pages(for: total) }
+    }
+
+    private var allowedThrough: Int {
+        if let lastPage { return lastPage }
+        let certain = highestWithMore + 1
+        // An expected length may have become too long by a page; the first page is asked for alone to correct it.
+        if let expectedLast { return max(certain, highestWithMore < first ? first : expectedLast) }
+        let seen = highestWithMore - first + 1
+        guard seen > 0, highestWithMore < Self.gallopLimit else { return certain }
+        return highestWithMore + seen + 1
+    }
+}

@@ -1,0 +1,48 @@
+package import Catalog
+package import Mirror
+package import ZohoBooks
+
+/// How far a sync has got with one entity, told while it goes on.
+package struct SyncEvent: Sendable {
+    /// What a run is doing.
+    package enum Phase: String, Sendable, Hashable {
+        case list
+        case details
+        case ended
+    }
+
+    package let entity: String
+    package let phase: Phase
+    /// Records or details done in this phase.
+    package let done: Int
+    /// How many there will be, where that is known.
+    package let expected: Int?
+    /// Since the phase began.
+    package let elapsed: Duration
+    package let progress: Run.Progress
+    package let budget: BudgetSnapshot?
+    /// The run as it ended; nil before.
+    package let run: Run?
+}
+
+/// What a sync did, entity by entity.
+package struct SyncReport: Sendable {
+    package var runs: [Run] = []
+    /// Entities that were not begun because the day's calls were used up.
+    package var notBegun: [String] = []
+    /// When Zoho allows calls again, in microseconds since 1970, where it stopped the sync.
+    package var quotaReturnsAt: Int64?
+    package var isDryRun = false
+
+    package init() {}
+
+    /// Details that the mirror still lacks.
+    package var detailsOutstanding: Int { runs.reduce(0) { $0 + ($1.progress.detailsOutstanding ?? 0) } }
+
+    /// True where everything that could be done was done: a day's quota that ends is no failure.
+    package var isSuccess: Bool {
+        runs.allSatisfy {
+            ($0.state == .completed || $0.state == .partial) && $0.progress[.failed] == 0 && $0.lastError == nil
+        }
+    }
+}

@@ -1,0 +1,188 @@
+import Catalog
+import Mirror
+import ZohoBooks
+
+/// One sync while it goes on: the runs of its entities and what stopped them.
+struct SyncSession {
+    private let sync: Synchroniser
+    private var runs: [EntityRun] = []
+    /// Runs that have ended before the session's end, by entity.
+    private var ended: [String: (state: Run.State, error: String?)] = [:]
+    private var notBegun: [String] = []
+    private var quotaReturnsAt: Int64?
+    /// What makes it pointless to go on.
+    private var fatal: (any Error)?
+
+    init(_ sync: Synchroniser) {
+        self.sync = sync
+    }
+
+    private var isStopped: Bool { fatal != nil || quotaReturnsAt != nil }
+
+    // MARK: - The two phases
+
+    /// Lists one module for the entities that it feeds.
+    mutating func list(_ mappings: [EntityMapping]) async {
+        guard !isStopped, let module = mappings.first?.entity.module else {
+            notBegun += mappings.map(\.entity.name)
+            return
+        }
+        var entities: [EntityRun] = []
+        do {
+            try Task.checkCancellation()
+            let (plan, begun) = try await begin(module, mappings)
+            entities = begun
+            let events = events(.list)
+            let phase = ListPhase(
+                plan: plan, options: sync.options, client: sync.client, mirror: sync.mirror,
+                startedAt: begun[0].run.startedAt, window: sync.concurrency, report: events)
+            try await phase.run(&entities)
+            runs += entities
+        } catch {
+            runs += entities
+            stop(mappings.map(\.entity.name), error)
+        }
+    }
+
+    /// Reads the details that an entity's rows lack.
+    mutating func details(of mapping: EntityMapping) async {
+        let name = mapping.entity.name
+        guard !isStopped, ended[name] == nil, let index = runs.firstIndex(where: { $0.mapping.entity.name == name })
+        else { return }
+        let run = runs[index].run
+        let lifetime = mapping.entity.module.detailLifetime.map { Int64($0) * 1_000_000 }
+        let phase = DetailPhase(
+            client: sync.client, mirror: sync.mirror, batchSize: sync.options.batchSize,
+            includesImages: sync.options.includesImages, concurrency: sync.concurrency,
+            expiredBefore: lifetime.map { run.kind == .full ? run.startedAt : run.startedAt - $0 },
+            report: events(.details))
+        do {
+            try await phase.run(&runs[index])
+        } catch {
+            stop([name], error)
+        }
+    }
+
+    // MARK: - Beginning and ending
+
+    private func begin(_ module: Module, _ mappings: [EntityMapping]) async throws -> (ListPlan, [EntityRun]) {
+        var cursors: [Cursor] = []
+        for mapping in mappings { cursors.append(try await sync.mirror.cursor(of: mapping.entity.name)) }
+        let honoured = try await honoursModifiedFilter(module, mappings, &cursors)
+        let plan = ListPlan(
+            module, mappings, options: sync.options, cursors: cursors, honoursModifiedFilter: honoured)
+        var entities: [EntityRun] = []
+        for (mapping, cursor) in zip(mappings, cursors) {
+            let name = mapping.entity.name
+            let run =
+                sync.options.isDryRun
+                ? Run.rehearsal(of: name, kind: plan.kind, at: sync.mirror.now())
+                : try await sync.mirror.beginRun(
+                    of: name, kind: plan.kind, options: sync.options.json, holder: sync.holder)
+            entities.append(EntityRun(mapping: mapping, run: run, cursor: cursor))
+        }
+        return (plan, entities)
+    }
+
+    /// Whether the module's list honours `last_modified_time`; asks once, and only where the answer would be used.
+    private func honoursModifiedFilter(
+        _ module: Module, _ mappings: [EntityMapping], _ cursors: inout [Cursor]
+    ) async throws -> Bool {
+        switch module.modifiedFilter {
+        case .documented: return true
+        case .never: return false
+        case .probed: break
+        }
+        if let known = cursors.first?.filterHonoured { return known }
+        let isUseful =
+            sync.options.modifiedSince != nil
+            || (sync.options.mode != .full && cursors.allSatisfy { $0.modifiedThrough != nil })
+        guard isUseful else { return false }
+        let request = ListRequest(path: module.path, listKey: module.listKey, filter: module.everything)
+        let honoured = try await sync.client.honoursModifiedFilter(request)
+        for index in cursors.indices {
+            cursors[index].filterHonoured = honoured
+            if !sync.options.isDryRun { try await sync.mirror.save(cursors[index]) }
+        }
+        return honoured
+    }
+
+    private mutating func stop(_ entities: [String], _ error: any Error) {
+        switch error {
+        case is CancellationError:
+            fatal = error
+            for entity in entities { ended[entity] = (.interrupted, "The sync was stopped; the next one goes on.") }
+        case let error as ZohoBooksError where error.kind == .cancelled:
+            stop(entities, CancellationError())
+        case let error as ZohoBooksError:
+            if case .quota(let until) = error.kind {
+                quotaReturnsAt = Int64(until.timeIntervalSince1970 * 1_000_000)
+                for entity in entities { ended[entity] = (.partial, nil) }
+                return
+            }
+            for entity in entities { ended[entity] = (.failed, error.description) }
+            if error.concernsEveryCall { fatal = error }
+        default:
+            fatal = error
+            for entity in entities { ended[entity] = (.failed, "\(error)") }
+        }
+    }
+
+    /// Records how each run ended and gives the report.
+    mutating func finish() async throws -> SyncReport {
+        var report = SyncReport()
+        report.notBegun = notBegun
+        report.quotaReturnsAt = quotaReturnsAt
+        report.isDryRun = sync.options.isDryRun
+        for var entity in runs {
+            let name = entity.mapping.entity.name
+            let (mirror, mapping) = (sync.mirror, entity.mapping)
+            let outstanding =
+                sync.options.isDryRun
+                ? nil : try? await uncancelled { try await mirror.outstandingDetails(of: mapping) }
+            entity.run.progress.detailsOutstanding = outstanding
+            var (state, error) = ended[name] ?? (.completed, nil)
+            if ended[name] == nil {
+                if fatal is CancellationError {
+                    (state, error) = (.interrupted, "The sync was stopped; the next one goes on.")
+                } else if isStopped, sync.options.includesDetails, outstanding ?? 0 > 0 {
+                    state = .partial
+                }
+            }
+            entity.run.state = state
+            entity.run.lastError = error
+            entity.run.finishedAt = sync.mirror.now()
+            if !sync.options.isDryRun {
+                let (run, state, error) = (entity.run, state, error)
+                try? await uncancelled { try await mirror.finish(run, state, error: error) }
+            }
+            report.runs.append(entity.run)
+            await sync.onEvent(
+                SyncEvent(
+                    entity: name, phase: .ended, done: entity.run.progress.fetched, expected: nil, elapsed: .zero,
+                    progress: entity.run.progress, budget: nil, run: entity.run))
+        }
+        if let fatal { throw fatal }
+        return report
+    }
+
+    private func events(
+        _ phase: SyncEvent.Phase
+    ) -> @Sendable (EntityRun, Int, Int?, Duration) async -> Void {
+        { [client = sync.client, onEvent = sync.onEvent] entity, done, expected, elapsed in
+            await onEvent(
+                SyncEvent(
+                    entity: entity.mapping.entity.name, phase: phase, done: done, expected: expected, elapsed: elapsed,
+                    progress: entity.run.progress, budget: try? await client.budget(), run: nil))
+        }
+    }
+}
+
+extension Run {
+    /// A run that is not recorded, because nothing is written.
+    fileprivate static func rehearsal(of entity: String, kind: Kind, at time: Int64) -> Run {
+        Run(
+            id: 0, entity: entity, kind: kind, state: .running, startedAt: time, finishedAt: nil, progress: .init(),
+            lastError: nil)
+    }
+}

@@ -1,0 +1,106 @@
+package import Catalog
+import Logging
+package import Mirror
+package import ZohoBooks
+
+/// Brings the mirror up to date: lists first, so that every record is usable after a few calls, then details.
+package struct Synchroniser: Sendable {
+    let client: ZohoBooksClient
+    let mirror: Mirror
+    let options: SyncOptions
+    /// Host and process, for people and for the leases.
+    let holder: String
+    /// Tells of another holder of a lease whether it is known to have ended.
+    let isDead: @Sendable (String) -> Bool
+    /// Calls that are made side by side; Zoho allows 5 to 10 (reference, section 2.1).
+    let concurrency: Int
+    let onEvent: @Sendable (SyncEvent) async -> Void
+
+    /// Seconds after which the lease of a process that vanished lapses.
+    static let leaseSeconds = 60
+
+    package init(
+        client: ZohoBooksClient, mirror: Mirror, options: SyncOptions, holder: String, concurrency: Int = 10,
+        isDead: @escaping @Sendable (String) -> Bool = { _ in false },
+        onEvent: @escaping @Sendable (SyncEvent) async -> Void = { _ in }
+    ) {
+        self.client = client
+        self.mirror = mirror
+        self.options = options
+        self.holder = holder
+        self.concurrency = concurrency
+        self.isDead = isDead
+        self.onEvent = onEvent
+    }
+
+    /// Runs the sync.
+    ///
+    /// - Returns: what was done, also where single entities failed; each run says why.
+    /// - Throws: ``SyncOptionsError``, ``MirrorError`` where another sync has the lease, and whatever makes it
+    ///   pointless to go on: a refused login, a database that is gone, cancellation. The runs are recorded first.
+    package func run() async throws -> SyncReport {
+        let mappings = try options.validated()
+        let names = mappings.map { "sync \($0.entity.name)" }
+        if options.isDryRun { return try await synchronise(mappings) }
+        var held: [String] = []
+        do {
+            for name in names {
+                try await mirror.acquireLease(name, holder: holder, duration: Self.leaseSeconds, isDead: isDead)
+                held.append(name)
+            }
+            let report = try await withLeaseKept(names) { try await synchronise(mappings) }
+            try await release(held)
+            return report
+        } catch {
+            try? await release(held)
+            throw error
+        }
+    }
+
+    private func release(_ names: [String]) async throws {
+        try await uncancelled { [mirror, holder] in
+            for name in names { try await mirror.releaseLease(name, holder: holder) }
+        }
+    }
+
+    /// Runs work while the leases are prolonged; losing one cancels the work.
+    private func withLeaseKept(
+        _ names: [String], _ work: @escaping @Sendable () async throws -> SyncReport
+    ) async throws -> SyncReport {
+        try await withThrowingTaskGroup(of: SyncReport?.self) { group in
+            group.addTask { try await work() }
+            group.addTask {
+                while true {
+                    try await Task.sleep(for: .seconds(Self.leaseSeconds / 3))
+                    for name in names {
+                        try await mirror.acquireLease(name, holder: holder, duration: Self.leaseSeconds)
+                    }
+                }
+            }
+            defer { group.cancelAll() }
+            while let result = try await group.next() {
+                if let report = result { return report }
+            }
+            throw CancellationError()
+        }
+    }
+
+    private func synchronise(_ mappings: [EntityMapping]) async throws -> SyncReport {
+        var session = SyncSession(self)
+        for module in Dictionary(grouping: mappings, by: \.entity.module.path).values
+            .sorted(by: { mappings.position(of: $0[0]) < mappings.position(of: $1[0]) })
+        {
+            await session.list(module)
+        }
+        if options.includesDetails, !options.isDryRun {
+            for mapping in mappings { await session.details(of: mapping) }
+        }
+        return try await session.finish()
+    }
+}
+
+extension [EntityMapping] {
+    fileprivate func position(of mapping: EntityMapping) -> Int {
+        firstIndex { $0.entity.name == mapping.entity.name } ?? 0
+    }
+}

@@ -1,0 +1,100 @@
+import ArgumentParser
+import Catalog
+import Foundation
+import Mirror
+
+struct DeadLettersCommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "dead-letters", abstract: "Shows the records that could not be applied, and applies them again.",
+        subcommands: [List.self, Retry.self], defaultSubcommand: List.self)
+
+    struct List: AsyncParsableCommand {
+        static let configuration = CommandConfiguration(abstract: "Lists what waits, with the reason.")
+
+        @Argument(help: "Only records of this entity.")
+        var entity: String?
+
+        @OptionGroup var common: CommonOptions
+
+        func run() async throws {
+            let settings = try await Settings(file: common.config)
+            let letters = try await Installation.with(
+                settings, databaseURL: common.databaseURL, access: .readOnly, prepares: false
+            ) { try await $0.mirror.deadLetters(entity: entity) }
+            if common.json {
+                print(letters.map { DeadLetterDocument($0) }.json)
+                return
+            }
+            guard !letters.isEmpty else {
+                print("No record waits to be applied.")
+                return
+            }
+            var rows = [["letter", "entity", "zoho id", "attempts", "last failed", "reason"]]
+            for letter in letters {
+                rows.append([
+                    String(letter.id), letter.entity, letter.zohoID ?? "-", String(letter.attempts),
+                    CivilTime.text(letter.lastFailedAt), letter.reason + (letter.code.map { " (\($0))" } ?? ""),
+                ])
+            }
+            print(TextTable(rows).lines.joined(separator: "\n"))
+        }
+    }
+
+    struct Retry: AsyncParsableCommand {
+        static let configuration = CommandConfiguration(
+            abstract: "Applies what waits again, after the cause is gone.")
+
+        @Argument(help: "Only records of this entity.")
+        var entity: String?
+
+        @OptionGroup var common: CommonOptions
+
+        func run() async throws {
+            let settings = try await Settings(file: common.config)
+            let outcomes = try await Installation.with(
+                settings, databaseURL: common.databaseURL, access: .readWrite, prepares: true
+            ) { installation in
+                var outcomes: [Outcome: Int] = [:]
+                for letter in try await installation.mirror.deadLetters(entity: entity, limit: .max) {
+                    outcomes[try await installation.mirror.retry(letter), default: 0] += 1
+                }
+                return outcomes
+            }
+            if common.json {
+                print(Dictionary(uniqueKeysWithValues: Outcome.allCases.map { ($0.rawValue, outcomes[$0] ?? 0) }).json)
+            } else if outcomes.isEmpty {
+                print("No record waits to be applied.")
+            } else {
+                print(outcomes.sorted { $0.key.rawValue < $1.key.rawValue }.map { "\($1) \($0.rawValue)" }.joined(separator: ", "))
+            }
+            if outcomes[.failed] ?? 0 > 0 { throw ExitCode(ExitStatus.failure) }
+        }
+    }
+}
+
+/// A dead letter as JSON for machines, with the record as it came.
+private struct DeadLetterDocument: Encodable {
+    let id: Int64
+    let entity: String
+    let zohoId: String?
+    let shape: String
+    let reason: String
+    let code: String?
+    let attempts: Int
+    let firstFailedAt: String
+    let lastFailedAt: String
+    let record: String
+
+    init(_ letter: DeadLetter) {
+        id = letter.id
+        entity = letter.entity
+        zohoId = letter.zohoID
+        shape = letter.shape.rawValue
+        reason = letter.reason
+        code = letter.code
+        attempts = letter.attempts
+        firstFailedAt = CivilTime.text(letter.firstFailedAt)
+        lastFailedAt = CivilTime.text(letter.lastFailedAt)
+        record = letter.record.description
+    }
+}

@@ -1,0 +1,38 @@
+import ArgumentParser
+import Catalog
+import Foundation
+import Mirror
+
+struct RunsCommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "runs", abstract: "Lists the newest runs with what came of them.")
+
+    @Argument(help: "Only runs of this entity.")
+    var entity: String?
+
+    @Option(help: "How many.")
+    var limit = 20
+
+    @OptionGroup var common: CommonOptions
+
+    func run() async throws {
+        let settings = try await Settings(file: common.config)
+        let runs = try await Installation.with(
+            settings, databaseURL: common.databaseURL, access: .readOnly, prepares: false
+        ) { try await $0.mirror.runs(entity: entity, limit: limit) }
+        if common.json {
+            print(runs.map { RunDocument($0) }.json)
+            return
+        }
+        var rows = [["run", "entity", "kind", "state", "started", "fetched", "changed", "failed", "calls", "note"]]
+        for run in runs {
+            let changed = [Outcome.inserted, .updated, .deleted, .restored].reduce(0) { $0 + run.progress[$1] }
+            rows.append([
+                String(run.id), run.entity, run.kind.rawValue, run.state.rawValue, CivilTime.text(run.startedAt),
+                run.progress.fetched.grouped, changed.grouped, run.progress[.failed].grouped,
+                run.progress.calls.grouped, run.lastError ?? "",
+            ])
+        }
+        print(TextTable(rows).lines.joined(separator: "\n"))
+    }
+}

@@ -1,0 +1,122 @@
+import ArgumentParser
+import Catalog
+import Foundation
+import Mirror
+import Sync
+import UnixSignals
+import ZohoBooks
+
+struct SyncCommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "sync", abstract: "Brings the mirror up to date: lists first, then the details that they lack.",
+        discussion: "Can be stopped at any time; the next sync goes on where this one stopped.")
+
+    @Argument(help: "Entities to synchronise: \(Catalog.entities.map(\.entity.name).joined(separator: ", ")); all when none is named.")
+    var entities: [String] = []
+
+    @Flag(help: "Read and compare everything, or only what changed. By default incremental where a cursor exists.")
+    var mode: ModeFlag?
+
+    @Option(help: "Only records modified since this day or instant: 2025-11-01, 2025-11-01T08:00:00+0100.")
+    var modifiedSince: String?
+
+    @Option(help: "Rows in one transaction, 10 to 200.")
+    var batchSize = 200
+
+    @Flag(help: "Leave out inactive records. What is left out stays as it is.")
+    var activeOnly = false
+
+    @Flag(help: "Leave out products without stock.")
+    var withStockOnly = false
+
+    @Flag(help: "Do not write references to images.")
+    var noImages = false
+
+    @Flag(help: "Read the lists only.")
+    var noDetails = false
+
+    @Flag(help: "Fetch and compare, write nothing, and show what would change.")
+    var dryRun = false
+
+    @OptionGroup var common: CommonOptions
+
+    enum ModeFlag: String, EnumerableFlag {
+        case full
+        case incremental
+    }
+
+    func run() async throws {
+        let options = try options()
+        _ = try options.validated()
+        let settings = try await Settings(file: common.config)
+        let display = ProgressDisplay(isJSON: common.json)
+        let report = try await Installation.with(
+            settings, databaseURL: common.databaseURL, access: .readWrite, prepares: true
+        ) { installation in
+            try await installation.withClient(settings) { client in
+                let synchroniser = Synchroniser(
+                    client: client, mirror: installation.mirror, options: options, holder: Holder.current,
+                    concurrency: try settings.inFlight(), isDead: { Holder.isDead($0) },
+                    onEvent: { await display.show($0) })
+                return try await cancelledBySignals { try await synchroniser.run() }
+            }
+        }
+        await display.finish(report)
+        if !report.isSuccess { throw ExitCode(ExitStatus.failure) }
+    }
+
+    private func options() throws -> SyncOptions {
+        var options = SyncOptions()
+        options.entities = entities
+        options.mode = mode.map { $0 == .full ? .full : .incremental } ?? .automatic
+        options.batchSize = batchSize
+        options.isActiveOnly = activeOnly
+        options.isWithStockOnly = withStockOnly
+        options.includesImages = !noImages
+        options.includesDetails = !noDetails
+        options.isDryRun = dryRun
+        if let modifiedSince {
+            guard let instant = CivilTime.instant(dayOrInstant: modifiedSince) else {
+                throw ValidationError(
+                    "--modified-since \(modifiedSince) is neither a day (2025-11-01) nor an instant (2025-11-01T08:00:00+0100).")
+            }
+            options.modifiedSince = instant
+        }
+        return options
+    }
+}
+
+/// What every command takes.
+struct CommonOptions: ParsableArguments {
+    @Option(help: "The configuration file; zohosync.yaml in the working folder by default.")
+    var config: String?
+
+    @Option(
+        name: .customLong("database-url"),
+        help: "Where the mirror is: postgres://user@host/database or sqlite:path. Overrides DATABASE_URL.")
+    var databaseURL: String?
+
+    @Flag(help: "Print JSON for machines.")
+    var json = false
+}
+
+/// Runs work that SIGINT or SIGTERM cancels, so that it stops at the next commit.
+func cancelledBySignals<T: Sendable>(_ work: @escaping @Sendable () async throws -> T) async throws -> T {
+    let signals = await UnixSignalsSequence(trapping: .sigint, .sigterm)
+    return try await withThrowingTaskGroup(of: T?.self) { group in
+        group.addTask { try await work() }
+        group.addTask {
+            for await _ in signals { return nil }
+            return nil
+        }
+        defer { group.cancelAll() }
+        var isSignalled = false
+        while let result = try await group.next() {
+            if let value = result { return value }
+            isSignalled = true
+            group.cancelAll()
+        }
+        if isSignalled { throw CancellationError() }
+        throw CancellationError()
+    }
+}

@@ -1,0 +1,115 @@
+import Configuration
+import Database
+import Foundation
+import SystemPackage
+import ZohoBooks
+
+/// Everything that the environment and `zohosync.yaml` can say. Flags stand above both.
+///
+/// A key such as `zoho.clientId` is the variable `ZOHO_CLIENT_ID` in the environment and `zoho: {clientId: …}` in the
+/// file.
+struct Settings: Sendable {
+    private let reader: ConfigReader
+
+    /// Reads the environment and the file.
+    ///
+    /// - Parameter file: the configuration file; the default may be missing, a named one may not.
+    init(file: String?) async throws {
+        let provider: FileProvider<YAMLSnapshot>
+        do {
+            provider = try await FileProvider<YAMLSnapshot>(
+                filePath: FilePath(file ?? "zohosync.yaml"), allowMissing: file == nil)
+        } catch {
+            throw SettingsError.unreadableFile(file ?? "zohosync.yaml")
+        }
+        reader = ConfigReader(providers: [EnvironmentVariablesProvider(), provider])
+    }
+
+    /// `DATABASE_URL`; a SQLite file in the working folder where it is not set.
+    var databaseURL: String { reader.string(forKey: "database.url") ?? "sqlite:zoho.sqlite" }
+
+    /// `ZOHOSYNC_SCHEMA`: the PostgreSQL schema that holds the mirror.
+    var schema: String { reader.string(forKey: "zohosync.schema") ?? "zoho" }
+
+    /// `ZOHO_ORGANIZATION_ID`.
+    func organizationID() throws -> String { try required("zoho.organizationId", "ZOHO_ORGANIZATION_ID") }
+
+    /// `ZOHOSYNC_LOG_LEVEL`: trace, debug, info, notice, warning or error.
+    var logLevel: String { reader.string(forKey: "zohosync.logLevel") ?? "warning" }
+
+    /// `ZOHOSYNC_IN_FLIGHT`: calls that are made side by side, 1 to 10.
+    func inFlight() throws -> Int { try number("zohosync.inFlight", "ZOHOSYNC_IN_FLIGHT", 1...100) ?? 10 }
+
+    /// What the client needs: the credentials, the data centre and the limits.
+    func zohoBooks() throws -> ZohoBooksConfiguration {
+        let name = reader.string(forKey: "zoho.dataCenter") ?? "com"
+        guard let dataCenter = DataCenter(rawValue: name) else {
+            throw SettingsError.invalid(
+                "ZOHO_DATA_CENTER", name, "one of \(DataCenter.allCases.map(\.rawValue).joined(separator: ", "))")
+        }
+        var configuration = ZohoBooksConfiguration(
+            clientID: try required("zoho.clientId", "ZOHO_CLIENT_ID"),
+            clientSecret: Secret(try required("zoho.clientSecret", "ZOHO_CLIENT_SECRET", isSecret: true)),
+            refreshToken: Secret(try required("zoho.refreshToken", "ZOHO_REFRESH_TOKEN", isSecret: true)),
+            organizationID: try organizationID(), dataCenter: dataCenter)
+        configuration.accountsURL = try url("zoho.accountsUrl", "ZOHO_ACCOUNTS_URL")
+        configuration.apiURL = try url("zoho.apiUrl", "ZOHO_API_URL")
+        return configuration
+    }
+
+    /// The call budget: `ZOHOSYNC_CALLS_PER_MINUTE`, `ZOHOSYNC_DETAILS_PER_MINUTE`, `ZOHOSYNC_RESERVE`,
+    /// `ZOHOSYNC_IN_FLIGHT`. 0 switches a limit off, for a simulator.
+    func limits() throws -> BudgetLimits {
+        var limits = BudgetLimits()
+        func limit(_ value: Int?, _ standard: Int?) -> Int? { value == 0 ? nil : value ?? standard }
+        limits.callsPerMinute = limit(
+            try number("zohosync.callsPerMinute", "ZOHOSYNC_CALLS_PER_MINUTE", 0...100_000), limits.callsPerMinute)
+        limits.detailCallsPerMinute = limit(
+            try number("zohosync.detailsPerMinute", "ZOHOSYNC_DETAILS_PER_MINUTE", 0...100_000),
+            limits.detailCallsPerMinute)
+        limits.inFlight = try inFlight()
+        if let reserve = try number("zohosync.reserve", "ZOHOSYNC_RESERVE", 0...10_000) { limits.reserve = reserve }
+        return limits
+    }
+
+    private func required(_ key: ConfigKey, _ variable: String, isSecret: Bool = false) throws -> String {
+        guard let value = reader.string(forKey: key, isSecret: isSecret), !value.isEmpty else {
+            throw SettingsError.missing(variable)
+        }
+        return value
+    }
+
+    private func number(_ key: ConfigKey, _ variable: String, _ range: ClosedRange<Int>) throws -> Int? {
+        guard let text = reader.string(forKey: key) ?? reader.int(forKey: key).map(String.init) else { return nil }
+        guard let value = Int(text), range.contains(value) else {
+            throw SettingsError.invalid(variable, text, "a number from \(range.lowerBound) to \(range.upperBound)")
+        }
+        return value
+    }
+
+    private func url(_ key: ConfigKey, _ variable: String) throws -> URL? {
+        guard let text = reader.string(forKey: key), !text.isEmpty else { return nil }
+        guard let url = URL(string: text), let scheme = url.scheme, ["http", "https"].contains(scheme), url.host != nil
+        else { throw SettingsError.invalid(variable, text, "a URL such as https://www.zohoapis.eu") }
+        return url
+    }
+}
+
+/// What is wrong with the configuration, and where it is mended.
+enum SettingsError: Error, CustomStringConvertible {
+    case missing(String)
+    case invalid(String, String, String)
+    case unreadableFile(String)
+
+    var description: String {
+        switch self {
+        case .missing(let variable):
+            """
+            \(variable) is not set. Set it in the environment or in zohosync.yaml; docs/configuration.md says where to \
+            find each value.
+            """
+        case .invalid(let variable, let value, let expected): "\(variable) is \(value), but must be \(expected)."
+        case .unreadableFile(let path): "\(path) cannot be read as YAML. Correct it or leave --config out."
+        }
+    }
+}

@@ -1,0 +1,46 @@
+import ArgumentParser
+import Foundation
+
+/// The program. Exits with 0 only if all of what was asked for worked, with 1 if it ran and something failed or differs,
+/// with 2 for wrong usage or configuration.
+@main
+struct Entry {
+    static func main() async {
+        limitMemoryArenas()
+        do {
+            var command = try ZohoSync.parseAsRoot()
+            if var asynchronous = command as? any AsyncParsableCommand {
+                try await asynchronous.run()
+            } else {
+                try command.run()
+            }
+        } catch {
+            ExitStatus(error).exit()
+        }
+    }
+
+    /// glibc gives every thread an arena of its own, none of which shrinks again; a few shared ones keep the peak of
+    /// memory at what is really in use.
+    private static func limitMemoryArenas() {
+        #if canImport(Glibc)
+        mallopt(M_ARENA_MAX, 2)
+        mallopt(M_TRIM_THRESHOLD, 1 << 20)
+        mallopt(M_MMAP_THRESHOLD, 256 << 10)
+        #endif
+    }
+}
+
+/// `zohosync`: the root command.
+struct ZohoSync: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "zohosync",
+        abstract: "Keeps a complete, current copy of a Zoho Books organisation in your own database.",
+        discussion: """
+            Configured by environment variables or zohosync.yaml: ZOHO_CLIENT_ID, ZOHO_CLIENT_SECRET, \
+            ZOHO_REFRESH_TOKEN, ZOHO_ORGANIZATION_ID, ZOHO_DATA_CENTER, DATABASE_URL.
+            """,
+        version: "0.1.0",
+        subcommands: [
+            SyncCommand.self, RunsCommand.self, DeadLettersCommand.self, SimulateCommand.self, DemoCommand.self,
+        ])
+}

@@ -1,0 +1,73 @@
+import Catalog
+import Foundation
+import Mirror
+import Sync
+
+/// The end of a sync for a person: a table, and what is to be known beside it.
+struct SyncTable {
+    let text: String
+
+    init(_ report: SyncReport) {
+        var rows = [
+            [
+                "entity", "state", "fetched", "inserted", "updated", "unchanged", "deleted", "failed", "calls",
+                "seconds", "rows/s",
+            ]
+        ]
+        for run in report.runs {
+            let progress = run.progress
+            let seconds = Double(progress.listMilliseconds + progress.detailMilliseconds) / 1_000
+            let pace = progress.listMilliseconds > 0 ? progress.fetched * 1_000 / progress.listMilliseconds : 0
+            rows.append([
+                run.entity, report.isDryRun ? "dry run" : run.state.rawValue, progress.fetched.grouped,
+                progress[.inserted].grouped, (progress[.updated] + progress[.restored]).grouped,
+                progress[.unchanged].grouped, progress[.deleted].grouped, progress[.failed].grouped,
+                progress.calls.grouped, String(format: "%.2f", seconds), pace.grouped,
+            ])
+        }
+        var lines = TextTable(rows).lines
+        for run in report.runs {
+            if let error = run.lastError { lines.append("\(run.entity): \(error)") }
+            if run.progress.skipped > 0 { lines.append("\(run.entity): \(run.progress.skipped.grouped) left out by the filters.") }
+            if run.progress[.failed] > 0 {
+                lines.append(
+                    "\(run.entity): \(run.progress[.failed].grouped) could not be applied; see: zohosync dead-letters")
+            }
+            for (field, entry) in run.progress.faults.fields.sorted(by: { $0.key < $1.key }) {
+                let example = entry.examples.first.map { ", such as \($0.reason) in \($0.id)" } ?? ""
+                lines.append("\(run.entity): \(field) could not be read \(entry.count.grouped) times\(example).")
+            }
+        }
+        if !report.notBegun.isEmpty { lines.append("Not begun: \(report.notBegun.joined(separator: ", ")).") }
+        if report.detailsOutstanding > 0 {
+            lines.append("\(report.detailsOutstanding.grouped) details are outstanding; the next sync reads them, newest first.")
+        }
+        if let returns = report.quotaReturnsAt {
+            lines.append("The day's calls are used up. Zoho allows more at \(CivilTime.text(returns)).")
+        }
+        text = lines.joined(separator: "\n")
+    }
+}
+
+/// Text in columns: the first left-aligned, numbers right-aligned.
+struct TextTable {
+    let lines: [String]
+
+    init(_ rows: [[String]]) {
+        let columns = rows.map(\.count).max() ?? 0
+        let widths = (0..<columns).map { column in rows.map { $0.count > column ? $0[column].count : 0 }.max() ?? 0 }
+        lines = rows.map { row in
+            row.enumerated().map { column, cell in
+                let padding = String(repeating: " ", count: widths[column] - cell.count)
+                let isNumber = column > 0 && rows.dropFirst().allSatisfy { $0[column].first?.isNumber ?? true }
+                return isNumber ? padding + cell : cell + padding
+            }.joined(separator: "  ").trimmingTrailingSpaces
+        }
+    }
+}
+
+extension String {
+    fileprivate var trimmingTrailingSpaces: String {
+        String(reversed().drop { $0 == " " }.reversed())
+    }
+}

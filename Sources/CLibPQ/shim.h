@@ -10,8 +10,10 @@ static const int zs_diag_message_primary = PG_DIAG_MESSAGE_PRIMARY;
 static const int zs_diag_message_detail = PG_DIAG_MESSAGE_DETAIL;
 static const int zs_diag_message_hint = PG_DIAG_MESSAGE_HINT;
 static const int zs_diag_context = PG_DIAG_CONTEXT;
+static const int zs_diag_schema_name = PG_DIAG_SCHEMA_NAME;
 static const int zs_diag_table_name = PG_DIAG_TABLE_NAME;
 static const int zs_diag_column_name = PG_DIAG_COLUMN_NAME;
 static const int zs_diag_constraint_name = PG_DIAG_CONSTRAINT_NAME;
+static const int zs_diag_source_function = PG_DIAG_SOURCE_FUNCTION;
 
 #endif

@@ -1,0 +1,233 @@
+import CLibPQ
+import Logging
+
+/// What a body may do with a connection; of use only inside that body.
+package final class PostgresSession {
+    private let interrupt: StatementInterrupt
+    private let notices: NoticeLog
+    private var link: OpaquePointer?
+    var parameters = ParameterBuffer()
+    var statements = StatementCache()
+
+    init(interrupt: StatementInterrupt, logger: Logger) {
+        self.interrupt = interrupt
+        notices = NoticeLog(logger: logger)
+    }
+
+    deinit {
+        close()
+    }
+
+    func open(_ configuration: PostgresConfiguration) throws(PostgresError) {
+        let link = try configuration.open()
+        self.link = link
+        interrupt.attach(to: link)
+        notices.attach(to: link)
+        for (name, value) in configuration.settings.sorted(by: { $0.key < $1.key }) {
+            // Not as start-up options, which poolers such as PgBouncer reject.
+            _ = try query("SELECT set_config($1, $2, false)", [.text(name), .text(value)])
+        }
+    }
+
+    func close() {
+        guard let link else { return }
+        interrupt.detach()
+        PQfinish(link)
+        self.link = nil
+    }
+
+    // MARK: Statements
+
+    /// Runs one statement, prepared at its first use and reused by its text.
+    ///
+    /// Outside a transaction, a statement whose plan has become invalid meanwhile is prepared again; inside one the
+    /// error surfaces, and the transaction works when repeated.
+    package func query(_ sql: String, _ values: [PostgresValue] = []) throws(PostgresError) -> PostgresResult {
+        try statement { link throws(PostgresError) in
+            try ParameterBuffer.validate(values)
+            parameters.bind(values)
+            return try retryingStale([sql]) { () throws(PostgresError) in
+                let name = try prepare(sql, on: link)
+                let handle = parameters.withPointers { count, values, lengths, formats in
+                    PQexecPrepared(link, name, count, values, lengths, formats, 0)
+                }
+                return PostgresResult(owning: try Self.checked(handle, link))
+            }
+        }
+    }
+
+    /// Runs a script of any number of statements without parameters, in one implicit transaction if it opens none.
+    ///
+    /// - Returns: what the last statement returned; nil for an empty script.
+    @discardableResult
+    package func execute(_ script: String) throws(PostgresError) -> PostgresResult? {
+        try statement { link throws(PostgresError) in
+            guard PQsendQuery(link, script) == 1 else { throw PostgresError(result: nil, link: link) }
+            return try drain(link)
+        }
+    }
+
+    /// Runs `body` in a transaction: commits when it returns, rolls back when it throws.
+    ///
+    /// - Parameter mode: what `BEGIN` takes, such as `ISOLATION LEVEL REPEATABLE READ, READ ONLY`.
+    package func transaction<T>(_ mode: String = "", _ body: () throws -> T) throws -> T {
+        try execute("BEGIN \(mode)")
+        do {
+            let value = try body()
+            // COMMIT of a failed transaction rolls back and reports success.
+            guard try execute("COMMIT")?.commandTag == "COMMIT" else {
+                throw PostgresError(.usage, "The transaction had failed before its end and was rolled back")
+            }
+            return value
+        } catch {
+            rollBackOpenTransaction()
+            throw error
+        }
+    }
+
+    // MARK: State
+
+    /// Where a connection stands between `BEGIN` and `COMMIT`.
+    package enum TransactionStatus: Sendable, Hashable {
+        /// In no transaction.
+        case idle
+        /// In a transaction.
+        case open
+        /// In a transaction that has failed and can only be rolled back.
+        case failed
+        /// The connection is lost or closed.
+        case unknown
+    }
+
+    /// Where the connection stands.
+    package var transactionStatus: TransactionStatus {
+        switch PQtransactionStatus(link) {
+        case PQTRANS_IDLE: .idle
+        case PQTRANS_INTRANS: .open
+        case PQTRANS_INERROR: .failed
+        default: .unknown
+        }
+    }
+
+    /// Ready for somebody else's work.
+    var isIdle: Bool { transactionStatus == .idle }
+
+    /// The server's version, for example 150018 for 15.18.
+    package var serverVersion: Int { Int(PQserverVersion(link)) }
+
+    /// A setting that the server reports by itself, such as `TimeZone` or `server_encoding`.
+    package func parameterStatus(_ name: String) -> String? {
+        PQparameterStatus(link, name).map { String(cString: $0) }
+    }
+
+    /// Reads what the server has sent unasked; false when it has closed the connection.
+    func consumeInput() -> Bool {
+        guard let link else { return false }
+        // The first call reads a farewell if there is one, only the next sees the end behind it.
+        return PQconsumeInput(link) == 1 && PQconsumeInput(link) == 1 && PQstatus(link) == CONNECTION_OK
+    }
+
+    // Not interruptible: a cancelled task too must leave its connection clean.
+    func rollBackOpenTransaction() {
+        guard let link, transactionStatus == .open || transactionStatus == .failed else { return }
+        PQclear(PQexec(link, "ROLLBACK"))
+    }
+
+    func deallocateRetiredStatements() {
+        guard let link, !statements.retired.isEmpty, isIdle else { return }
+        for name in statements.takeRetired() {
+            PQclear(PQexec(link, "DEALLOCATE \(name)"))
+        }
+    }
+}
+
+// MARK: - Exchange with libpq
+
+extension PostgresSession {
+    /// Runs one exchange with the server that the task's cancellation interrupts.
+    func statement<T>(_ body: (OpaquePointer) throws(PostgresError) -> T) throws(PostgresError) -> T {
+        guard let link else { throw .closed }
+        // First the mark, then the look at the task, as in `PostgresConnection.perform`.
+        interrupt.enterStatement()
+        defer { interrupt.leaveStatement() }
+        try Self.checkCancellation()
+        return try body(link)
+    }
+
+    static func checkCancellation() throws(PostgresError) {
+        if Task.isCancelled { throw PostgresError(.usage, "The task was cancelled", sqlState: "57014") }
+    }
+
+    /// The name of the prepared statement; a round trip at its first use.
+    func prepare(_ sql: String, on link: OpaquePointer) throws(PostgresError) -> String {
+        if let name = statements.name(of: sql) { return name }
+        let name = statements.freshName()
+        PQclear(try Self.checked(PQprepare(link, name, sql, 0, nil), link))
+        statements.insert(sql, name: name)
+        return name
+    }
+
+    /// Prepares again what the server has forgotten, once, and where no open transaction has failed with it.
+    func retryingStale<T>(
+        _ sqls: some Sequence<String>, _ body: () throws(PostgresError) -> T
+    ) throws(PostgresError) -> T {
+        let wasIdle = isIdle
+        do {
+            return try body()
+        } catch  where error.isStaleStatement {
+            for sql in sqls { statements.forget(sql) }
+            guard wasIdle else { throw error }
+            return try body()
+        }
+    }
+
+    /// Takes every result up to the end, and gives the last, or throws the first error.
+    func drain(_ link: OpaquePointer) throws(PostgresError) -> PostgresResult? {
+        var last: PostgresResult?
+        var failure: PostgresError?
+        while let handle = PQgetResult(link) {
+            switch PQresultStatus(handle) {
+            case PGRES_COPY_IN, PGRES_COPY_OUT, PGRES_COPY_BOTH:
+                PQclear(handle)
+                failure = failure ?? Self.copyInStatement
+                guard Self.abandonCopy(link) else { throw PostgresError(result: nil, link: link) }
+            default:
+                do {
+                    let result = PostgresResult(owning: try Self.checked(handle, link))
+                    if ["DISCARD ALL", "DEALLOCATE ALL"].contains(result.commandTag) { statements.removeAll() }
+                    last = result
+                } catch {
+                    failure = failure ?? error
+                }
+            }
+        }
+        if let failure { throw failure }
+        return last
+    }
+
+    /// Gives the result back if it is a good one; else clears it and throws what it says.
+    static func checked(_ handle: OpaquePointer?, _ link: OpaquePointer) throws(PostgresError) -> OpaquePointer {
+        switch PQresultStatus(handle) {
+        case PGRES_COMMAND_OK, PGRES_TUPLES_OK, PGRES_EMPTY_QUERY:
+            if let handle { return handle }
+        case PGRES_COPY_IN, PGRES_COPY_OUT, PGRES_COPY_BOTH:
+            PQclear(handle)
+            while abandonCopy(link), let rest = PQgetResult(link) { PQclear(rest) }
+            throw copyInStatement
+        default: break
+        }
+        defer { PQclear(handle) }
+        throw PostgresError(result: handle, link: link)
+    }
+
+    private static let copyInStatement = PostgresError(
+        .usage, "A COPY FROM STDIN must go through copyIn, and a COPY TO STDOUT is not supported")
+
+    /// Ends a COPY of either direction, if there is one; false when the connection is lost.
+    private static func abandonCopy(_ link: OpaquePointer) -> Bool {
+        _ = PQputCopyEnd(link, "not expected here")
+        var row: UnsafeMutablePointer<CChar>?
+        while PQgetCopyData(link, &row, 0) > 0 { PQfreemem(row) }
+        return PQstatus(link) == CONNECTION_OK
+    }
+}

@@ -1,0 +1,129 @@
+import Foundation
+import Synchronization
+
+/// Where PostgreSQL's programs are.
+struct PostgresBinaries {
+    let folder: String
+
+    static func find() throws -> PostgresBinaries {
+        let files = FileManager.default
+        // A distribution keeps them outside PATH; what PATH holds may be a client's or another build's.
+        let packaged = ((try? files.contentsOfDirectory(atPath: "/usr/lib/postgresql")) ?? [])
+            .sorted { $0.compare($1, options: .numeric) == .orderedDescending }
+            .map { "/usr/lib/postgresql/\($0)/bin" }
+        let path = (ProcessInfo.processInfo.environment["PATH"] ?? "").split(separator: ":").map(String.init)
+        let folder = (packaged + path).first { folder in
+            ["initdb", "pg_ctl", "postgres"].allSatisfy { files.isExecutableFile(atPath: "\(folder)/\($0)") }
+        }
+        guard let folder else {
+            throw PostgresServerError(
+                description: "The tests need PostgreSQL's server programs (initdb, pg_ctl, postgres). Install them "
+                    + "with `apt-get install postgresql` or `brew install postgresql`, or add their folder to PATH.")
+        }
+        return PostgresBinaries(folder: folder)
+    }
+}
+
+/// A running server, guarded by a shell that stops it and removes its folder once this process has ended.
+struct PostgresProcess {
+    let port: Int
+
+    /// The guard waits for the end of its standard input, whose other end only this process holds: however this
+    /// process ends, the kernel closes it.
+    private static let guardScript = #"""
+        trap '' INT TERM HUP
+        as_server() {
+            if [ "$(id -u)" -ne 0 ]; then "$@"
+            elif command -v setpriv >/dev/null; then
+                setpriv --reuid=postgres --regid=postgres --clear-groups "$@"
+            else runuser -u postgres -- "$@"
+            fi
+        }
+        base=$(mktemp -d /tmp/zohosync-postgres.XXXXXX) && cd "$base" && chmod 755 . || exit 1
+        if [ "$(id -u)" -eq 0 ]; then chown postgres . || exit 1; fi
+        {
+            as_server "$BIN/initdb" -D "$base/data" -U postgres -A trust -E UTF8 --locale=C --no-sync &&
+            as_server "$BIN/pg_ctl" -D "$base/data" -l "$base/server.log" -w -t 60 start -o "-p $PORT \
+                -c listen_addresses=127.0.0.1 -c unix_socket_directories='$base' -c max_connections=300 \
+                -c fsync=off -c synchronous_commit=off -c full_page_writes=off"
+        } >"$base/start.log" 2>&1 </dev/null
+        if [ $? -eq 0 ]; then
+            echo ready
+            read -r _
+            as_server "$BIN/pg_ctl" -D "$base/data" -m immediate -w stop >/dev/null 2>&1 </dev/null
+        else
+            tail -n 5 "$base/start.log" "$base/server.log" 2>/dev/null
+        fi
+        cd / && rm -rf "$base"
+        """#
+
+    static func start(_ binaries: PostgresBinaries) async throws -> PostgresProcess {
+        try await withCheckedThrowingContinuation { continuation in
+            // Starting takes about a second of blocking calls.
+            Thread.detachNewThread {
+                continuation.resume(with: Result { try startBlocking(binaries) })
+            }
+        }
+    }
+
+    private static func startBlocking(_ binaries: PostgresBinaries) throws -> PostgresProcess {
+        let port = try freePort()
+        let input = Pipe()
+        let output = Pipe()
+        // Held by this process alone: any other one that inherited it would keep the server alive.
+        _ = fcntl(input.fileHandleForWriting.fileDescriptor, F_SETFD, FD_CLOEXEC)
+        let shell = Process()
+        shell.executableURL = URL(fileURLWithPath: "/bin/sh")
+        shell.arguments = ["-c", guardScript]
+        shell.environment = [
+            "BIN": binaries.folder, "PORT": String(port),
+            "PATH": (ProcessInfo.processInfo.environment["PATH"] ?? "") + ":/usr/bin:/bin:/usr/sbin:/sbin",
+        ]
+        shell.standardInput = input
+        shell.standardOutput = output
+        try shell.run()
+
+        let answer = output.fileHandleForReading.availableData
+        guard answer == Data("ready\n".utf8) else {
+            let rest = answer + output.fileHandleForReading.readDataToEndOfFile()
+            throw PostgresServerError(
+                description: "The tests' PostgreSQL does not start: \(String(decoding: rest, as: UTF8.self))")
+        }
+        ends.withLock { $0 = (input.fileHandleForWriting, output.fileHandleForReading) }
+        atexit { PostgresProcess.stop() }
+        return PostgresProcess(port: port)
+    }
+
+    private static let ends = Mutex<(input: FileHandle, output: FileHandle)?>(nil)
+
+    /// Asks the guard to stop, and waits until it has removed the folder and closed its output.
+    private static func stop() {
+        ends.withLock { ends in
+            try? ends?.input.close()
+            _ = try? ends?.output.readToEnd()
+            ends = nil
+        }
+    }
+
+    private static func freePort() throws -> Int {
+        let descriptor = socket(AF_INET, streamSocket, 0)
+        defer { close(descriptor) }
+        var address = sockaddr_in()
+        address.sin_family = sa_family_t(AF_INET)
+        address.sin_addr.s_addr = UInt32(0x7f00_0001).bigEndian
+        var length = socklen_t(MemoryLayout<sockaddr_in>.size)
+        let isBound = withUnsafeMutablePointer(to: &address) { address in
+            address.withMemoryRebound(to: sockaddr.self, capacity: 1) { address in
+                bind(descriptor, address, length) == 0 && getsockname(descriptor, address, &length) == 0
+            }
+        }
+        guard isBound else { throw PostgresServerError(description: "There is no free port on 127.0.0.1.") }
+        return Int(UInt16(bigEndian: address.sin_port))
+    }
+
+    #if canImport(Glibc)
+    private static let streamSocket = Int32(SOCK_STREAM.rawValue)
+    #else
+    private static let streamSocket = SOCK_STREAM
+    #endif
+}

@@ -1,0 +1,80 @@
+import Foundation
+import Logging
+import Postgres
+import Synchronization
+
+/// A private PostgreSQL server for the tests of this process.
+///
+/// The first test that needs it starts it, in a temporary folder and on a free port of 127.0.0.1; it stops, and the
+/// folder goes, when the process ends in whatever way.
+package struct PostgresServer: Sendable {
+    private let port: Int
+    private let admin: PostgresConnection
+    private static let shared = Task { try await start() }
+    private static let databases = Atomic(0)
+
+    /// An own, empty database; whoever makes it drops it. `withDatabase` does both.
+    package static func makeDatabase() async throws -> TestDatabase {
+        let server = try await shared.value
+        let name = "test_\(databases.add(1, ordering: .relaxed).newValue)"
+        try await server.admin.run { _ = try $0.execute("CREATE DATABASE \(name)") }
+        return TestDatabase(url: server.url(of: name), name: name, admin: server.admin)
+    }
+
+    /// Runs a test in a database of its own.
+    package static func withDatabase<T>(_ body: (TestDatabase) async throws -> T) async throws -> T {
+        let database = try await makeDatabase()
+        do {
+            let value = try await body(database)
+            try await database.drop()
+            return value
+        } catch {
+            try? await database.drop()
+            throw error
+        }
+    }
+
+    private func url(of database: String) -> String {
+        "postgres://postgres@127.0.0.1:\(port)/\(database)"
+    }
+
+    private static func start() async throws -> PostgresServer {
+        let binaries = try PostgresBinaries.find()
+        // Between looking for a free port and taking it somebody else may: then another one is tried.
+        var attempt = 1
+        while true {
+            do {
+                let process = try await PostgresProcess.start(binaries)
+                let url = "postgres://postgres@127.0.0.1:\(process.port)/postgres"
+                let admin = try await PostgresConnection.open(
+                    PostgresConfiguration(url: url), logger: Logger(label: "test.postgres"))
+                return PostgresServer(port: process.port, admin: admin)
+            } catch  where attempt < 3 {
+                attempt += 1
+            }
+        }
+    }
+}
+
+/// A database of the tests' server.
+package struct TestDatabase: Sendable {
+    /// `postgres://…` without a password: the server trusts whoever comes over loopback.
+    package let url: String
+    fileprivate let name: String
+    fileprivate let admin: PostgresConnection
+
+    /// Drops the database and whatever connections it still has.
+    package func drop() async throws {
+        let name = name
+        // In a task of its own, so that a cancelled test too leaves nothing behind.
+        try await Task { [admin] in
+            try await admin.run { _ = try $0.execute("DROP DATABASE IF EXISTS \(name) WITH (FORCE)") }
+        }.value
+    }
+}
+
+/// Why the tests have no PostgreSQL.
+package struct PostgresServerError: Error, CustomStringConvertible {
+    /// What is wrong and what to do.
+    package let description: String
+}

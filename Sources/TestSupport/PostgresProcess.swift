@@ -31,7 +31,7 @@ struct PostgresProcess {
     /// The guard waits for the end of its standard input, whose other end only this process holds: however this
     /// process ends, the kernel closes it.
     private static let guardScript = #"""
-        trap '' INT TERM HUP
+        trap '' INT TERM HUP PIPE
         as_server() {
             if [ "$(id -u)" -ne 0 ]; then "$@"
             elif command -v setpriv >/dev/null; then
@@ -39,13 +39,19 @@ struct PostgresProcess {
             else runuser -u postgres -- "$@"
             fi
         }
-        base=$(mktemp -d /tmp/zohosync-postgres.XXXXXX) && cd "$base" && chmod 755 . || exit 1
+        # Making a database is 300 files: ten times as fast in memory, where there is enough.
+        parent=/tmp
+        if [ -w /dev/shm ] && [ "$(df -Pk /dev/shm | awk 'NR == 2 { print $4 }')" -gt 4000000 ]; then
+            parent=/dev/shm
+        fi
+        base=$(mktemp -d "$parent/zohosync-postgres.XXXXXX") && cd "$base" && chmod 755 . || exit 1
         if [ "$(id -u)" -eq 0 ]; then chown postgres . || exit 1; fi
         {
             as_server "$BIN/initdb" -D "$base/data" -U postgres -A trust -E UTF8 --locale=C --no-sync &&
             as_server "$BIN/pg_ctl" -D "$base/data" -l "$base/server.log" -w -t 60 start -o "-p $PORT \
                 -c listen_addresses=127.0.0.1 -c unix_socket_directories='$base' -c max_connections=300 \
-                -c fsync=off -c synchronous_commit=off -c full_page_writes=off"
+                -c fsync=off -c synchronous_commit=off -c full_page_writes=off \
+                -c max_wal_size=128MB"
         } >"$base/start.log" 2>&1 </dev/null
         if [ $? -eq 0 ]; then
             echo ready

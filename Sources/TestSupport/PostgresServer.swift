@@ -13,11 +13,13 @@ package struct PostgresServer: Sendable {
     private static let shared = Task { try await start() }
     private static let databases = Atomic(0)
 
-    /// An own, empty database; whoever makes it drops it. `withDatabase` does both.
+    /// An own, empty database.
+    ///
+    /// Whoever makes it drops it; `withDatabase` does both.
     package static func makeDatabase() async throws -> TestDatabase {
         let server = try await shared.value
         let name = "test_\(databases.add(1, ordering: .relaxed).newValue)"
-        try await server.admin.run { _ = try $0.execute("CREATE DATABASE \(name)") }
+        try await server.admin.run { try $0.execute("CREATE DATABASE \(name)") }
         return TestDatabase(url: server.url(of: name), name: name, admin: server.admin)
     }
 
@@ -68,7 +70,7 @@ package struct TestDatabase: Sendable {
         let name = name
         // In a task of its own, so that a cancelled test too leaves nothing behind.
         try await Task { [admin] in
-            try await admin.run { _ = try $0.execute("DROP DATABASE IF EXISTS \(name) WITH (FORCE)") }
+            try await admin.run { try $0.execute("DROP DATABASE IF EXISTS \(name) WITH (FORCE)") }
         }.value
     }
 }

@@ -1,5 +1,6 @@
 import Logging
 import Postgres
+import Synchronization
 import TestSupport
 
 extension TestDatabase {
@@ -14,5 +15,15 @@ extension TestDatabase {
 func withSession<T: Sendable>(_ body: @Sendable (PostgresSession) throws -> T) async throws -> T {
     try await PostgresServer.withDatabase { database in
         try await database.connect().run(body)
+    }
+}
+
+/// What concurrent tasks note down, in the order in which they do.
+final class Record<Entry: Sendable>: Sendable {
+    private let noted = Mutex<[Entry]>([])
+    var entries: [Entry] { noted.withLock { $0 } }
+
+    func note(_ entry: Entry) {
+        noted.withLock { $0.append(entry) }
     }
 }

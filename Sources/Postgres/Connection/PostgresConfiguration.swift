@@ -52,7 +52,9 @@ package struct PostgresConfiguration: Sendable {
         return parts
     }
 
-    /// Connects; blocks until it has worked or failed. The caller owns the link and must `PQfinish` it.
+    /// Connects, and blocks until it has worked or failed.
+    ///
+    /// The caller owns the link and must `PQfinish` it.
     func open() throws(PostgresError) -> OpaquePointer {
         // What stands before `dbname` is a default that the URL may override; what stands after it is fixed.
         let parameters = [

@@ -33,9 +33,10 @@ extension PostgresSession {
     }
 
     private func startCopy(_ sql: String, _ link: OpaquePointer) throws(PostgresError) {
-        let handle = PQexec(link, sql)
+        guard PQsendQuery(link, sql) == 1 else { throw PostgresError(result: nil, link: link) }
+        let handle = PQgetResult(link)
         guard PQresultStatus(handle) == PGRES_COPY_IN else {
-            PQclear(try Self.checked(handle, link))
+            _ = try drain(link, from: handle)
             throw PostgresError(.usage, "copyIn takes a COPY … FROM STDIN statement and nothing else")
         }
         PQclear(handle)

@@ -48,19 +48,21 @@ package final class PostgresSession {
             parameters.bind(values)
             return try retryingStale([sql]) { () throws(PostgresError) in
                 let name = try prepare(sql, on: link)
-                let handle = parameters.withPointers { count, values, lengths, formats in
-                    PQexecPrepared(link, name, count, values, lengths, formats, 0)
+                let isSent = parameters.withPointers { count, values, lengths, formats in
+                    PQsendQueryPrepared(link, name, count, values, lengths, formats, 0) == 1
                 }
-                return PostgresResult(owning: try Self.checked(handle, link))
+                guard isSent, let result = try drain(link) else { throw PostgresError(result: nil, link: link) }
+                return result
             }
         }
     }
 
     /// Runs a script of any number of statements without parameters, in one implicit transaction if it opens none.
-    ///
-    /// - Returns: what the last statement returned; nil for an empty script.
-    @discardableResult
-    package func execute(_ script: String) throws(PostgresError) -> PostgresResult? {
+    package func execute(_ script: String) throws(PostgresError) {
+        _ = try lastResult(of: script)
+    }
+
+    private func lastResult(of script: String) throws(PostgresError) -> PostgresResult? {
         try statement { link throws(PostgresError) in
             guard PQsendQuery(link, script) == 1 else { throw PostgresError(result: nil, link: link) }
             return try drain(link)
@@ -75,7 +77,7 @@ package final class PostgresSession {
         do {
             let value = try body()
             // COMMIT of a failed transaction rolls back and reports success.
-            guard try execute("COMMIT")?.commandTag == "COMMIT" else {
+            guard try lastResult(of: "COMMIT")?.commandTag == "COMMIT" else {
                 throw PostgresError(.usage, "The transaction had failed before its end and was rolled back")
             }
             return value
@@ -162,7 +164,8 @@ extension PostgresSession {
     func prepare(_ sql: String, on link: OpaquePointer) throws(PostgresError) -> String {
         if let name = statements.name(of: sql) { return name }
         let name = statements.freshName()
-        PQclear(try Self.checked(PQprepare(link, name, sql, 0, nil), link))
+        guard PQsendPrepare(link, name, sql, 0, nil) == 1 else { throw PostgresError(result: nil, link: link) }
+        _ = try drain(link)
         statements.insert(sql, name: name)
         return name
     }
@@ -182,49 +185,37 @@ extension PostgresSession {
     }
 
     /// Takes every result up to the end, and gives the last, or throws the first error.
-    func drain(_ link: OpaquePointer) throws(PostgresError) -> PostgresResult? {
+    ///
+    /// `PQexec` would give the last error, which for a lost connection is libpq's, without the server's reason.
+    func drain(_ link: OpaquePointer, from first: OpaquePointer? = nil) throws(PostgresError) -> PostgresResult? {
         var last: PostgresResult?
         var failure: PostgresError?
-        while let handle = PQgetResult(link) {
+        var next = first ?? PQgetResult(link)
+        while let handle = next {
             switch PQresultStatus(handle) {
+            case PGRES_COMMAND_OK, PGRES_TUPLES_OK, PGRES_EMPTY_QUERY:
+                let result = PostgresResult(owning: handle)
+                if ["DISCARD ALL", "DEALLOCATE ALL"].contains(result.commandTag) { statements.removeAll() }
+                last = result
             case PGRES_COPY_IN, PGRES_COPY_OUT, PGRES_COPY_BOTH:
                 PQclear(handle)
-                failure = failure ?? Self.copyInStatement
-                guard Self.abandonCopy(link) else { throw PostgresError(result: nil, link: link) }
+                failure = failure ?? Self.misplacedCopy
+                guard abandonCopy(link) else { throw PostgresError(result: nil, link: link) }
             default:
-                do {
-                    let result = PostgresResult(owning: try Self.checked(handle, link))
-                    if ["DISCARD ALL", "DEALLOCATE ALL"].contains(result.commandTag) { statements.removeAll() }
-                    last = result
-                } catch {
-                    failure = failure ?? error
-                }
+                failure = failure ?? PostgresError(result: handle, link: link)
+                PQclear(handle)
             }
+            next = PQgetResult(link)
         }
         if let failure { throw failure }
         return last
     }
 
-    /// Gives the result back if it is a good one; else clears it and throws what it says.
-    static func checked(_ handle: OpaquePointer?, _ link: OpaquePointer) throws(PostgresError) -> OpaquePointer {
-        switch PQresultStatus(handle) {
-        case PGRES_COMMAND_OK, PGRES_TUPLES_OK, PGRES_EMPTY_QUERY:
-            if let handle { return handle }
-        case PGRES_COPY_IN, PGRES_COPY_OUT, PGRES_COPY_BOTH:
-            PQclear(handle)
-            while abandonCopy(link), let rest = PQgetResult(link) { PQclear(rest) }
-            throw copyInStatement
-        default: break
-        }
-        defer { PQclear(handle) }
-        throw PostgresError(result: handle, link: link)
-    }
-
-    private static let copyInStatement = PostgresError(
+    private static let misplacedCopy = PostgresError(
         .usage, "A COPY FROM STDIN must go through copyIn, and a COPY TO STDOUT is not supported")
 
-    /// Ends a COPY of either direction, if there is one; false when the connection is lost.
-    private static func abandonCopy(_ link: OpaquePointer) -> Bool {
+    /// Ends a COPY of either direction; false when the connection is lost.
+    private func abandonCopy(_ link: OpaquePointer) -> Bool {
         _ = PQputCopyEnd(link, "not expected here")
         var row: UnsafeMutablePointer<CChar>?
         while PQgetCopyData(link, &row, 0) > 0 { PQfreemem(row) }

@@ -1,6 +1,6 @@
-package import Catalog
+import Catalog
 package import Database
-import Logging
+package import Logging
 
 /// The tables that hold the copy of one organisation, and our own state beside them.
 ///

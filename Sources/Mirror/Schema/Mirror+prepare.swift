@@ -1,5 +1,5 @@
-package import Catalog
-package import Database
+import Catalog
+import Database
 
 extension Mirror {
     /// Every table of the mirror and of our own state.

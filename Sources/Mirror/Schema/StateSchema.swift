@@ -1,4 +1,4 @@
-package import Database
+import Database
 
 /// The tables of our own state, beside the mirror's.
 enum StateSchema {

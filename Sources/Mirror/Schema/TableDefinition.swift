@@ -1,5 +1,5 @@
-package import Catalog
-package import Database
+import Catalog
+import Database
 
 /// A table as it has to be: its name and columns in order.
 struct TableDefinition: Sendable {

@@ -1,6 +1,6 @@
 package import Catalog
 import Crypto
-package import Database
+import Database
 package import ZohoBooks
 
 /// A record that could not be applied, kept whole until it is.

@@ -1,5 +1,4 @@
-package import Catalog
-package import Database
+import Catalog
 
 /// What a run is to do, and how far it got.
 package struct Run: Sendable, Hashable {

@@ -1,0 +1,37 @@
+import Postgres
+
+extension DatabaseError {
+    /// Decides by the SQLSTATE who has to act.
+    init(_ error: PostgresError) {
+        let state = error.sqlState
+        let (kind, advice) = Self.classify(state, error)
+        self.init(kind: kind, code: state.isEmpty ? "libpq" : state, message: error.description, advice: advice)
+    }
+
+    private static func classify(_ state: String, _ error: PostgresError) -> (Kind, String) {
+        // What cannot be sent as it stands is the record's fault: text with a NUL character.
+        if error.kind == .usage { return (.record, "") }
+        if error.isConnectionLost || state.isEmpty || state.hasPrefix("08") {
+            return (.unavailable, "Check that PostgreSQL runs and that DATABASE_URL points to it.")
+        }
+        switch state {
+        case "40001", "40P01": return (.conflict, "Run the command again.")
+        case "55P03": return (.locked, "Another session holds a lock on the mirror's tables; end it and try again.")
+        case "53100": return (.exhausted, "The disk of the PostgreSQL server is full; free space and try again.")
+        case "53300": return (.exhausted, "Raise max_connections or close other connections.")
+        case "25006": return (.readOnly, "The server or role only allows reading; point DATABASE_URL to the primary.")
+        case "42501" where error.message.contains("row-level security"): return (.record, "")
+        case "42501": return (.denied, "Grant the role of DATABASE_URL the right that is named, as the table's owner.")
+        case "3D000", "28P01", "28000": return (.denied, "Correct the user, password or database in DATABASE_URL.")
+        case "3F000": return (.denied, "Create the schema, or let the role create it: grant create on database.")
+        case "57014": return (.unavailable, "The statement took longer than its timeout; try again.")
+        default: break
+        }
+        switch state.prefix(2) {
+        case "53", "54": return (.exhausted, "The PostgreSQL server has run out of a resource; see its log.")
+        case "57", "58", "XX": return (.unavailable, "See the log of the PostgreSQL server.")
+        case "22", "23", "44", "P0", "38", "39": return (.record, "")
+        default: return (.program, "Please report this.")
+        }
+    }
+}

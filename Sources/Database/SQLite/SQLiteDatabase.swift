@@ -1,0 +1,62 @@
+import Foundation
+import GRDB
+
+/// One SQLite file, written by one process.
+///
+/// SQLite up to 3.51.2 can damage a file that two connections checkpoint at once; GRDB has a single writer inside one
+/// process, and the lock beside the file keeps other writing processes out.
+package final class SQLiteDatabase: SQLDatabase {
+    private let pool: DatabasePool
+    private let lock: FileLock?
+
+    package var dialect: Dialect { .sqlite }
+
+    /// Opens a file, which is made where there is none.
+    ///
+    /// - Throws: ``DatabaseError``; of the kind `locked` where another process writes to the file.
+    package init(path: String, access: DatabaseAccess) throws {
+        if access == .readOnly, !FileManager.default.fileExists(atPath: path) {
+            throw DatabaseError(
+                kind: .unavailable, code: "SQLITE_CANTOPEN", message: "There is no database at \(path)",
+                advice: "Run zohosync sync first, or correct DATABASE_URL.")
+        }
+        lock = access == .readWrite ? try FileLock(path: path + ".lock", guarding: path) : nil
+        var configuration = Configuration()
+        configuration.readonly = access == .readOnly
+        configuration.busyMode = .timeout(10)
+        configuration.prepareDatabase { database in
+            try database.execute(sql: "pragma foreign_keys = on")
+            if access == .readWrite { try database.execute(sql: "pragma synchronous = normal") }
+        }
+        do {
+            pool = try DatabasePool(path: path, configuration: configuration)
+        } catch {
+            throw DatabaseError(sqlite: error)
+        }
+    }
+
+    package func write<T: Sendable>(_ body: @Sendable (any SQLTransaction) throws -> T) async throws -> T {
+        try await withoutActuallyEscaping(body) { body in
+            do {
+                return try await pool.write { database in try body(SQLiteTransaction(database)) }
+            } catch {
+                throw DatabaseError.translated(error)
+            }
+        }
+    }
+
+    package func read<T: Sendable>(_ body: @Sendable (any SQLTransaction) throws -> T) async throws -> T {
+        try await withoutActuallyEscaping(body) { body in
+            do {
+                return try await pool.read { database in try body(SQLiteTransaction(database)) }
+            } catch {
+                throw DatabaseError.translated(error)
+            }
+        }
+    }
+
+    package func close() async {
+        try? pool.close()
+        lock?.release()
+    }
+}

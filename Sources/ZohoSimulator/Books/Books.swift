@@ -66,6 +66,15 @@ struct Books: Sendable {
             ?? generator.modified(module, index)
     }
 
+    /// A document's total and balance in cents.
+    func amounts(_ module: SimulatorModule, _ index: Int) -> (total: Int, balance: Int) {
+        let document = generator.document(module, index)
+        func edited(_ key: String) -> Int? {
+            text(module, index, key).flatMap(Double.init).map { Int(($0 * 100).rounded()) }
+        }
+        return (edited("total") ?? document.total, edited("balance") ?? document.balance)
+    }
+
     /// What a change has put in a key, without the quotes of a string.
     func text(_ module: SimulatorModule, _ index: Int, _ key: String) -> String? {
         guard let change = overlay(module, index)?.changes[key], let value = change else { return nil }

@@ -4,10 +4,13 @@ extension Generator {
         switch module {
         case .items: writeItem(index, detail: detail, to: &writer)
         case .contacts: writeContact(index, detail: detail, to: &writer)
-        default: writer.raw("{}")
+        case .pricebooks: writePricebook(index, detail: detail, to: &writer)
+        case .invoices: writeInvoice(index, detail: detail, to: &writer)
+        case .bills: writeBill(index, detail: detail, to: &writer)
+        case .creditnotes: writeCreditnote(index, detail: detail, to: &writer)
+        case .salesorders: writeSalesorder(index, detail: detail, to: &writer)
+        case .purchaseorders: writePurchaseorder(index, detail: detail, to: &writer)
+        case .customerpayments: writePayment(index, detail: detail, to: &writer)
         }
     }
-}
-extension Books {
-    func amounts(_ module: SimulatorModule, _ index: Int) -> (total: Int, balance: Int) { (0, 0) }
 }

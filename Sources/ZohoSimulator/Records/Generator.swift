@@ -54,12 +54,14 @@ struct Generator: Sendable {
     private static let settling = 3 * 86_400
 
     func created(_ module: SimulatorModule, _ index: Int) -> Int {
+        if module == .customerpayments { return paymentTime(index) }
         let step = steps[module.ordinal]
         var draw = Draw(seed: seed, kind: module.idSpace.rawValue + 1_000, index: index)
         return end - Self.settling - Self.span(module) - 2 * step + index * step + draw.below(step)
     }
 
     func modified(_ module: SimulatorModule, _ index: Int) -> Int {
+        if module == .customerpayments { return paymentTime(index) + 300 }
         let step = steps[module.ordinal]
         var draw = Draw(seed: seed, kind: module.idSpace.rawValue + 2_000, index: index)
         return end - Self.span(module) - step + index * step + draw.below(step)

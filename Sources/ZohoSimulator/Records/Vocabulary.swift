@@ -55,7 +55,7 @@ enum Vocabulary {
 
     static let sizes: [StaticString] = [
         "18 × 145 mm", "20 × 200 mm", "28 × 195 mm", "40 × 60 mm", "44 × 69 mm", "63 × 160 mm", "12 mm", "18 mm",
-        "4,5 × 50", "6 × 120", "2440 × 1220 mm", "2500 × 1250 mm", "2,4 m", "3,0 m", "4,2 m", "",
+        "4,5 × 50", "6 × 120", "2440 × 1220 mm", "2500 × 1250 mm", "2,4 m", "3,0 m", "4,2 m", "per stuk",
     ]
 
     static let brands: [StaticString] = [

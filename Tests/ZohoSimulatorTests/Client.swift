@@ -9,7 +9,7 @@ import NIOHTTP1
 struct Client {
     struct Response {
         let status: Int
-        let headers: HTTPHeaders
+        let headers: [String: String]
         let body: Data
 
         var json: [String: Any] { (try? JSONSerialization.jsonObject(with: body)) as? [String: Any] ?? [:] }
@@ -22,20 +22,26 @@ struct Client {
         func object(_ key: String) -> [String: Any] { json[key] as? [String: Any] ?? [:] }
     }
 
+    enum Method {
+        case get
+        case post
+    }
+
     let baseURL: String
     var token: String?
     var organization: String? = "60099900001"
 
     func send(
-        _ method: HTTPMethod, _ path: String, headers: [String: String] = [:], body: String? = nil
+        _ method: Method, _ path: String, headers: [String: String] = [:], body: String? = nil
     ) async throws -> Response {
         var request = HTTPClientRequest(url: baseURL + path)
-        request.method = method
+        request.method = method == .get ? .GET : .POST
         for (name, value) in headers { request.headers.add(name: name, value: value) }
         if let body { request.body = .bytes(ByteBuffer(string: body)) }
         let response = try await HTTPClient.shared.execute(request, timeout: .seconds(60))
         let buffer = try await response.body.collect(upTo: 1 << 26)
-        return Response(status: Int(response.status.code), headers: response.headers, body: Data(buffer.readableBytesView))
+        let fields = Dictionary(response.headers.map { ($0.name.lowercased(), $0.value) }, uniquingKeysWith: { $1 })
+        return Response(status: Int(response.status.code), headers: fields, body: Data(buffer.readableBytesView))
     }
 
     /// Gets a path of the API with the token and the organisation.
@@ -43,12 +49,12 @@ struct Client {
         let parameters = [organization.map { "organization_id=" + $0 }, query.isEmpty ? nil : query]
         let headers = token.map { ["Authorization": "Zoho-oauthtoken " + $0] } ?? [:]
         return try await send(
-            .GET, "/books/v3" + path + "?" + parameters.compactMap { $0 }.joined(separator: "&"), headers: headers)
+            .get, "/books/v3" + path + "?" + parameters.compactMap { $0 }.joined(separator: "&"), headers: headers)
     }
 
     func refresh(secret: String = "simulator-secret") async throws -> Response {
         try await send(
-            .POST,
+            .post,
             "/oauth/v2/token?grant_type=refresh_token&refresh_token=1000.simulator.refresh"
                 + "&client_id=1000.SIMULATOR&client_secret=\(secret)")
     }

@@ -45,7 +45,7 @@ struct Books: Sendable {
             generator.writeRecord(module, index, detail: detail, to: &writer)
             return
         }
-        if detail, let hidden = module.keyOnlyInLists { changes[hidden] = nil }
+        if detail, let hidden = module.keyOnlyInLists { changes.removeValue(forKey: hidden) }
         var plain = JSONWriter()
         generator.writeRecord(module, index, detail: detail, to: &plain)
         JSONObject.write(plain.bytes, changing: changes, adding: detail, to: &writer)
@@ -92,8 +92,9 @@ struct Books: Sendable {
         if let now {
             var writer = JSONWriter(capacity: 32)
             writer.timestamp(now, generator.calendar)
-            merged["last_modified_time"] = .some(writer.bytes)
-            if module == .customerpayments { merged["updated_time"] = .some(writer.bytes) }
+            for key in ["last_modified_time"] + module.twins(of: "last_modified_time") {
+                merged[key] = .some(writer.bytes)
+            }
         }
         for (key, value) in changes {
             merged[key] = .some(value.json)
@@ -135,8 +136,12 @@ struct Books: Sendable {
 }
 
 extension SimulatorModule {
-    /// The key that a detail record lacks (sections 6.4 and 6.7).
+    /// The key that a detail record lacks (sections 6.4, 6.5 and 6.7).
     var keyOnlyInLists: String? {
-        self == .pricebooks || self == .customerpayments ? "last_modified_time" : nil
+        switch self {
+        case .pricebooks, .customerpayments: "last_modified_time"
+        case .invoices: "updated_time"
+        default: nil
+        }
     }
 }

@@ -93,8 +93,9 @@ extension Generator {
         let roll = Int(draw.next() >> 32)
         let isText = roll % 40 == 0
         let rate = isText ? 4_500 : isPurchase ? item.cost : item.rate
-        // What is sold by length or weight is also sold by the half.
-        let quantity = (1 + (roll >> 8 & 31)) * 100 + (!isText && roll & 3 == 0 ? 50 : 0)
+        // What is sold by length, area or weight (m, m2, kg) is also sold by the half.
+        let isDivisible = !isText && item.family.unit.utf8CodeUnitCount <= 2
+        let quantity = (1 + (roll >> 8 & 31)) * 100 + (isDivisible && roll & 3 == 0 ? 50 : 0)
         let gross = (quantity * rate + 50) / 100
         let percent = (roll >> 16) % 5 == 0 ? 10 : 0
         let discount = (gross * percent + 50) / 100

@@ -74,7 +74,8 @@ extension Generator {
             writer.hundredths(amount)
             writer.raw(#","bcy_unused_amount":"#)
             writer.hundredths(unused)
-            writer.raw(#","applied_invoices":[],"has_attachment":false,"tags":[],"documents":"","custom_fields_list":""}"#)
+            writer.raw(
+                #","applied_invoices":[],"has_attachment":false,"tags":[],"documents":"","custom_fields_list":""}"#)
         }
     }
 

@@ -18,7 +18,8 @@ struct Answer: Sendable {
     static func invalid(_ parameter: String) -> Answer { error(400, 2, "Invalid value passed for \(parameter)") }
 
     static let unknownPath = error(
-        404, 5, "Invalid URL Passed. We couldnt find any resource for the given ID. Please verify the ID and try again.")
+        404, 5, "Invalid URL Passed. We couldnt find any resource for the given ID. Please verify the ID and try again."
+    )
 
     static func missing(_ noun: String) -> Answer { error(404, 1002, "\(noun) does not exist.") }
 

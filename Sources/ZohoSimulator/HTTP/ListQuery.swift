@@ -42,7 +42,8 @@ struct ListQuery: Sendable {
             let mask = filter.mask
             filter.mask = Mask { mask.contains($0) && Generator.isVendor($0) == isVendor }
         }
-        let hasTotals = configuration.listTotals == .all || configuration.listTotals == .documented && module == .invoices
+        let hasTotals =
+            configuration.listTotals == .all || configuration.listTotals == .documented && module == .invoices
         responseOption = hasTotals ? query["response_option"].flatMap { Int($0) } : nil
     }
 

@@ -53,13 +53,19 @@ struct Settings {
         switch setting {
         case .currencies:
             // The base currency has no rate and no date of it.
-            zip(Vocabulary.currencies, ["", #","exchange_rate":0.92,"effective_date":"2025-12-01""#, #","exchange_rate":1.15,"effective_date":"2025-12-01""#])
-                .map { currency, rate in
-                    (
-                        "\(currency.id)",
-                        #"{"currency_id":"\#(currency.id)","currency_code":"\#(currency.code)","currency_name":"\#(currency.code)- \#(currency.code)","currency_symbol":"\#(currency.symbol)","price_precision":2,"currency_format":"1.234.567,89","is_base_currency":\#(rate.isEmpty)\#(rate)}"#
-                    )
-                }
+            zip(
+                Vocabulary.currencies,
+                [
+                    "", #","exchange_rate":0.92,"effective_date":"2025-12-01""#,
+                    #","exchange_rate":1.15,"effective_date":"2025-12-01""#,
+                ]
+            )
+            .map { currency, rate in
+                (
+                    "\(currency.id)",
+                    #"{"currency_id":"\#(currency.id)","currency_code":"\#(currency.code)","currency_name":"\#(currency.code)- \#(currency.code)","currency_symbol":"\#(currency.symbol)","price_precision":2,"currency_format":"1.234.567,89","is_base_currency":\#(rate.isEmpty)\#(rate)}"#
+                )
+            }
         case .taxes:
             Vocabulary.taxes.map { tax in
                 (
@@ -68,15 +74,20 @@ struct Settings {
                 )
             }
         case .locations:
-            [("3460000000038080", "Main Warehouse", true), ("3460000000038082", "Showroom Zwolle", false)].map { id, name, isPrimary in
+            [("3460000000038080", "Main Warehouse", true), ("3460000000038082", "Showroom Zwolle", false)].map {
+                id, name, isPrimary in
                 (
                     id,
                     #"{"location_id":"\#(id)","location_name":"\#(name)","type":"general","status":"active","is_primary":\#(isPrimary),"email":"","phone":"","address":{"attention":"","street_address1":"Zagerijpad 12","street_address2":"","city":"Zwolle","state":"Overijssel ","state_code":"","country":"Netherlands"},"parent_location_id":"","associated_users":[],"associated_series_ids":[],"is_all_users_selected":true,"tax_settings_id":""}"#
                 )
             }
         case .brands:
-            Set(Vocabulary.brands.map { String(describing: $0) }).subtracting([""]).sorted().enumerated().map { place, name in
-                ("\(3_460_000_000_039_001 + place)", #"{"brand_id":"\#(3_460_000_000_039_001 + place)","name":"\#(name)"}"#)
+            Set(Vocabulary.brands.map { String(describing: $0) }).subtracting([""]).sorted().enumerated().map {
+                place, name in
+                (
+                    "\(3_460_000_000_039_001 + place)",
+                    #"{"brand_id":"\#(3_460_000_000_039_001 + place)","name":"\#(name)"}"#
+                )
             }
         }
     }

@@ -22,7 +22,9 @@ extension SimulatorControl {
         case "stats": return stats
         case "ids":
             let ids = try ids(module(query["module"]))
-            return .success("ids", capacity: ids.count * 22 + 64) { $0.raw("[\"" + ids.joined(separator: "\",\"") + "\"]") }
+            return .success("ids", capacity: ids.count * 22 + 64) {
+                $0.raw("[\"" + ids.joined(separator: "\",\"") + "\"]")
+            }
         case "record":
             let module = try module(query["module"])
             guard let record = record(module, id: query["id"] ?? "") else { return .missing(module.noun) }
@@ -40,7 +42,9 @@ extension SimulatorControl {
         if let index = given["index"] as? Int { id = try self.id(module(given["module"] as? String), at: index) }
         switch action {
         case "edit":
-            try edit(module(given["module"] as? String), id: id, touching: given["touch"] as? Bool ?? true, changes(body, "changes"))
+            try edit(
+                module(given["module"] as? String), id: id, touching: given["touch"] as? Bool ?? true,
+                changes(body, "changes"))
         case "create": id = try create(module(given["module"] as? String), changes(body, "fields"))
         case "delete": try delete(module(given["module"] as? String), id: id)
         case "restore": try restore(module(given["module"] as? String), id: id)
@@ -91,7 +95,8 @@ extension SimulatorControl {
             $0.raw(
                 #"{"calls":\#(statistics.calls),"token_requests":\#(statistics.tokenRequests),"#
                     + #""largest_in_flight":\#(statistics.largestInFlight),"statuses":\#(object(statuses)),"#
-                    + #""faults":\#(object(faults)),"records":\#(object(records)),"paths":\#(object(statistics.callsByPath))}"#)
+                    + #""faults":\#(object(faults)),"records":\#(object(records)),"paths":\#(object(statistics.callsByPath))}"#
+            )
         }
     }
 }

@@ -14,7 +14,8 @@ struct SimulatorResponder: HTTPResponder {
         let query = QueryString(request.uri.query ?? "")
         if path.hasPrefix("/_simulator") {
             let body = try await request.body.collect(upTo: 4 << 20)
-            return response(control.answerControl(request.method.rawValue, path, query, body: Array(body.readableBytesView)))
+            return response(
+                control.answerControl(request.method.rawValue, path, query, body: Array(body.readableBytesView)))
         }
         if path.hasPrefix("/oauth/v2/token") {
             let body = try await request.body.collect(upTo: 1 << 20)
@@ -54,7 +55,8 @@ struct SimulatorResponder: HTTPResponder {
         return apiResponse(answer)
     }
 
-    private func finish(_ answer: Answer, _ fault: SimulatorFault, _ context: SimulatorContext) async throws -> Response {
+    private func finish(_ answer: Answer, _ fault: SimulatorFault, _ context: SimulatorContext) async throws -> Response
+    {
         var spoilt = answer
         switch fault {
         case .internalError: spoilt = .error(500, 1000, "Sorry! We've encountered an internal error. Please try again.")

@@ -28,7 +28,9 @@ extension Generator {
         )
         writer.raw(Vocabulary.currencies[contact.currency].symbol)
         writer.raw(#"","price_precision":2,"exchange_rate":"","payment_reminder_enabled":true,"notes":""#)
-        if contact.extra >> 14 & 7 == 0 { writer.raw(#"Levering v\u00f3\u00f3r 10 uur; bel \"de poort\"\nt.a.v. magazijn"#) }
+        if contact.extra >> 14 & 7 == 0 {
+            writer.raw(#"Levering v\u00f3\u00f3r 10 uur; bel \"de poort\"\nt.a.v. magazijn"#)
+        }
         writer.raw(#"","billing_address":"#)
         writeAddress(contact, slot: 0, isBlank: false, to: &writer)
         writer.raw(#","shipping_address":"#)

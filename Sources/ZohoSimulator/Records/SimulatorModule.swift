@@ -111,6 +111,9 @@ extension SimulatorModule {
         case (.items, "name"): ["item_name"]
         case (.items, "item_name"): ["name"]
         case (.items, "stock_on_hand"): ["available_stock", "actual_available_stock"]
+        case (.invoices, "last_modified_time"), (.creditnotes, "last_modified_time"),
+            (.customerpayments, "last_modified_time"):
+            ["updated_time"]
         default: []
         }
     }

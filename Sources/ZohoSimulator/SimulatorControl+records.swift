@@ -1,0 +1,143 @@
+import Synchronization
+
+/// Why the control refused something.
+package struct SimulatorControlError: Error, CustomStringConvertible {
+    /// One sentence that says what is wrong.
+    package let description: String
+}
+
+extension SimulatorControl {
+    // MARK: Truth
+
+    /// The id of a record, whether it exists or not.
+    package func id(_ module: SimulatorModule, at index: Int) -> String { String(module.idSpace.id(index)) }
+
+    /// The ids of all records that exist, inactive ones too, in order of index.
+    package func ids(_ module: SimulatorModule) -> [String] {
+        let books = snapshot
+        return (0..<books.end(module)).filter { books.exists(module, $0) }.map { String(module.idSpace.id($0)) }
+    }
+
+    /// How many records exist, inactive ones too.
+    package func count(_ module: SimulatorModule) -> Int {
+        listings.listing(snapshot, .init(module: module, filter: ListFilter(), order: .created)).count
+    }
+
+    /// The detail record as the API would answer it now, without the root key; nil if there is none.
+    package func record(_ module: SimulatorModule, id: String) -> [UInt8]? {
+        let books = snapshot
+        return books.index(module, id: id).map { books.record(module, $0) }
+    }
+
+    /// The record as a list shows it now; nil if there is none.
+    package func listRecord(_ module: SimulatorModule, id: String) -> [UInt8]? {
+        let books = snapshot
+        return books.index(module, id: id).map { books.record(module, $0, detail: false) }
+    }
+
+    // MARK: Change
+
+    /// Changes keys of a record; its `last_modified_time` becomes now unless `changes` name one or `touching` is false.
+    ///
+    /// Lists show a changed key only where they show the key at all.
+    package func edit(
+        _ module: SimulatorModule, id: String, touching: Bool = true, _ changes: [String: SimulatorValue]
+    ) throws(SimulatorControlError) {
+        try change(module, id) { books, index in
+            books.edit(module, index, changes, now: touching ? Int(seconds) : nil)
+        }
+    }
+
+    /// Changes keys of the record at an index.
+    package func edit(
+        _ module: SimulatorModule, at index: Int, touching: Bool = true, _ changes: [String: SimulatorValue]
+    ) throws(SimulatorControlError) {
+        try edit(module, id: id(module, at: index), touching: touching, changes)
+    }
+
+    /// Removes a record from lists; its detail is 404 from now on.
+    package func delete(_ module: SimulatorModule, id: String) throws(SimulatorControlError) {
+        try change(module, id) { books, index in books.setDeleted(module, index, true) }
+    }
+
+    /// Brings a deleted record back as it was, its time of change too.
+    package func restore(_ module: SimulatorModule, id: String) throws(SimulatorControlError) {
+        guard let index = module.idSpace.index(of: id), index < snapshot.end(module) else {
+            throw SimulatorControlError(description: "There never was a record \(id) in \(module.rawValue).")
+        }
+        books.withLock { $0.setDeleted(module, index, false) }
+    }
+
+    /// Makes a record whose keys are `fields`, and generated ones otherwise; returns its id.
+    @discardableResult
+    package func create(_ module: SimulatorModule, _ fields: [String: SimulatorValue] = [:]) -> String {
+        let now = Int(seconds)
+        return id(module, at: books.withLock { $0.create(module, fields, now: now) })
+    }
+
+    /// Makes a record inactive, which hides it from lists of items and contacts.
+    package func deactivate(_ module: SimulatorModule, id: String) throws(SimulatorControlError) {
+        try edit(module, id: id, ["status": "inactive"])
+    }
+
+    /// Makes a record active again.
+    package func activate(_ module: SimulatorModule, id: String) throws(SimulatorControlError) {
+        try edit(module, id: id, ["status": "active"])
+    }
+
+    /// Changes an item's stock without a change of its `last_modified_time`, as sales and receipts may (section 12.14).
+    package func setStock(id: String, to quantity: Double) throws(SimulatorControlError) {
+        let stock = SimulatorValue(floatLiteral: quantity)
+        try edit(
+            .items, id: id, touching: false,
+            [
+                "stock_on_hand": stock, "available_for_sale_stock": stock, "actual_available_for_sale_stock": stock,
+                "committed_stock": 0.0, "actual_committed_stock": 0.0,
+                "locations": .json(
+                    #"[{"location_id":"3460000000038080","location_name":"Main Warehouse","status":"active","#
+                        + #""is_primary":true,"location_stock_on_hand":\#(quantity),"#
+                        + #""location_available_stock":\#(quantity),"location_actual_available_stock":\#(quantity)}]"#),
+            ])
+    }
+
+    /// Merges contacts into one: they are gone, their documents are the target's, no time of change moves.
+    package func merge(contacts sources: [String], into target: String) throws(SimulatorControlError) {
+        let books = snapshot
+        guard let index = books.index(.contacts, id: target) else { throw Self.unknown(.contacts, target) }
+        var indices: [Int] = []
+        for source in sources {
+            guard let found = books.index(.contacts, id: source) else { throw Self.unknown(.contacts, source) }
+            indices.append(found)
+        }
+        let merged = indices
+        self.books.withLock { $0.merge(contacts: merged, into: index) }
+    }
+
+    private func change(
+        _ module: SimulatorModule, _ id: String, _ body: (inout Books, Int) -> Void
+    ) throws(SimulatorControlError) {
+        let found = books.withLock { books in
+            guard let index = books.index(module, id: id) else { return false }
+            body(&books, index)
+            return true
+        }
+        guard found else { throw Self.unknown(module, id) }
+    }
+
+    private static func unknown(_ module: SimulatorModule, _ id: String) -> SimulatorControlError {
+        SimulatorControlError(description: "There is no record \(id) in \(module.rawValue).")
+    }
+
+    // MARK: Trouble
+
+    /// Makes every access token worthless at once; the refresh token stays good.
+    package func expireTokens() { tokens.withLock { $0.expireAll() } }
+
+    /// Revokes the refresh token and every access token; only a new grant code helps.
+    package func revokeTokens() { _ = tokens.withLock { $0.revoke(configuration.oauth.refreshToken) } }
+
+    /// Gives the next `count` calls whose path starts with `prefix`, such as `/items`, a fault.
+    package func script(_ fault: SimulatorFault, next count: Int = 1, prefix: String = "/") {
+        faults.withLock { $0.script(fault, prefix: prefix, count: count) }
+    }
+}

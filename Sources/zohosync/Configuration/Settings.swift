@@ -25,6 +25,16 @@ struct Settings: Sendable {
         reader = ConfigReader(providers: [EnvironmentVariablesProvider(), provider])
     }
 
+    /// Settings that are given and not read.
+    init(values: [String: String]) {
+        var known: [AbsoluteConfigKey: ConfigValue] = [:]
+        for (key, value) in values {
+            known[AbsoluteConfigKey(key.split(separator: ".").map(String.init))] = ConfigValue(
+                .string(value), isSecret: true)
+        }
+        reader = ConfigReader(provider: InMemoryProvider(values: known))
+    }
+
     /// `DATABASE_URL`; a SQLite file in the working folder where it is not set.
     var databaseURL: String { reader.string(forKey: "database.url") ?? "sqlite:zoho.sqlite" }
 

@@ -1,0 +1,218 @@
+public import struct Foundation.Date
+
+/// How many calls are allowed, as far as it is ours to say. Nil switches a limit off.
+public struct BudgetLimits: Sendable, Hashable, Codable {
+    /// Calls in any 60 seconds; Zoho allows an organisation 100 (reference, section 2.1).
+    public var callsPerMinute: Int? = 100
+    /// Calls for single records in any 60 seconds; Zoho throttles long series above about 54 (section 2.2, code 43).
+    public var detailCallsPerMinute: Int? = 50
+    /// Calls at once; Zoho allows 5 on the free plan and 10 on paid ones.
+    public var inFlight = 10
+    /// Calls of the day that background work leaves for interactive use.
+    public var reserve = 50
+
+    /// Zoho's documented limits.
+    public init() {}
+}
+
+/// Who is waiting for a call.
+public enum CallPriority: String, Sendable, Hashable, Codable {
+    /// A person or a webhook; may use the reserve.
+    case interactive
+    /// A sync; leaves the reserve alone.
+    case background
+}
+
+/// What a call is for, as far as its cost goes.
+public enum CallKind: String, Sendable, Hashable, Codable {
+    /// A page of a list, or many records at once.
+    case list
+    /// A single record.
+    case detail
+}
+
+/// Leave to make one call; handed back with its outcome.
+public struct CallTicket: Sendable, Hashable, Codable {
+    let number: Int
+}
+
+/// Whether a call may be made now.
+public enum CallDecision: Sendable, Hashable {
+    /// Make it, and hand the ticket back.
+    case go(CallTicket)
+    /// Ask again after this time.
+    case wait(Duration)
+    /// Not before then.
+    case exhausted(until: Date)
+}
+
+/// What an answer said about the budget.
+public struct CallOutcome: Sendable, Hashable {
+    /// The HTTP status; 0 where there was no answer.
+    public var status: Int
+    /// Zoho's code; 0 for success.
+    public var code: Int
+    /// `x-rate-limit-limit`: the day's calls of the plan.
+    public var dailyLimit: Int?
+    /// `x-rate-limit-remaining`: what is left of them.
+    public var dailyRemaining: Int?
+    /// `x-rate-limit-reset`: seconds until they return (section 2.3).
+    public var dailyReset: Int?
+    /// `Retry-After`, where one was sent.
+    public var retryAfter: Duration?
+
+    /// An outcome without headers.
+    public init(status: Int, code: Int) {
+        self.status = status
+        self.code = code
+    }
+}
+
+/// What is left of the budget, for people.
+public struct BudgetSnapshot: Sendable, Hashable {
+    /// Calls left in this minute; nil without a limit.
+    public let remainingThisMinute: Int?
+    /// Calls left today, as Zoho last said; nil where it has not.
+    public let remainingToday: Int?
+    /// The day's calls of the plan, as Zoho last said.
+    public let dailyLimit: Int?
+    /// When the day's calls return.
+    public let returnsAt: Date?
+}
+
+/// The calls of one organisation: which were made, which are under way, what Zoho said is left.
+///
+/// A value without clock or I/O. It is small and Codable, so that all processes on one mirror can share it as one row;
+/// see ``CallLedger``.
+public struct Budget: Sendable, Hashable, Codable {
+    /// Calls of the last minute, counted by the second in which they were made.
+    private var made: [Int: Int] = [:]
+    /// The same for calls for single records.
+    private var madeForDetails: [Int: Int] = [:]
+    /// When the ticket of each call under way lapses, in seconds since 1970, so that a killed process keeps none.
+    private var underWay: [Int: Int] = [:]
+    private var nextTicket = 0
+    private var dailyLimit: Int?
+    private var dailyRemaining: Int?
+    private var returnsAt: Int?
+    private var isExhausted = false
+    /// No call before this second.
+    private var pausedUntil = 0
+    /// No call for a single record before this second.
+    private var detailsPausedUntil = 0
+    /// Until this second, half the pace for single records.
+    private var gentleUntil = 0
+    /// Until this second, fewer calls at once than the limits allow.
+    private var narrowedUntil = 0
+    private var narrowed = 1
+
+    /// Seconds after which a call that was not handed back no longer counts as under way.
+    static let ticketLifetime = 180
+
+    /// Nothing made, nothing known.
+    public init() {}
+
+    // MARK: - Asking
+
+    /// Decides whether a call may be made at `now`, and counts it if so.
+    public mutating func reserve(
+        _ kind: CallKind, _ priority: CallPriority, limits: BudgetLimits, at now: Date
+    ) -> CallDecision {
+        let second = Int(now.timeIntervalSince1970)
+        forget(before: second)
+        if let until = exhaustedUntil(priority, limits) { return .exhausted(until: Date(timeIntervalSince1970: Double(until))) }
+
+        let pause = kind == .detail ? max(pausedUntil, detailsPausedUntil) : pausedUntil
+        if pause > second { return .wait(.seconds(pause - second)) }
+        let places = second < narrowedUntil ? min(narrowed, limits.inFlight) : limits.inFlight
+        if underWay.count >= places { return .wait(.milliseconds(50)) }
+        if let wait = wait(made, limits.callsPerMinute, second) { return .wait(wait) }
+        let detailPace = limits.detailCallsPerMinute.map { second < gentleUntil ? max(1, $0 / 2) : $0 }
+        if kind == .detail, let wait = wait(madeForDetails, detailPace, second) { return .wait(wait) }
+
+        if limits.callsPerMinute != nil { made[second, default: 0] += 1 }
+        if kind == .detail, detailPace != nil { madeForDetails[second, default: 0] += 1 }
+        nextTicket += 1
+        underWay[nextTicket] = second + Self.ticketLifetime
+        if let left = dailyRemaining { dailyRemaining = max(0, left - 1) }
+        return .go(CallTicket(number: nextTicket))
+    }
+
+    private func exhaustedUntil(_ priority: CallPriority, _ limits: BudgetLimits) -> Int? {
+        guard let returnsAt else { return nil }
+        if isExhausted { return returnsAt }
+        let reserve = priority == .background ? min(limits.reserve, (dailyLimit ?? .max) / 10) : 0
+        return dailyRemaining.map { $0 <= reserve } ?? false ? returnsAt : nil
+    }
+
+    /// How long until the window has room again, nil where it has now.
+    private func wait(_ window: [Int: Int], _ limit: Int?, _ second: Int) -> Duration? {
+        guard let limit else { return nil }
+        var excess = window.values.reduce(0, +) - limit
+        guard excess >= 0 else { return nil }
+        for (made, count) in window.sorted(by: { $0.key < $1.key }) {
+            excess -= count
+            if excess < 0 { return .seconds(max(1, made + 61 - second)) }
+        }
+        return .seconds(60)
+    }
+
+    /// A call of the second `s` counts until the second `s + 60` has passed, so that no 60 seconds hold too many.
+    private mutating func forget(before second: Int) {
+        made = made.filter { $0.key > second - 61 }
+        madeForDetails = madeForDetails.filter { $0.key > second - 61 }
+        underWay = underWay.filter { $0.value > second }
+        if let returnsAt, returnsAt <= second {
+            self.returnsAt = nil
+            isExhausted = false
+            dailyRemaining = nil
+        }
+    }
+
+    // MARK: - Learning
+
+    /// Takes a call's outcome.
+    public mutating func finish(_ ticket: CallTicket, _ outcome: CallOutcome, limits: BudgetLimits, at now: Date) {
+        let second = Int(now.timeIntervalSince1970)
+        underWay[ticket.number] = nil
+        if let limit = outcome.dailyLimit { dailyLimit = limit }
+        if let reset = outcome.dailyReset { returnsAt = second + max(1, reset) }
+        if let remaining = outcome.dailyRemaining {
+            // Answers overtake one another; what is under way is not in the figure yet.
+            dailyRemaining = max(0, remaining - underWay.count)
+        }
+        guard outcome.status == 429 else { return }
+        let hint = outcome.retryAfter.map { Int($0.components.seconds) + 1 } ?? 0
+        switch outcome.code {
+        case 45:
+            isExhausted = true
+            // Without the header nobody knows when; the next midnight in UTC is the latest guess.
+            if returnsAt == nil { returnsAt = (second / 86_400 + 1) * 86_400 }
+            if hint > 0 { returnsAt = max(returnsAt ?? 0, second + hint) }
+        case 1_070:
+            narrowed = max(1, min(underWay.count, limits.inFlight) * 3 / 4)
+            narrowedUntil = second + 60
+            pausedUntil = max(pausedUntil, second + max(1, hint))
+        case 43:
+            gentleUntil = second + 300
+            detailsPausedUntil = max(detailsPausedUntil, second + max(60, hint))
+        default:
+            pausedUntil = max(pausedUntil, second + max(60, hint))
+        }
+    }
+
+    /// Takes back a call that was never sent.
+    public mutating func cancel(_ ticket: CallTicket) {
+        underWay[ticket.number] = nil
+    }
+
+    /// What is left.
+    public func snapshot(limits: BudgetLimits, at now: Date) -> BudgetSnapshot {
+        let second = Int(now.timeIntervalSince1970)
+        let minute = made.filter { $0.key > second - 61 }.values.reduce(0, +)
+        return BudgetSnapshot(
+            remainingThisMinute: limits.callsPerMinute.map { max(0, $0 - minute) },
+            remainingToday: isExhausted ? 0 : dailyRemaining, dailyLimit: dailyLimit,
+            returnsAt: returnsAt.map { Date(timeIntervalSince1970: Double($0)) })
+    }
+}

@@ -1,0 +1,53 @@
+import Foundation
+
+/// The frame of an answer: Zoho's code and message, the records or record, and the page context.
+///
+/// Read in one pass over the bytes; records are cut out, not decoded.
+struct Envelope {
+    var code = 0
+    var message = ""
+    /// The elements of the list that was asked for; nil where the answer has no such key.
+    var records: [RawJSON]?
+    /// The object that was asked for.
+    var record: RawJSON?
+    var hasMore = false
+    var total: Int?
+    private var hasCode = false
+
+    /// Reads an answer.
+    ///
+    /// - Throws: ``JSONSyntaxError`` where it is not JSON, is cut off, or is no answer of the API's.
+    init(_ body: [UInt8], key: String) throws {
+        let text = RawJSON(body[...])
+        try text.read { root in
+            try root.members { name, value in
+                if name.elementsEqual("code".utf8) {
+                    code = Int(try value.text()) ?? -1
+                    hasCode = true
+                } else if name.elementsEqual("message".utf8) {
+                    message = value.kind == .string ? try value.text() : ""
+                } else if name.elementsEqual("page_context".utf8) {
+                    try readContext(value)
+                } else if name.elementsEqual(key.utf8) {
+                    if value.kind == .array {
+                        var elements: [RawJSON] = []
+                        elements.reserveCapacity(200)
+                        try value.elements { elements.append($0.raw(in: text)) }
+                        records = elements
+                    } else if value.kind == .object {
+                        record = value.raw(in: text)
+                    }
+                }
+            }
+        }
+        guard hasCode else { throw JSONSyntaxError.wrongType(expected: "an answer of Zoho's API") }
+    }
+
+    private mutating func readContext(_ context: JSONView) throws {
+        guard context.kind == .object else { return }
+        if let more = try context.member("has_more_page") { hasMore = more.kind == .bool(true) }
+        if let total = try context.member("total") ?? context.member("count"), !total.isBlank {
+            self.total = Int(try total.text())
+        }
+    }
+}

@@ -1,0 +1,62 @@
+public import struct Foundation.Date
+import Synchronization
+
+/// An access token at rest: sealed, with what may be known of it without the key.
+public struct SealedToken: Sendable, Hashable, Codable {
+    /// The sealed token; see ``TokenSeal``.
+    public var sealed: [UInt8]
+    /// When it lapses.
+    public var expiresAt: Date
+    /// When tokens were issued lately, this one last: Zoho gives ten in ten minutes to all processes together
+    /// (reference, section 1.6).
+    public var issued: [Date]
+
+    /// Describes a sealed token.
+    public init(sealed: [UInt8], expiresAt: Date, issued: [Date]) {
+        self.sealed = sealed
+        self.expiresAt = expiresAt
+        self.issued = issued
+    }
+}
+
+/// Where the one access token is kept that all processes of an organisation share.
+public protocol TokenStore: Sendable {
+    /// The token as it was saved last.
+    func load() async throws -> SealedToken?
+
+    /// Replaces the token.
+    func save(_ token: SealedToken) async throws
+
+    /// Takes the right to fetch a new token, unless another process has it; it lapses after 30 seconds.
+    func acquireRefresh() async throws -> Bool
+
+    /// Gives the right back.
+    func releaseRefresh() async throws
+}
+
+/// A token for one process.
+public final class InMemoryTokenStore: TokenStore {
+    private struct State {
+        var token: SealedToken?
+        var isHeld = false
+    }
+
+    private let state = Mutex(State())
+
+    /// Begins without a token.
+    public init() {}
+
+    public func load() -> SealedToken? { state.withLock { $0.token } }
+
+    public func save(_ token: SealedToken) { state.withLock { $0.token = token } }
+
+    public func acquireRefresh() -> Bool {
+        state.withLock { state in
+            if state.isHeld { return false }
+            state.isHeld = true
+            return true
+        }
+    }
+
+    public func releaseRefresh() { state.withLock { $0.isHeld = false } }
+}

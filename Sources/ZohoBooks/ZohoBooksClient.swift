@@ -1,0 +1,129 @@
+public import AsyncHTTPClient
+public import Foundation
+public import Logging
+import NIOCore
+import NIOHTTP1
+import Synchronization
+
+/// A client for Zoho Books v3 that gives raw records.
+///
+/// One token and one budget serve every call, of this process and of all that share the token store and the ledger.
+/// Calls that fail for a passing reason are made again; what is thrown is final.
+public struct ZohoBooksClient: Sendable {
+    let configuration: ZohoBooksConfiguration
+    let transport: Transport
+    let tokens: AccessTokens
+    let calls: any CallLedger
+    let environment: ClientEnvironment
+    private let withoutTotal = PathSet()
+
+    /// Zoho's page size (reference, section 4).
+    public static let pageSize = 200
+    /// The number of items that one `itemdetails` call is sure to take (section 6.1).
+    public static let itemDetailsSize = 100
+
+    /// Puts a client together. Time and chance are parameters, so that tests decide about them.
+    public init(
+        configuration: ZohoBooksConfiguration, http: HTTPClient, tokens: any TokenStore, calls: any CallLedger,
+        logger: Logger, now: @escaping @Sendable () -> Date = { Date() },
+        sleep: @escaping @Sendable (Duration) async throws -> Void = { try await Task.sleep(for: $0) },
+        random: @escaping @Sendable () -> Double = { Double.random(in: 0..<1) }
+    ) {
+        self.configuration = configuration
+        self.calls = calls
+        environment = ClientEnvironment(now: now, sleep: sleep, random: random, logger: logger)
+        transport = Transport(http: http, timeout: configuration.callTimeout)
+        self.tokens = AccessTokens(configuration, store: tokens, transport: transport, environment: environment)
+    }
+
+    // MARK: - Reading
+
+    /// Reads one page of a list: one call for up to 200 records.
+    public func page(
+        _ number: Int, of request: ListRequest, priority: CallPriority = .background
+    ) async throws -> RecordPage {
+        let asksTotal = request.wantsTotal && number == 1 && !withoutTotal.contains(request.path)
+        do {
+            return try await page(number, of: request, asksTotal: asksTotal, priority)
+        } catch let error as ZohoBooksError where asksTotal && error.kind == .badRequest {
+            // The parameter is documented for invoices alone; a module that refuses it is asked without it.
+            let page = try await page(number, of: request, asksTotal: false, priority)
+            withoutTotal.insert(request.path)
+            return page
+        }
+    }
+
+    private func page(
+        _ number: Int, of request: ListRequest, asksTotal: Bool, _ priority: CallPriority
+    ) async throws -> RecordPage {
+        var query = [("page", String(number)), ("per_page", String(Self.pageSize))]
+        if let filter = request.filter { query.append(("filter_by", filter)) }
+        if let column = request.sortColumn {
+            query += [("sort_column", column), ("sort_order", request.isAscending ? "A" : "D")]
+        }
+        if let time = request.modifiedSince { query.append(("last_modified_time", Self.timestamp(time))) }
+        if asksTotal { query.append(("response_option", "1")) }
+        let call = Call(path: request.path, query: query, key: request.listKey, kind: .list, priority: priority)
+        let (envelope, observedAt) = try await perform(call)
+        return RecordPage(
+            number: number, records: envelope.records ?? [], hasMore: envelope.hasMore, total: envelope.total,
+            observedAt: observedAt)
+    }
+
+    /// Reads one complete record: one call.
+    ///
+    /// - Returns: the record, or nil where Zoho says that it does not exist.
+    public func record(
+        _ path: String, id: String, detailKey: String, priority: CallPriority = .background
+    ) async throws -> DetailRecord? {
+        let call = Call(
+            path: "\(path)/\(id.percentEncoded)", query: [], key: detailKey, kind: .detail, priority: priority)
+        do {
+            let (envelope, observedAt) = try await perform(call)
+            return envelope.record.map { DetailRecord(json: $0, observedAt: observedAt) }
+        } catch let error as ZohoBooksError where error.isNotFound {
+            return nil
+        }
+    }
+
+    /// Reads up to ``itemDetailsSize`` complete items with one call. Unknown ids are left out of the answer.
+    public func itemDetails(ids: [String], priority: CallPriority = .background) async throws -> [DetailRecord] {
+        let call = Call(
+            path: "itemdetails", query: [("item_ids", ids.joined(separator: ","))], key: "items", kind: .list,
+            priority: priority)
+        let (envelope, observedAt) = try await perform(call)
+        return (envelope.records ?? []).map { DetailRecord(json: $0, observedAt: observedAt) }
+    }
+
+    /// Whether a list honours `last_modified_time`: it is empty for a time that nothing can have been modified at.
+    public func honoursModifiedFilter(_ request: ListRequest) async throws -> Bool {
+        var probe = request
+        probe.modifiedSince = environment.now().addingTimeInterval(10 * 365 * 86_400)
+        probe.sortColumn = nil
+        probe.wantsTotal = false
+        do {
+            return try await page(1, of: probe).records.isEmpty
+        } catch let error as ZohoBooksError where error.kind == .badRequest {
+            return false
+        }
+    }
+
+    /// What is left of the budget.
+    public func budget() async throws -> BudgetSnapshot {
+        try await calls.snapshot(at: environment.now())
+    }
+
+    /// `yyyy-MM-ddTHH:mm:ss+0000`, the one spelling that every module takes (reference, section 5.3).
+    static func timestamp(_ time: Date) -> String {
+        let style = Date.ISO8601FormatStyle(timeZone: .gmt)
+        return time.formatted(style).replacingOccurrences(of: "Z", with: "+0000")
+    }
+}
+
+/// The paths that refused a parameter, remembered for the client's life.
+private final class PathSet: Sendable {
+    private let paths = Mutex<Set<String>>([])
+
+    func contains(_ path: String) -> Bool { paths.withLock { $0.contains(path) } }
+    func insert(_ path: String) { paths.withLock { _ = $0.insert(path) } }
+}

@@ -1,0 +1,100 @@
+public import struct Foundation.Date
+import Foundation
+
+/// Why a call has failed for good, in a sentence that says what to do. Holds no secret and no token.
+public struct ZohoBooksError: Error, Sendable, Hashable {
+    /// What the caller can tell apart.
+    public enum Kind: Sendable, Hashable {
+        /// The accounts server does not accept the client id, the secret or the refresh token.
+        case credentials
+        /// Zoho's code 57: the token lacks the scope, belongs to another data centre, or its user may not.
+        case scope
+        /// The organisation is not one of this user's (code 6041).
+        case organisation
+        /// No more calls until then: the day's quota, or a pause that is too long to wait out.
+        case quota(until: Date)
+        /// The accounts server refuses more tokens for now (ten in ten minutes).
+        case tokenThrottle(until: Date)
+        /// The organisation has not switched the module on.
+        case moduleUnavailable
+        /// Zoho refuses the call as it stands.
+        case badRequest
+        /// Zoho failed, again and again.
+        case server
+        /// Zoho could not be reached, again and again.
+        case network
+        /// The answer was not what the API promises, again and again.
+        case invalidAnswer
+        /// The task was cancelled.
+        case cancelled
+    }
+
+    /// What the caller can tell apart.
+    public let kind: Kind
+    /// Zoho's own code, where the answer had one.
+    public let code: Int?
+    /// What happened.
+    public let message: String
+    /// What to do about it.
+    public let advice: String
+
+    init(_ kind: Kind, code: Int? = nil, _ message: String, advice: String = "") {
+        self.kind = kind
+        self.code = code
+        self.message = message
+        self.advice = advice
+    }
+
+    /// Whether the configuration has to be corrected before anything can work.
+    public var isConfiguration: Bool {
+        switch kind {
+        case .credentials, .scope, .organisation: true
+        default: false
+        }
+    }
+
+    /// Whether every other call would fail for the same reason.
+    public var concernsEveryCall: Bool {
+        switch kind {
+        case .credentials, .organisation, .quota, .tokenThrottle, .network, .cancelled: true
+        case .scope, .moduleUnavailable, .badRequest, .server, .invalidAnswer: false
+        }
+    }
+}
+
+extension ZohoBooksError: CustomStringConvertible {
+    public var description: String { advice.isEmpty ? message : "\(message) \(advice)" }
+}
+
+extension ZohoBooksError {
+    static let cancelled = ZohoBooksError(.cancelled, "The call was cancelled.")
+
+    static func quota(until: Date) -> ZohoBooksError {
+        ZohoBooksError(
+            .quota(until: until), "Zoho allows no more calls until \(until.formatted(.iso8601)).",
+            advice: "What was read is kept; run the sync again then.")
+    }
+
+    /// The accounts server's refusal (reference, section 1.5).
+    static func token(_ error: String) -> ZohoBooksError {
+        switch error {
+        case "invalid_client":
+            ZohoBooksError(
+                .credentials, "Zoho does not know the client id.",
+                advice: "Check ZOHO_CLIENT_ID, and that ZOHO_DATA_CENTER is the one where the client was made.")
+        case "invalid_client_secret":
+            ZohoBooksError(
+                .credentials, "Zoho does not accept the client secret.",
+                advice: "Copy ZOHO_CLIENT_SECRET again from Zoho's API console.")
+        case "invalid_code":
+            ZohoBooksError(
+                .credentials, "Zoho does not accept the refresh token.",
+                advice: "It may have been revoked or belong to another data centre: check ZOHO_REFRESH_TOKEN and "
+                    + "ZOHO_DATA_CENTER, or make a new one in Zoho's API console.")
+        default:
+            ZohoBooksError(
+                .credentials, "Zoho's accounts server refuses a token: \(error.prefix(60)).",
+                advice: "Check ZOHO_CLIENT_ID, ZOHO_CLIENT_SECRET, ZOHO_REFRESH_TOKEN and ZOHO_DATA_CENTER.")
+        }
+    }
+}

@@ -2,8 +2,8 @@ import CLibPQ
 
 /// What PostgreSQL, or the way to it, refused.
 ///
-/// `description` is safe to log: it holds neither passwords nor the values of a row. `detail`, which may quote a row,
-/// is shown only by `debugDescription`.
+/// `description` is safe to log: it holds neither passwords nor the values of a row. What may quote a value (`detail`,
+/// `context`, and the message about one that does not fit its type) is whole only in `debugDescription`.
 package struct PostgresError: Error, Sendable, Hashable {
     /// Who raised the error.
     package enum Kind: Sendable, Hashable {
@@ -52,7 +52,14 @@ package struct PostgresError: Error, Sendable, Hashable {
 
 extension PostgresError: CustomStringConvertible, CustomDebugStringConvertible {
     /// One or two sentences without secrets or row values.
-    package var description: String {
+    package var description: String { sentence(about: sqlState.hasPrefix("22") ? Self.masked(message) : message) }
+
+    /// `description` with the values that the server quotes, its detail and its context.
+    package var debugDescription: String {
+        [sentence(about: message), detail, context].compactMap(\.self).joined(separator: " | ")
+    }
+
+    private func sentence(about message: String) -> String {
         let what =
             switch kind {
             case .connect: "Cannot connect to PostgreSQL: "
@@ -68,9 +75,12 @@ extension PostgresError: CustomStringConvertible, CustomDebugStringConvertible {
         return hint.map { "\(sentence) \($0)" } ?? sentence
     }
 
-    /// `description` with the server's detail and context, which may quote values of the row.
-    package var debugDescription: String {
-        [description, detail, context].compactMap(\.self).joined(separator: " | ")
+    /// Hides what stands between the first and the last quotation mark.
+    private static func masked(_ message: String) -> String {
+        guard let first = message.firstIndex(of: "\""), let last = message.lastIndex(of: "\""), first < last else {
+            return message
+        }
+        return "\(message[..<first])\"…\"\(message[last...].dropFirst())"
     }
 }
 

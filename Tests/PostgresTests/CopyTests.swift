@@ -109,6 +109,50 @@ struct CopyTests {
         }
     }
 
+    @Test("A backend that dies inside a COPY ends it with an error")
+    func backendDies() async throws {
+        try await withSession { session in
+            try session.execute(
+                """
+                CREATE TABLE t (n int);
+                CREATE FUNCTION die() RETURNS trigger LANGUAGE plpgsql AS
+                    'BEGIN PERFORM pg_terminate_backend(pg_backend_pid()); RETURN NEW; END';
+                CREATE TRIGGER die BEFORE INSERT ON t FOR EACH ROW EXECUTE FUNCTION die();
+                """)
+            let error = #expect(throws: PostgresError.self) {
+                try session.copyIn("COPY t FROM STDIN") { copy in
+                    for index in 0..<1_000_000 {
+                        copy.append(integer: Int64(index))
+                        try copy.endRow()
+                    }
+                }
+            }
+            #expect(error?.isConnectionLost == true)
+        }
+    }
+
+    @Test("A task that is cancelled inside a COPY ends it, and nothing is copied")
+    func cancelled() async throws {
+        try await PostgresServer.withDatabase { database in
+            let connection = try await database.connect()
+            try await connection.run { try $0.execute("CREATE TABLE t (n int)") }
+            let task = Task {
+                try await connection.run { session in
+                    try session.copyIn("COPY t FROM STDIN") { copy in
+                        withUnsafeCurrentTask { $0?.cancel() }
+                        while true {
+                            copy.append(integer: 1)
+                            try copy.endRow()
+                        }
+                    }
+                }
+            }
+            await #expect(throws: CancellationError.self) { try await task.value }
+            let count = try await connection.run { try $0.query("SELECT count(*) FROM t").int64(0, 0) }
+            #expect(count == 0)
+        }
+    }
+
     @Test(
         "A COPY in the wrong place is an error and leaves the connection usable",
         arguments: ["COPY t FROM STDIN", "COPY t TO STDOUT"])

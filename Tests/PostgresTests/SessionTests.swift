@@ -38,6 +38,17 @@ struct SessionTests {
         }
     }
 
+    @Test("A value that does not fit its type is quoted for the debugger only")
+    func unfitValue() async throws {
+        try await withSession { session in
+            let error = try #require(
+                #expect(throws: PostgresError.self) { try session.query("SELECT $1::int", [.text("my \"secret")]) })
+            #expect(error.sqlState == "22P02")
+            #expect(error.description.contains("type integer: \"…\" (SQLSTATE 22P02)"))
+            #expect(error.debugDescription.contains("my \"secret"))
+        }
+    }
+
     @Test("A not-null violation names the column")
     func notNullViolation() async throws {
         try await withSession { session in

@@ -40,7 +40,16 @@ package actor PostgresConnection {
     }
 
     private func connect(_ configuration: PostgresConfiguration) throws {
-        try session.open(configuration)
+        do {
+            try session.open(configuration)
+        } catch {
+            throw Self.cancellation(or: error)
+        }
+    }
+
+    /// What the server calls a cancelled statement is a cancellation only if it was the task's.
+    private static func cancellation(or error: any Error) -> any Error {
+        Task.isCancelled && (error as? PostgresError)?.isCancelled == true ? CancellationError() : error
     }
 
     /// Runs a body on the connection's thread.
@@ -68,8 +77,7 @@ package actor PostgresConnection {
             return try body(session)
         } catch {
             session.rollBackOpenTransaction()
-            if Task.isCancelled, let error = error as? PostgresError, error.isCancelled { throw CancellationError() }
-            throw error
+            throw Self.cancellation(or: error)
         }
     }
 

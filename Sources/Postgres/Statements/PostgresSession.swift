@@ -177,7 +177,8 @@ extension PostgresSession {
         let wasIdle = isIdle
         do {
             return try body()
-        } catch  where error.isStaleStatement {
+        } catch {
+            guard error.isStaleStatement else { throw error }
             for sql in sqls { statements.forget(sql) }
             guard wasIdle else { throw error }
             return try body()

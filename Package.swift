@@ -30,6 +30,7 @@ let package = Package(
         .package(url: "https://github.com/apple/swift-crypto.git", from: "4.5.2"),
         .package(url: "https://github.com/apple/swift-log.git", from: "1.16.2"),
         .package(url: "https://github.com/apple/swift-nio.git", from: "2.101.2"),
+        .package(url: "https://github.com/apple/swift-system.git", from: "1.8.1"),
     ],
     targets: [
         .systemLibrary(name: "CLibPQ", pkgConfig: "libpq", providers: [.apt(["libpq-dev"]), .brew(["libpq"])]),
@@ -44,7 +45,6 @@ let package = Package(
                 .product(name: "Crypto", package: "swift-crypto"),
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "NIOCore", package: "swift-nio"),
-                .product(name: "NIOFoundationCompat", package: "swift-nio"),
                 .product(name: "NIOHTTP1", package: "swift-nio"),
             ],
             swiftSettings: strict),
@@ -63,7 +63,10 @@ let package = Package(
             swiftSettings: strict),
         .target(
             name: "Mirror",
-            dependencies: ["Catalog", "Database", "ZohoBooks", .product(name: "Logging", package: "swift-log")],
+            dependencies: [
+                "Catalog", "Database", "ZohoBooks", .product(name: "Crypto", package: "swift-crypto"),
+                .product(name: "Logging", package: "swift-log"),
+            ],
             swiftSettings: strict),
         .target(
             name: "Sync",
@@ -84,6 +87,7 @@ let package = Package(
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "AsyncHTTPClient", package: "async-http-client"),
                 .product(name: "Configuration", package: "swift-configuration"),
+                .product(name: "SystemPackage", package: "swift-system"),
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
                 .product(name: "UnixSignals", package: "swift-service-lifecycle"),
@@ -99,26 +103,8 @@ let package = Package(
             swiftSettings: strict),
         .testTarget(name: "PostgresTests", dependencies: ["Postgres", "TestSupport"], swiftSettings: strict),
         .testTarget(
-            name: "ZohoBooksTests",
-            dependencies: [
-                "ZohoBooks", "TestSupport",
-                .product(name: "Hummingbird", package: "hummingbird"),
-            ],
-            swiftSettings: strict),
-        .testTarget(
-            name: "CatalogTests", dependencies: ["Catalog", "ZohoBooks"], resources: [.copy("Fixtures")],
-            swiftSettings: strict),
-        .testTarget(name: "DatabaseTests", dependencies: ["Database", "TestSupport"], swiftSettings: strict),
-        .testTarget(
-            name: "MirrorTests", dependencies: ["Mirror", "Catalog", "Database", "TestSupport"],
-            swiftSettings: strict),
-        .testTarget(
             name: "ZohoSimulatorTests",
             dependencies: ["ZohoSimulator", .product(name: "AsyncHTTPClient", package: "async-http-client")],
-            swiftSettings: strict),
-        .testTarget(
-            name: "IntegrationTests",
-            dependencies: ["Sync", "Mirror", "Database", "ZohoBooks", "ZohoSimulator", "TestSupport", "zohosync"],
             swiftSettings: strict),
     ],
     swiftLanguageModes: [.v6]

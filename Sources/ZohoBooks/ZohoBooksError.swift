@@ -1,5 +1,4 @@
-public import struct Foundation.Date
-import Foundation
+public import Foundation
 
 /// Why a call has failed for good, in a sentence that says what to do. Holds no secret and no token.
 public struct ZohoBooksError: Error, Sendable, Hashable {

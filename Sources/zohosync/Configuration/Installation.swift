@@ -56,3 +56,32 @@ enum Holder {
         return kill(process, 0) != 0 && errno == ESRCH
     }
 }
+
+extension Installation {
+    /// Makes a client whose token and budget are the mirror's, and ends its connections after `body`.
+    func withClient<T: Sendable>(
+        _ settings: Settings, _ body: (ZohoBooksClient) async throws -> T
+    ) async throws -> T {
+        let configuration = try settings.zohoBooks()
+        let limits = try settings.limits()
+        var http = HTTPClient.Configuration(
+            redirectConfiguration: .disallow,
+            timeout: .init(connect: .seconds(configuration.connectTimeout.components.seconds), read: .seconds(30)),
+            connectionPool: .init(
+                idleTimeout: .seconds(30), concurrentHTTP1ConnectionsPerHostSoftLimit: limits.inFlight))
+        http.decompression = .enabled(limit: .ratio(200))
+        let httpClient = HTTPClient(eventLoopGroupProvider: .singleton, configuration: http)
+        let client = ZohoBooksClient(
+            configuration: configuration, http: httpClient,
+            tokens: MirrorTokenStore(mirror, holder: Holder.current),
+            calls: MirrorCallLedger(mirror, limits: limits), logger: logger)
+        do {
+            let result = try await body(client)
+            try await httpClient.shutdown()
+            return result
+        } catch {
+            try? await httpClient.shutdown()
+            throw error
+        }
+    }
+}

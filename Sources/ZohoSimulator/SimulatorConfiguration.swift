@@ -13,7 +13,9 @@ package struct SimulatorConfiguration: Sendable {
     package var seed: UInt64 = 1
     /// The only organisation there is.
     package var organizationID = "60099900001"
-    /// How many records each module has. Price lists need items; documents need items and at least 13 contacts.
+    /// How many records each module has.
+    ///
+    /// Price lists need items; documents need items and at least 13 contacts.
     package var counts: [SimulatorModule: Int] = Self.seedOrganization
     /// When the youngest generated records were changed last.
     package var dataEnd = Date(timeIntervalSince1970: 1_767_222_000)
@@ -31,10 +33,10 @@ package struct SimulatorConfiguration: Sendable {
 
     /// The limits on calls.
     package var limits = Limits()
-    /// Added to every answer of the API.
+    /// Added to every answer of the API, refusals excepted, which come at once.
     package var latency: Duration = .zero
     /// What the latency is waited by.
-    package var clock: any Clock<Duration> & Sendable = ContinuousClock()
+    package var clock: any Clock<Duration> = ContinuousClock()
     /// How late an answer with ``SimulatorFault/slowAnswer`` is.
     package var slowAnswer: Duration = .seconds(5)
     /// The probability of each fault, from 0 to 1, for a call of the API.

@@ -6,7 +6,8 @@ import Synchronization
 /// Every change is seen by the next call of the API. Records are named by id or by index; the generated ones have the
 /// indices from 0 on, created ones follow.
 package final class SimulatorControl: Sendable {
-    let configuration: SimulatorConfiguration
+    /// What the simulator was started with.
+    package let configuration: SimulatorConfiguration
     let calendar: OrganizationCalendar
     let books: Mutex<Books>
     let tokens: Mutex<TokenLedger>

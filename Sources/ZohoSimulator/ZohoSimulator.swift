@@ -5,6 +5,11 @@ package import Logging
 ///
 /// It answers under `/books/v3` and `/oauth/v2` as section 11.2 of the reference describes, and under `/_simulator`
 /// lets a person change the organisation. Any number of records costs no memory: each is generated when asked for.
+///
+/// Lists can be sorted by the module's name or number, `created_time`, `last_modified_time` and, for documents, `date`;
+/// any other `sort_column` is ignored. Untouched records stand in order of their index in each of these; an edited one
+/// moves if the edit changed the key, and later rows shift when one goes. Texts compare byte by byte. Without a
+/// `sort_column` items, contacts and price lists are sorted by name, all others newest first.
 package final class ZohoSimulator: Sendable {
     /// Changes the organisation and tells the truth about it.
     package let control: SimulatorControl
@@ -25,7 +30,7 @@ package final class ZohoSimulator: Sendable {
     /// Serves until cancelled or gracefully shut down.
     ///
     /// - Parameter onReady: called once with the address, such as `http://127.0.0.1:8080`, when calls are accepted.
-    /// - Throws: what prevents listening, or `CancellationError`.
+    /// - Throws: what prevents listening.
     package func run(onReady: @escaping @Sendable (_ baseURL: String) async -> Void = { _ in }) async throws {
         let control = control
         let host = configuration.host
@@ -37,7 +42,11 @@ package final class ZohoSimulator: Sendable {
                 await onReady(control.baseURL)
             },
             logger: logger)
-        try await application.run()
+        do {
+            try await application.run()
+        } catch is CancellationError {
+            return
+        }
     }
 }
 

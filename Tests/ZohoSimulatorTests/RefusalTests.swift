@@ -113,17 +113,42 @@ import Testing
     }
 
     @Test func moreCallsAtOnceThanAllowedAreRefused() async throws {
+        let gate = GateClock()
         var configuration = SimulatorConfiguration()
         configuration.limits.inFlight = 2
-        configuration.latency = .milliseconds(300)
+        configuration.latency = .seconds(3_600)
+        configuration.clock = gate
         try await withClient(configuration) { client, control in
-            let codes = try await withThrowingTaskGroup(of: Int.self) { group in
-                for _ in 0..<6 { group.addTask { try await client.get("/items", "per_page=1").code ?? -1 } }
-                return try await group.reduce(into: []) { $0.append($1) }
+            let codes = try await withThrowingTaskGroup(of: Int?.self) { group in
+                for _ in 0..<6 { group.addTask { try await client.get("/items", "per_page=1").code } }
+                var codes: [Int?] = []
+                while let code = try await group.next() {
+                    codes.append(code)
+                    if codes.count == 4 { gate.open() }
+                }
+                return codes
             }
-            #expect(codes.filter { $0 == 0 }.count >= 2)
-            #expect(codes.contains(1070))
+            #expect(codes == [1070, 1070, 1070, 1070, 0, 0])
             #expect(control.statistics.largestInFlight == 2)
         }
+    }
+
+    @Test func onlyReadingIsSimulated() async throws {
+        try await withClient { (client: Client, _: SimulatorControl) async throws in
+            let answer = try await client.send(
+                .post, "/books/v3/items?organization_id=60099900001",
+                headers: ["Authorization": "Zoho-oauthtoken \(client.token ?? "")"], body: "{}")
+            #expect(answer.status == 405)
+        }
+    }
+
+    @Test func aCancelledSimulatorReturns() async throws {
+        let simulator = ZohoSimulator()
+        let (addresses, continuation) = AsyncStream.makeStream(of: String.self)
+        let running = Task { try await simulator.run { continuation.yield($0) } }
+        let baseURL = try #require(await addresses.first { _ in true })
+        #expect(try await Client(baseURL: baseURL).get("/items").code == 14)
+        running.cancel()
+        try await running.value
     }
 }

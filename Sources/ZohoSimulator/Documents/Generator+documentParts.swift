@@ -21,7 +21,7 @@ extension Generator {
     func writeHead(_ document: Document, to writer: inout JSONWriter) {
         let space = document.module.idSpace
         writer.raw("{\"")
-        writer.raw(document.module.detailKey)
+        writer.text(document.module.detailKey)
         writer.raw(#"_id":"#)
         writer.id(space.id(document.index))
         if document.isPurchase { writer.raw(#","vendor_id":"#) } else { writer.raw(#","customer_id":"#) }
@@ -33,7 +33,7 @@ extension Generator {
         writer.raw(#","status":"#)
         writeQuoted(document.status, to: &writer)
         writer.raw(",\"")
-        writer.raw(document.module.nameColumn)
+        writer.text(document.module.nameColumn)
         writer.raw(#"":""#)
         writeNumber(document.module, document.index, to: &writer)
         writer.raw(#"","reference_number":""#)

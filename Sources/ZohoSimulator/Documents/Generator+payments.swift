@@ -5,21 +5,18 @@ extension Generator {
     /// Seconds between a document and its payment.
     static let paymentDelay = 2 * 86_400
 
-    private var paidInvoices: Mask {
-        Mask { ["paid", "partially_paid"].contains(String(describing: status(.invoices, $0))) }
-    }
-
     /// The invoice that a payment is for.
     func invoice(ofPayment index: Int) -> Int? {
-        let paid = paidInvoices
-        return index < paid.rank(count(.invoices)) ? paid.select(index) : nil
+        index < paidInvoiceCount ? Self.paidInvoices.select(index) : nil
     }
+
+    private var paidInvoiceCount: Int { Self.paidInvoices.rank(count(.invoices)) }
 
     /// When a payment was made: after its invoice; advances follow in one last day.
     func paymentTime(_ index: Int) -> Int {
         if let invoice = invoice(ofPayment: index) { return created(.invoices, invoice) + Self.paymentDelay }
-        let advances = max(1, count(.customerpayments) - paidInvoices.rank(count(.invoices)))
-        let place = index - paidInvoices.rank(count(.invoices))
+        let advances = max(1, count(.customerpayments) - paidInvoiceCount)
+        let place = index - paidInvoiceCount
         return end - 86_400 + 86_000 * min(place, advances) / (advances + 1)
     }
 

@@ -29,7 +29,7 @@ struct Answer: Sendable {
     ) -> Answer {
         var writer = JSONWriter(capacity: capacity)
         writer.raw(#"{"code":0,"message":"success",""#)
-        writer.raw(key)
+        writer.text(key)
         writer.raw(#"":"#)
         write(&writer)
         writer.raw("}")

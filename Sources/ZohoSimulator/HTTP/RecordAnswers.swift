@@ -41,7 +41,7 @@ struct RecordAnswers {
         writer.raw(#"{"code":0,"message":"success","#)
         if option != 2, option != 3 {
             writer.raw("\"")
-            writer.raw(module.listKey)
+            writer.text(module.listKey)
             writer.raw(#"":["#)
             for (place, index) in rows.enumerated() {
                 writer.comma(before: place)

@@ -14,14 +14,14 @@ struct Settings {
     }
 
     var organizations: Answer {
-        .success("organizations") { $0.raw("[{" + organizationRow + #""fiscal_year_start_month":0}]"#) }
+        .success("organizations") { $0.text("[{" + organizationRow + #""fiscal_year_start_month":0}]"#) }
     }
 
     func organization(_ id: String) -> Answer {
         guard id == configuration.organizationID else { return .missing("Organization") }
         let flags = configuration.disabledModules.map { #""is_\#($0.detailKey)_enabled":false,"# }.sorted().joined()
         return .success("organization") {
-            $0.raw(
+            $0.text(
                 "{" + organizationRow + flags
                     + #""fiscal_year_start_month":"january","date_format":"dd MMM yyyy","field_separator":" ","#
                     + #""industry_type":"Wholesale","status":"1","phone":"+31 38 555 0100","website":"","portal_name":"","#
@@ -34,7 +34,7 @@ struct Settings {
     /// Lists of settings have no `page_context` (section 4), taxes excepted.
     func list(_ setting: Route.Setting) -> Answer {
         let key = setting.rawValue.split(separator: "/").last.map(String.init) ?? ""
-        var answer = Answer.success(key) { $0.raw("[" + rows(setting).map(\.json).joined(separator: ",") + "]") }
+        var answer = Answer.success(key) { $0.text("[" + rows(setting).map(\.json).joined(separator: ",") + "]") }
         if setting == .taxes {
             answer.body.removeLast()
             answer.body += Array(
@@ -46,7 +46,7 @@ struct Settings {
     func detail(_ setting: Route.Setting, _ id: String) -> Answer {
         let isTax = setting == .taxes
         guard let row = rows(setting).first(where: { $0.id == id }) else { return .missing(isTax ? "Tax" : "Currency") }
-        return .success(isTax ? "tax" : "currency") { $0.raw(row.json) }
+        return .success(isTax ? "tax" : "currency") { $0.text(row.json) }
     }
 
     private func rows(_ setting: Route.Setting) -> [(id: String, json: String)] {

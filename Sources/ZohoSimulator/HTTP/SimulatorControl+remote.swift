@@ -23,7 +23,7 @@ extension SimulatorControl {
         case "ids":
             let ids = try ids(module(query["module"]))
             return .success("ids", capacity: ids.count * 22 + 64) {
-                $0.raw("[\"" + ids.joined(separator: "\",\"") + "\"]")
+                $0.text("[" + ids.map { #""\#($0)""# }.joined(separator: ",") + "]")
             }
         case "record":
             let module = try module(query["module"])
@@ -92,7 +92,7 @@ extension SimulatorControl {
         let faults = Dictionary(uniqueKeysWithValues: statistics.faults.map { ($0.key.rawValue, $0.value) })
         let records = Dictionary(uniqueKeysWithValues: SimulatorModule.allCases.map { ($0.rawValue, count($0)) })
         return .success("stats") {
-            $0.raw(
+            $0.text(
                 #"{"calls":\#(statistics.calls),"token_requests":\#(statistics.tokenRequests),"#
                     + #""largest_in_flight":\#(statistics.largestInFlight),"statuses":\#(object(statuses)),"#
                     + #""faults":\#(object(faults)),"records":\#(object(records)),"paths":\#(object(statistics.callsByPath))}"#

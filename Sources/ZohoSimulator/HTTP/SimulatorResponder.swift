@@ -1,4 +1,4 @@
-import Glibc
+import Foundation
 import Hummingbird
 import NIOCore
 import Synchronization
@@ -35,12 +35,12 @@ struct SimulatorResponder: HTTPResponder {
         let ordinal = control.countCall(Self.template(relative))
         let route = path.hasPrefix(base + "/") ? control.route(relative) : nil
         if let refusal = control.refusal(route, query, authorization: request.headers[.authorization]) {
-            return try await finish(refusal)
+            return apiResponse(refusal)
         }
         guard request.method == .get else {
-            return try await finish(.error(405, 37, "The HTTP method is not allowed for the requested resource"))
+            return apiResponse(.error(405, 37, "The HTTP method is not allowed for the requested resource"))
         }
-        if let refusal = control.enter(isDetail: route?.isDetail == true) { return try await finish(refusal) }
+        if let refusal = control.enter(isDetail: route?.isDetail == true) { return apiResponse(refusal) }
         defer { control.limits.withLock { $0.leave() } }
         let fault = control.faults.withLock { $0.fault(path: relative, ordinal: ordinal) }
         if let fault { control.count { $0.faults[fault, default: 0] += 1 } }

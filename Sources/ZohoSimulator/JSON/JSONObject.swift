@@ -43,7 +43,7 @@ enum JSONObject {
         func name(_ key: String, _ writer: inout JSONWriter) {
             writer.comma(before: written)
             writer.raw("\"")
-            writer.raw(key)
+            writer.text(key)
             writer.raw("\":")
             written += 1
         }

@@ -49,7 +49,8 @@ struct JSONWriter: ~Copyable {
         }
     }
 
-    mutating func raw(_ text: String) { raw(text.utf8) }
+    /// Writes JSON text that is no constant; a name of its own, so that literals are not taken for it.
+    mutating func text(_ text: String) { raw(text.utf8) }
 
     mutating func byte(_ byte: UInt8) {
         reserve(1)

@@ -199,13 +199,13 @@ extension Generator {
     private func writeItemDetail(_ item: Item, to writer: inout JSONWriter) {
         var draw = Draw(seed: seed, kind: 3_000, index: item.index)
         writer.raw(#","inventory_account_id":"3460000000000400","inventory_account_name":"Inventory Asset""#)
-        let vendor = randomVendor(&draw)
+        let drawn = randomVendor(&draw)
+        let vendor = mergedContacts[drawn] ?? drawn
         if count(.contacts) > 12, item.extra & 16 == 0 {
             writer.raw(#","vendor_id":"#)
             writer.id(IDSpace.contact.id(vendor))
-            writer.raw(#","vendor_name":""#)
-            writeContactName(vendor, to: &writer)
-            writer.raw(#"""#)
+            writer.raw(#","vendor_name":"#)
+            writePartyName(vendor, to: &writer)
         } else {
             writer.raw(#","vendor_id":"","vendor_name":"""#)
         }

@@ -103,6 +103,9 @@ struct Generator: Sendable {
 
     private static let invoiceStatuses = table(
         ("draft", 1), ("sent", 5), ("viewed", 1), ("overdue", 4), ("partially_paid", 2), ("paid", 11), ("void", 1))
+    static let paidInvoices = Mask {
+        ["paid", "partially_paid"].contains(String(describing: invoiceStatuses[$0 * 7 % Mask.period]))
+    }
     private static let billStatuses = table(
         ("draft", 1), ("open", 6), ("overdue", 3), ("partially_paid", 2), ("paid", 12), ("void", 1))
     private static let creditnoteStatuses = table(("draft", 2), ("open", 10), ("closed", 12), ("void", 1))

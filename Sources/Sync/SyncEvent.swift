@@ -1,4 +1,3 @@
-package import Catalog
 package import Mirror
 package import ZohoBooks
 

@@ -1,4 +1,4 @@
-package import Catalog
+import Catalog
 import Logging
 package import Mirror
 package import ZohoBooks

@@ -6,7 +6,6 @@ import Foundation
 @main
 struct Entry {
     static func main() async {
-        limitMemoryArenas()
         do {
             var command = try ZohoSync.parseAsRoot()
             if var asynchronous = command as? any AsyncParsableCommand {
@@ -17,16 +16,6 @@ struct Entry {
         } catch {
             ExitStatus(error).exit()
         }
-    }
-
-    /// glibc gives every thread an arena of its own, none of which shrinks again; a few shared ones keep the peak of
-    /// memory at what is really in use.
-    private static func limitMemoryArenas() {
-        #if canImport(Glibc)
-        mallopt(M_ARENA_MAX, 2)
-        mallopt(M_TRIM_THRESHOLD, 1 << 20)
-        mallopt(M_MMAP_THRESHOLD, 256 << 10)
-        #endif
     }
 }
 

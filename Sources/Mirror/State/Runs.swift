@@ -29,6 +29,20 @@ package struct Run: Sendable, Hashable {
     package var progress: Progress
     package var lastError: String?
 
+    package init(
+        id: Int64, entity: String, kind: Kind, state: State, startedAt: Int64, finishedAt: Int64? = nil,
+        progress: Progress = Progress(), lastError: String? = nil
+    ) {
+        self.id = id
+        self.entity = entity
+        self.kind = kind
+        self.state = state
+        self.startedAt = startedAt
+        self.finishedAt = finishedAt
+        self.progress = progress
+        self.lastError = lastError
+    }
+
     /// What a run has done so far.
     package struct Progress: Sendable, Hashable {
         package var fetched = 0

@@ -1,7 +1,7 @@
 import Catalog
 import Foundation
 import Mirror
-package import ZohoBooks
+import ZohoBooks
 
 /// How one module is listed for the entities that it feeds.
 struct ListPlan: Sendable {

@@ -46,7 +46,7 @@ struct Envelope {
     private mutating func readContext(_ context: JSONView) throws {
         guard context.kind == .object else { return }
         if let more = try context.member("has_more_page") { hasMore = more.kind == .bool(true) }
-        if let total = try context.member("total") ?? context.member("count"), !total.isBlank {
+        if let total = try context.member("count") ?? context.member("total"), !total.isBlank {
             self.total = Int(try total.text())
         }
     }

@@ -1,7 +1,9 @@
 import ArgumentParser
 import Catalog
+import Database
 import Foundation
 import Mirror
+import ZohoBooks
 
 struct DeadLettersCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(

@@ -1,5 +1,6 @@
 import ArgumentParser
 import Catalog
+import Database
 import Foundation
 import Mirror
 

@@ -36,6 +36,7 @@ struct Installation: Sendable {
     /// Microseconds since 1970.
     static func now() -> Int64 { Int64(Date().timeIntervalSince1970 * 1_000_000) }
 
+
     static func makeLogger(_ settings: Settings) -> Logger {
         var logger = Logger(label: "zohosync") { StreamLogHandler.standardError(label: $0) }
         logger.logLevel = Logger.Level(rawValue: settings.logLevel) ?? .warning
@@ -64,13 +65,7 @@ extension Installation {
     ) async throws -> T {
         let configuration = try settings.zohoBooks()
         let limits = try settings.limits()
-        var http = HTTPClient.Configuration(
-            redirectConfiguration: .disallow,
-            timeout: .init(connect: .seconds(configuration.connectTimeout.components.seconds), read: .seconds(30)),
-            connectionPool: .init(
-                idleTimeout: .seconds(30), concurrentHTTP1ConnectionsPerHostSoftLimit: limits.inFlight))
-        http.decompression = .enabled(limit: .ratio(200))
-        let httpClient = HTTPClient(eventLoopGroupProvider: .singleton, configuration: http)
+        let httpClient = HTTPClient.zohoBooks(configuration, inFlight: limits.inFlight)
         let client = ZohoBooksClient(
             configuration: configuration, http: httpClient,
             tokens: MirrorTokenStore(mirror, holder: Holder.current),

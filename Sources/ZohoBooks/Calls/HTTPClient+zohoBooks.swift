@@ -1,0 +1,20 @@
+public import AsyncHTTPClient
+import NIOCore
+import NIOHTTPCompression
+
+extension HTTPClient {
+    /// An HTTP client that suits Zoho Books: bounded in time, in connections and in what a compressed body may grow to,
+    /// and following no redirect, because the token would go with it.
+    ///
+    /// - Parameter inFlight: connections to one host; calls beyond it wait.
+    public static func zohoBooks(_ configuration: ZohoBooksConfiguration, inFlight: Int) -> HTTPClient {
+        var settings = HTTPClient.Configuration(
+            redirectConfiguration: .disallow,
+            timeout: .init(
+                connect: .seconds(configuration.connectTimeout.components.seconds), read: .seconds(30)),
+            connectionPool: .init(
+                idleTimeout: .seconds(30), concurrentHTTP1ConnectionsPerHostSoftLimit: inFlight))
+        settings.decompression = .enabled(limit: .ratio(200))
+        return HTTPClient(eventLoopGroupProvider: .singleton, configuration: settings)
+    }
+}

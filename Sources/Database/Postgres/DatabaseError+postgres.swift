@@ -5,7 +5,9 @@ extension DatabaseError {
     init(_ error: PostgresError) {
         let state = error.sqlState
         let (kind, advice) = Self.classify(state, error)
-        self.init(kind: kind, code: state.isEmpty ? "libpq" : state, message: error.description, advice: advice)
+        // A failed connection explains itself, with what to do.
+        let isExplained = error.kind == .connect
+        self.init(kind: kind, code: state.isEmpty ? "libpq" : state, message: error.message, advice: isExplained ? error.hint ?? advice : advice)
     }
 
     private static func classify(_ state: String, _ error: PostgresError) -> (Kind, String) {

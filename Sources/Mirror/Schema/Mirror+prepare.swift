@@ -56,8 +56,18 @@ extension Mirror {
             on conflict (singleton) do nothing
             """, [.text(organizationID)])
         let stored = try transaction.query("select organization_id from sync_organization").first?.text(0)
-        if let stored, stored != organizationID {
+        guard let stored, stored != organizationID else { return }
+        // A mistyped id that never brought a record is not worth a database.
+        guard try isEmpty(transaction) else {
             throw MirrorError.otherOrganisation(stored: stored, configured: organizationID)
+        }
+        try transaction.execute("update sync_organization set organization_id = $1", [.text(organizationID)])
+        try transaction.execute("delete from sync_cursors")
+    }
+
+    private func isEmpty(_ transaction: any SQLTransaction) throws -> Bool {
+        try Catalog.entities.allSatisfy { mapping in
+            try transaction.query("select 1 from \(mapping.entity.name) limit 1").isEmpty
         }
     }
 }

@@ -11,6 +11,7 @@ actor ProgressDisplay {
     private var lines: [(entity: String, text: String)] = []
     private var drawn = 0
     private var lastDrawn = ContinuousClock.now - .seconds(1)
+    private let start = ContinuousClock.now
 
     init(isJSON: Bool) {
         self.isJSON = isJSON
@@ -36,7 +37,7 @@ actor ProgressDisplay {
     func finish(_ report: SyncReport) {
         if isTerminal { draw() }
         if isJSON {
-            print(SyncReportDocument(report).json)
+            print(SyncReportDocument(report, duration: ContinuousClock.now - start).json)
         } else {
             print(SyncTable(report).text)
         }

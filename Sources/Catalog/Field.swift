@@ -18,7 +18,8 @@ package struct Field: Sendable {
     package enum Presence: Sendable, Hashable {
         /// List and detail records alike.
         case both
-        /// Only list records, such as a price list's modification time.
+        /// List records; a detail record says it sometimes and leaves the column alone where it does not, such as the
+        /// primary contact person's e-mail address (reference, section 6.3).
         case list
         /// Only detail records. A list record never touches the column.
         case detail

@@ -73,9 +73,7 @@ extension EntityMapping {
             }
         case .field(let position, let rank):
             let column = columns[position]
-            guard column.presence != .detail || shape == .detail, column.presence != .list || shape == .list else {
-                return
-            }
+            guard column.presence != .detail || shape == .detail else { return }
             if column.kind == .customFields { return try state.customFields.takeArray(value) }
             guard rank < state.ranks[position] else { return }
             do {

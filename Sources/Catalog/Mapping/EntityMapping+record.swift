@@ -26,7 +26,9 @@ extension EntityMapping {
         try view.members { key, value in
             let targets = index[key]
             for target in targets { try take(value, for: target, shape: shape, into: &state) }
-            if targets.isEmpty, customFieldsColumn != nil { try state.customFields.takeFlattened(key, value) }
+            if targets.isEmpty, customFieldsColumn != nil {
+                state.takeCustomFields(value) { try $0.takeFlattened(key, value) }
+            }
         }
         guard let id = state.id else { throw MappingError.missingID(keys: entity.idKeys) }
 
@@ -74,7 +76,9 @@ extension EntityMapping {
         case .field(let position, let rank):
             let column = columns[position]
             guard column.presence != .detail || shape == .detail else { return }
-            if column.kind == .customFields { return try state.customFields.takeArray(value) }
+            if column.kind == .customFields {
+                return state.takeCustomFields(value) { try $0.takeArray(value) }
+            }
             guard rank < state.ranks[position] else { return }
             do {
                 let read = try column.read(value)
@@ -88,7 +92,7 @@ extension EntityMapping {
         case .child(let child, let source):
             if shape == .detail { state.childViews[child][source] = value }
         case .customFieldHash:
-            try state.customFields.takeHash(value)
+            state.takeCustomFields(value) { try $0.takeHash(value) }
         case .discriminator:
             break
         }
@@ -99,30 +103,34 @@ extension EntityMapping {
     ) throws -> [ChildRow] {
         var rows: [ChildRow] = []
         var keys: Set<String> = []
-        func add(_ chain: [JSONView], fixed: [String: String]) throws {
+        func add(_ chain: [JSONView], fixed: [String: String] = [:]) throws {
             let row = try mapping.row(
                 chain, fixed: fixed, position: rows.count + 1, parentID: parentID, faults: &faults)
             // The same address can be the billing and an additional one; the first place wins.
-            if keys.insert(row.key).inserted { rows.append(row) }
+            if let row, keys.insert(row.key).inserted { rows.append(row) }
         }
         for (source, view) in zip(mapping.child.sources, views) {
             guard let view, !view.isBlank else { continue }
-            switch source {
-            case .object(_, let fixed):
-                try add([view], fixed: fixed)
-            case .array(_, let fixed):
-                try view.elements { try add([$0], fixed: fixed) }
-            case .nested(_, let inner):
-                try view.elements { outer in
-                    var hasInner = false
-                    if let brackets = try outer.member(inner), brackets.kind == .array {
-                        try brackets.elements { bracket in
-                            hasInner = true
-                            try add([bracket, outer], fixed: [:])
+            do {
+                switch source {
+                case .object(_, let fixed):
+                    try add([view], fixed: fixed)
+                case .array(_, let fixed):
+                    try view.elements { try add([$0], fixed: fixed) }
+                case .nested(_, let inner):
+                    try view.elements { outer in
+                        var hasInner = false
+                        if let brackets = try outer.member(inner), !brackets.isBlank {
+                            try brackets.elements { bracket in
+                                hasInner = true
+                                try add([bracket, outer])
+                            }
                         }
+                        if !hasInner { try add([outer]) }
                     }
-                    if !hasInner { try add([outer], fixed: [:]) }
                 }
+            } catch is JSONSyntaxError {
+                throw FieldFault(field: mapping.child.table, view, isNot: source.phrase)
             }
         }
         return rows
@@ -144,19 +152,29 @@ private struct RecordState {
         ranks = Array(repeating: .max, count: columns)
         childViews = children.map { Array(repeating: nil, count: $0.child.sources.count) }
     }
+
+    /// Custom fields are optional: what cannot be read of them is a fault and keeps no record out.
+    mutating func takeCustomFields(_ value: JSONView, _ take: (inout CustomFields) throws -> Void) {
+        do {
+            try take(&customFields)
+        } catch {
+            faults.append(FieldFault(field: Field.customFields.column, value, isNot: Field.Kind.customFields.phrase))
+        }
+    }
 }
 
 extension EntityMapping.ChildMapping {
-    /// One child row from an element and those that enclose it, the innermost first.
+    /// One child row from an element and those that enclose it, the innermost first; nil where they say nothing.
     fileprivate func row(
         _ chain: [JSONView], fixed: [String: String], position: Int, parentID: String, faults: inout [FieldFault]
-    ) throws -> ChildRow {
+    ) throws -> ChildRow? {
         var cells = [FieldValue](repeating: .null, count: columns.count)
         var ranks = [Int](repeating: .max, count: child.fields.count)
         var key: String?
         for (depth, view) in chain.enumerated() {
             try view.members { name, value in
-                for _ in idIndex[name] where key == nil {
+                // An enclosing element's id is not the row's own: several rows would share it.
+                for _ in idIndex[name] where key == nil && depth == 0 {
                     if case .text(let id)? = FieldValue.text(from: value) { key = id }
                 }
                 for target in index[name] where target.rank + depth * 100 < ranks[target.field] {
@@ -173,6 +191,7 @@ extension EntityMapping.ChildMapping {
                 }
             }
         }
+        if key == nil, cells.allSatisfy({ $0 == .null }) { return nil }
         for (offset, column) in fixedColumns.enumerated() {
             if let value = fixed[column] { cells[child.fields.count + offset] = .text(value) }
         }
@@ -194,11 +213,27 @@ extension Field {
             case .boolean: FieldValue.boolean(from: view)
             case .instant: FieldValue.instant(from: view)
             case .date: FieldValue.date(from: view)
-            case .json, .customFields: try CanonicalJSON.value(from: view)
+            case .json, .customFields: try? CanonicalJSON.value(from: view)
             }
-        if let value { return value }
+        guard let value else { throw FieldFault(field: column, view, isNot: kind.phrase) }
+        return value
+    }
+}
+
+extension FieldFault {
+    /// Says that a value is not what the field holds, and shows the value's beginning.
+    fileprivate init(field: String, _ view: JSONView, isNot phrase: String) {
         let beginning = String(decoding: view.bytes.prefix(60), as: UTF8.self)
-        throw FieldFault(field: column, reason: "\(beginning) is not \(kind.phrase)")
+        self.init(field: field, reason: "\(beginning) is not \(phrase)")
+    }
+}
+
+extension Child.Source {
+    fileprivate var phrase: String {
+        switch self {
+        case .object: "an object"
+        case .array, .nested: "a list of objects"
+        }
     }
 }
 
@@ -211,7 +246,8 @@ extension Field.Kind {
         case .boolean: "true or false"
         case .instant: "a time with its zone"
         case .date: "a date as YYYY-MM-DD"
-        case .json, .customFields: "an object or a list"
+        case .json: "an object or a list"
+        case .customFields: "custom fields"
         }
     }
 }

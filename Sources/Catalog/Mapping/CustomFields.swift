@@ -47,7 +47,7 @@ struct CustomFields {
     private static func take(
         _ key: UnsafeBufferPointer<UInt8>, _ value: JSONView, into fields: inout [String: [UInt8]]
     ) throws {
-        let name = String(decoding: key, as: UTF8.self)
+        let name = try JSONView.text(ofKey: key)
         guard !value.isBlank, !name.hasSuffix("_formatted") else { return }
         if name.hasSuffix("_unformatted") {
             if let text = try text(value) { fields[String(name.dropLast("_unformatted".count))] = text }

@@ -47,6 +47,13 @@ package struct JSONView {
         } while try !scanner.separatorOrEnd(UInt8(ascii: "}"))
     }
 
+    /// A key's text with its escapes resolved, from the bytes that ``members(_:)`` gives.
+    package static func text(ofKey key: UnsafeBufferPointer<UInt8>) throws -> String {
+        guard let first = key.baseAddress else { return "" }
+        // The key stands between its quotes in the text, which makes it a string value like any other.
+        return try JSONView(kind: .string, base: first - 1, start: 0, end: key.count + 2).text()
+    }
+
     /// Calls `body` with each element of an array, in order.
     package func elements(_ body: (JSONView) throws -> Void) throws {
         guard kind == .array else { throw JSONSyntaxError.wrongType(expected: "an array") }

@@ -5,7 +5,8 @@ import ZohoBooks
 @Suite("Children")
 struct ChildTests {
     private func prices(_ items: String) throws -> [(key: String, cells: [String: FieldValue])] {
-        try #require(try Mapped(#"{"pricebook_id":"9","pricebook_items":[\#(items)]}"#, as: "pricelists").rows("product_prices"))
+        try #require(
+            try Mapped(#"{"pricebook_id":"9","pricebook_items":[\#(items)]}"#, as: "pricelists").rows("product_prices"))
     }
 
     @Test("a price with brackets gives one row a bracket, each with what its item says")
@@ -24,10 +25,12 @@ struct ChildTests {
         #expect(rows.map { $0.cells["end_quantity"] } == [.decimal("9"), nil, nil])
     }
 
-    @Test("a bracket's own value beats its item's, whichever stands first", arguments: [
-        #"{"pricebook_rate":5,"price_brackets":[{"pricebook_item_id":"1","pricebook_rate":4}]}"#,
-        #"{"price_brackets":[{"pricebook_rate":4,"pricebook_item_id":"1"}],"pricebook_rate":5}"#,
-    ])
+    @Test(
+        "a bracket's own value beats its item's, whichever stands first",
+        arguments: [
+            #"{"pricebook_rate":5,"price_brackets":[{"pricebook_item_id":"1","pricebook_rate":4}]}"#,
+            #"{"price_brackets":[{"pricebook_rate":4,"pricebook_item_id":"1"}],"pricebook_rate":5}"#,
+        ])
     func innermost(item: String) throws {
         #expect(try prices(item).map { $0.cells["price"] } == [.decimal("4")])
     }
@@ -42,7 +45,8 @@ struct ChildTests {
 
     @Test("prices without brackets are one row an item", arguments: ["[]", #""""#, "null"])
     func unitPrices(brackets: String) throws {
-        let rows = try prices(#"{"pricebook_item_id":"5","item_id":"1","pricebook_rate":"7.0","price_brackets":\#(brackets)}"#)
+        let rows = try prices(
+            #"{"pricebook_item_id":"5","item_id":"1","pricebook_rate":"7.0","price_brackets":\#(brackets)}"#)
         #expect(rows.map(\.key) == ["5"])
         #expect(rows[0].cells == ["zoho_item_id": .text("1"), "price": .decimal("7")])
     }
@@ -81,14 +85,17 @@ struct ChildTests {
 
     @Test("a free text line refers to no item")
     func freeText() throws {
-        let rows = try Mapped(#"{"bill_id":"1","line_items":[{"line_item_id":"2","item_id":"","name":"Skip hire"}]}"#, as: "bills")
-            .rows("bill_line_items")
+        let rows = try Mapped(
+            #"{"bill_id":"1","line_items":[{"line_item_id":"2","item_id":"","name":"Skip hire"}]}"#, as: "bills"
+        )
+        .rows("bill_line_items")
         #expect(rows?.first?.cells == ["product_name": .text("Skip hire"), "line_order": .integer(1)])
     }
 
     @Test("a payment without invoices is an advance without child rows")
     func advance() throws {
-        let payment = try Mapped(#"{"payment_id":"1","amount":5,"unused_amount":5,"invoices":[]}"#, as: "customer_payments")
+        let payment = try Mapped(
+            #"{"payment_id":"1","amount":5,"unused_amount":5,"invoices":[]}"#, as: "customer_payments")
         #expect(payment.rows("customer_payment_invoices")?.isEmpty == true)
         #expect(payment["unused_amount"] == payment["amount"])
     }

@@ -8,7 +8,8 @@ struct CustomFieldTests {
     static let spellings: [(value: String, unformatted: String, expected: String)] = [
         (#""A""#, #""A""#, #"{"cf_x":"A"}"#), ("5.50", #""5.5""#, #"{"cf_x":"5.5"}"#), ("5", "5.0", #"{"cf_x":"5"}"#),
         ("true", #""true""#, #"{"cf_x":"true"}"#), (#""2026-02-20""#, #""2026-02-20""#, #"{"cf_x":"2026-02-20"}"#),
-        (#"["A","B"]"#, #"["A","B"]"#, #"{"cf_x":["A","B"]}"#), (#""\u00c9 \"q\"""#, #""É \"q\"""#, #"{"cf_x":"É \"q\""}"#),
+        (#"["A","B"]"#, #"["A","B"]"#, #"{"cf_x":["A","B"]}"#),
+        (#""\u00c9 \"q\"""#, #""É \"q\"""#, #"{"cf_x":"É \"q\""}"#),
         ("1234567890123456789", #""1234567890123456789""#, #"{"cf_x":"1234567890123456789"}"#),
     ]
 
@@ -29,12 +30,14 @@ struct CustomFieldTests {
         }
     }
 
-    @Test("empty custom fields are left out", arguments: [
-        #""custom_fields":[{"api_name":"cf_x","value":""},{"api_name":"cf_y","value":null}]"#,
-        #""custom_fields":[{"api_name":"cf_x","value":[]},{"label":"","value":"1"},{"api_name":"cf_z"}]"#,
-        #""custom_field_hash":{"cf_x":"","cf_x_unformatted":[]}"#, #""cf_x":"","cf_x_unformatted":"""#,
-        #""custom_fields":"","custom_field_hash":"""#,
-    ])
+    @Test(
+        "empty custom fields are left out",
+        arguments: [
+            #""custom_fields":[{"api_name":"cf_x","value":""},{"api_name":"cf_y","value":null}]"#,
+            #""custom_fields":[{"api_name":"cf_x","value":[]},{"label":"","value":"1"},{"api_name":"cf_z"}]"#,
+            #""custom_field_hash":{"cf_x":"","cf_x_unformatted":[]}"#, #""cf_x":"","cf_x_unformatted":"""#,
+            #""custom_fields":"","custom_field_hash":"""#,
+        ])
     func empty(members: String) throws {
         let item = try Mapped(#"{"item_id":"1",\#(members)}"#)
         #expect(item["custom_fields"] == .null)
@@ -53,10 +56,12 @@ struct CustomFieldTests {
         #expect(item["custom_fields"]?.spelling == #"{"Größe \"L\"":"7"}"#)
     }
 
-    @Test("custom fields that cannot be read are a fault and the row is written", arguments: [
-        #""custom_fields":"A""#, #""custom_fields":[1]"#, #""custom_fields":{"api_name":"cf_x","value":"A"}"#,
-        #""custom_fields":[{"api_name":"cf_x","value":"\ud800"}]"#, #""custom_field_hash":["A"]"#, #""cf_x":"\q""#,
-    ])
+    @Test(
+        "custom fields that cannot be read are a fault and the row is written",
+        arguments: [
+            #""custom_fields":"A""#, #""custom_fields":[1]"#, #""custom_fields":{"api_name":"cf_x","value":"A"}"#,
+            #""custom_fields":[{"api_name":"cf_x","value":"\ud800"}]"#, #""custom_field_hash":["A"]"#, #""cf_x":"\q""#,
+        ])
     func faults(members: String) throws {
         let item = try Mapped(#"{"item_id":"1","name":"Oak",\#(members)}"#)
         #expect(item["name"] == .text("Oak"))

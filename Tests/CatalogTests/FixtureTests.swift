@@ -35,7 +35,8 @@ struct FixtureTests {
         for fixture in Fixture.all where fixture.shape == .list {
             for mapped in try fixture.records() {
                 #expect(mapped.record.children.allSatisfy { $0 == nil })
-                for (column, cell) in zip(mapped.mapping.columns, mapped.record.cells) where column.presence == .detail {
+                for (column, cell) in zip(mapped.mapping.columns, mapped.record.cells) where column.presence == .detail
+                {
                     #expect(cell == nil, "\(column.column)")
                 }
             }
@@ -47,7 +48,8 @@ struct FixtureTests {
         for fixture in Fixture.all where fixture.shape == .detail {
             for mapped in try fixture.records() {
                 #expect(mapped.record.children.allSatisfy { $0 != nil })
-                for (column, cell) in zip(mapped.mapping.columns, mapped.record.cells).prefix(mapped.mapping.statusColumn)
+                for (column, cell) in zip(mapped.mapping.columns, mapped.record.cells).prefix(
+                    mapped.mapping.statusColumn)
                 where column.presence != .list {
                     #expect(cell != nil, "\(column.column)")
                 }
@@ -58,7 +60,8 @@ struct FixtureTests {
     @Test("a record keeps its bytes as Zoho sent them and the time at which Zoho said it")
     func keepsRaw() throws {
         let json = #"{ "item_id":"7",  "name" : "\u00e9" }"#
-        let record = try #require(Catalog.entity(named: "products")).rows(of: RawJSON(json), shape: .list, observedAt: 42)
+        let record = try #require(Catalog.entity(named: "products")).rows(
+            of: RawJSON(json), shape: .list, observedAt: 42)
         #expect(record.raw.description == json)
         #expect(record.observedAt == 42)
         #expect(record.shape == .list)

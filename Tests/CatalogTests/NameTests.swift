@@ -6,26 +6,26 @@ struct NameTests {
     /// Columns that users rely on by name.
     static let promised = [
         "products": """
-            name sku description unit unit_price purchase_price stock_quantity available_stock category_name brand \
-            item_type tax_name tax_percentage image_name image_document_id
-            """,
+        name sku description unit unit_price purchase_price stock_quantity available_stock category_name brand \
+        item_type tax_name tax_percentage image_name image_document_id
+        """,
         "customers": """
-            name company_name customer_type email phone mobile currency_code outstanding_receivable unused_credits \
-            payment_terms
-            """,
+        name company_name customer_type email phone mobile currency_code outstanding_receivable unused_credits \
+        payment_terms
+        """,
         "customer_addresses": "attention address street2 city state zip country country_code phone address_type",
         "pricelists": """
-            name description currency_code pricelist_type percentage is_increase rounding_type sales_or_purchase
-            """,
+        name description currency_code pricelist_type percentage is_increase rounding_type sales_or_purchase
+        """,
         "product_prices": "zoho_item_id product_name price discount start_quantity end_quantity",
         "invoices": """
-            invoice_number zoho_customer_id customer_name invoice_date due_date status currency_code exchange_rate \
-            sub_total tax_total discount_total total balance reference_number
-            """,
+        invoice_number zoho_customer_id customer_name invoice_date due_date status currency_code exchange_rate \
+        sub_total tax_total discount_total total balance reference_number
+        """,
         "invoice_line_items": """
-            zoho_item_id product_name description quantity unit unit_price discount_amount tax_percentage line_total \
-            line_order
-            """,
+        zoho_item_id product_name description quantity unit unit_price discount_amount tax_percentage line_total \
+        line_order
+        """,
     ]
 
     static let keys = [

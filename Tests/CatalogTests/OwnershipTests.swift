@@ -4,14 +4,16 @@ import ZohoBooks
 
 @Suite("Ownership")
 struct OwnershipTests {
-    @Test("contacts go to customers or vendors by their type, and to neither where it is another", arguments: [
-        (#"{"contact_id":"1","contact_type":"customer"}"#, ["customers"]),
-        (#"{"contact_type":"vendor","contact_id":"1"}"#, ["vendors"]),
-        (#"{"contact_id":"1","contact_type":"lead"}"#, []), (#"{"contact_id":"1","contact_type":""}"#, []),
-        (#"{"contact_id":"1","contact_type":null}"#, []), (#"{"contact_id":"1"}"#, []),
-        (#"{"contact_id":"1","contact_type_formatted":"customer"}"#, []),
-        (#"{"contact_id":"1","custom":{"contact_type":"customer"}}"#, []),
-    ])
+    @Test(
+        "contacts go to customers or vendors by their type, and to neither where it is another",
+        arguments: [
+            (#"{"contact_id":"1","contact_type":"customer"}"#, ["customers"]),
+            (#"{"contact_type":"vendor","contact_id":"1"}"#, ["vendors"]),
+            (#"{"contact_id":"1","contact_type":"lead"}"#, []), (#"{"contact_id":"1","contact_type":""}"#, []),
+            (#"{"contact_id":"1","contact_type":null}"#, []), (#"{"contact_id":"1"}"#, []),
+            (#"{"contact_id":"1","contact_type_formatted":"customer"}"#, []),
+            (#"{"contact_id":"1","custom":{"contact_type":"customer"}}"#, []),
+        ])
     func contacts(json: String, owners: [String]) throws {
         let contacts = Catalog.entities.filter { $0.entity.module.path == "contacts" }
         #expect(contacts.count == 2)

@@ -5,16 +5,19 @@ import ZohoBooks
 /// What the reference says of Zoho's data in section 7, at the level of records.
 @Suite("Quirks")
 struct QuirkTests {
-    @Test("an id comes as a string or as a number and keeps all its digits", arguments: [
-        #"{"item_id":"9223372036854775999"}"#, #"{"item_id":9223372036854775999}"#,
-    ])
+    @Test(
+        "an id comes as a string or as a number and keeps all its digits",
+        arguments: [
+            #"{"item_id":"9223372036854775999"}"#, #"{"item_id":9223372036854775999}"#,
+        ])
     func ids(json: String) throws {
         #expect(try Mapped(json).record.id == "9223372036854775999")
     }
 
     @Test("blank dates, numbers, ids and texts become null")
     func blanks() throws {
-        let item = try Mapped(#"{"item_id":"1","name":"","reorder_level":"","tax_id":"","is_taxable":"","created_time":""}"#)
+        let item = try Mapped(
+            #"{"item_id":"1","name":"","reorder_level":"","tax_id":"","is_taxable":"","created_time":""}"#)
         for column in ["name", "reorder_level", "tax_id", "is_taxable", "zoho_created_at"] {
             #expect(item[column] == .null, "\(column)")
         }
@@ -43,7 +46,9 @@ struct QuirkTests {
         #expect(detail["stock_quantity"] == .null)
     }
 
-    @Test("a detail record without times and state leaves them alone: payments and price lists have no last_modified_time")
+    @Test(
+        "a detail record without times and state leaves them alone: payments and price lists have no last_modified_time"
+    )
     func missingTimes() throws {
         for fixture in Fixture.all where ["pricelists", "customer_payments"].contains(fixture.entity) {
             let mapped = try fixture.record()
@@ -77,7 +82,8 @@ struct QuirkTests {
         }
     }
 
-    @Test("an empty string, an empty list and an empty object are the same nothing in a JSON column",
+    @Test(
+        "an empty string, an empty list and an empty object are the same nothing in a JSON column",
         arguments: [#""""#, "[]", "{}", "null", #"[""]"#, #"[{}]"#, #"[{"tax_id":""}]"#])
     func emptyLists(json: String) throws {
         #expect(try Mapped(#"{"invoice_id":"1","taxes":\#(json)}"#, as: "invoices")["taxes"] == .null)
@@ -88,7 +94,8 @@ struct QuirkTests {
         #expect(try Mapped(#"{"invoice_id":"1","documents":\#(json)}"#, as: "invoices").record.faults == [])
     }
 
-    @Test("children that come as an empty string, a null or an empty object are none",
+    @Test(
+        "children that come as an empty string, a null or an empty object are none",
         arguments: [#""""#, "null", "[]", "[{}]", #"[{"name":""}]"#])
     func emptyChildren(json: String) throws {
         let invoice = try Mapped(#"{"invoice_id":"1","line_items":\#(json)}"#, as: "invoices")
@@ -105,16 +112,19 @@ struct QuirkTests {
     @Test("a boolean in a child comes as a string")
     func booleanStrings() throws {
         let json = #"{"contact_id":"1","contact_persons":[{"contact_person_id":"2","is_primary_contact":"true"}]}"#
-        #expect(try Mapped(json, as: "customers").rows("customer_contacts")?.first?.cells["is_primary"] == .boolean(true))
+        #expect(
+            try Mapped(json, as: "customers").rows("customer_contacts")?.first?.cells["is_primary"] == .boolean(true))
     }
 
     @Test("localised twins are never read")
     func formattedTwins() throws {
-        let item = try Mapped(#"{"item_id":"1","rate_formatted":"€42,50","cf_a_formatted":"x","status_formatted":"Active"}"#)
+        let item = try Mapped(
+            #"{"item_id":"1","rate_formatted":"€42,50","cf_a_formatted":"x","status_formatted":"Active"}"#)
         for column in ["unit_price", "custom_fields"] { #expect(item[column] == .null) }
         #expect(item["status"] == nil)
         let bill = try Mapped(
-            #"{"bill_id":"1","payments":[{"amount_formatted":"€1","deep":{"x_formatted":"y"},"amount":1.0}]}"#, as: "bills")
+            #"{"bill_id":"1","payments":[{"amount_formatted":"€1","deep":{"x_formatted":"y"},"amount":1.0}]}"#,
+            as: "bills")
         #expect(bill["payments"]?.spelling == #"[{"amount":1}]"#)
     }
 
@@ -125,10 +135,12 @@ struct QuirkTests {
         #expect(item["description"] == .text("a &lt; b"))
     }
 
-    @Test("a name that is blank under the preferred key is taken from the other one, in any order", arguments: [
-        #"{"item_id":"1","name":"","item_name":"Oak"}"#, #"{"item_id":"1","item_name":"Oak","name":""}"#,
-        #"{"item_id":"1","item_name":"Pine","name":"Oak"}"#, #"{"item_id":"1","name":"Oak","item_name":"Pine"}"#,
-    ])
+    @Test(
+        "a name that is blank under the preferred key is taken from the other one, in any order",
+        arguments: [
+            #"{"item_id":"1","name":"","item_name":"Oak"}"#, #"{"item_id":"1","item_name":"Oak","name":""}"#,
+            #"{"item_id":"1","item_name":"Pine","name":"Oak"}"#, #"{"item_id":"1","name":"Oak","item_name":"Pine"}"#,
+        ])
     func alternatives(json: String) throws {
         #expect(try Mapped(json)["name"] == .text("Oak"))
     }
@@ -141,10 +153,12 @@ struct QuirkTests {
                 == #"[{"warehouse_id":"2","warehouse_stock_on_hand":7.5,"zip":"0750"}]"#)
     }
 
-    @Test("only the states that Zoho knows as dead make a record inactive", arguments: [
-        ("products", "inactive", false), ("products", "active", true), ("products", "confirmation_pending", true),
-        ("invoices", "void", false), ("invoices", "overdue", true), ("invoices", "paid", true),
-    ])
+    @Test(
+        "only the states that Zoho knows as dead make a record inactive",
+        arguments: [
+            ("products", "inactive", false), ("products", "active", true), ("products", "confirmation_pending", true),
+            ("invoices", "void", false), ("invoices", "overdue", true), ("invoices", "paid", true),
+        ])
     func activity(entity: String, status: String, isActive: Bool) throws {
         let key = try #require(Catalog.entity(named: entity)).entity.idKeys[0]
         #expect(try Mapped(#"{"\#(key)":"1","status":"\#(status)"}"#, as: entity)["is_active"] == .boolean(isActive))

@@ -11,9 +11,11 @@ struct TimeTests {
         ("2025-12-31T23:59:59-0001", "2026-01-01T00:00:59Z"), ("2026-02-20T10:05:00-0000", "2026-02-20T10:05:00Z"),
         ("2026-02-20T10:05:00.5Z", "2026-02-20T10:05:00.500000Z"),
         ("2026-02-20T10:05:00.123456+0100", "2026-02-20T09:05:00.123456Z"),
-        ("2026-02-20T10:05:00.1234569Z", "2026-02-20T10:05:00.123456Z"), ("2026-02-20 10:05:00Z", "2026-02-20T10:05:00Z"),
+        ("2026-02-20T10:05:00.1234569Z", "2026-02-20T10:05:00.123456Z"),
+        ("2026-02-20 10:05:00Z", "2026-02-20T10:05:00Z"),
         ("2024-02-29T12:00:00Z", "2024-02-29T12:00:00Z"), ("2000-02-29T12:00:00Z", "2000-02-29T12:00:00Z"),
-        ("1969-12-31T23:59:59.999999Z", "1969-12-31T23:59:59.999999Z"), ("1970-01-01T00:00:00Z", "1970-01-01T00:00:00Z"),
+        ("1969-12-31T23:59:59.999999Z", "1969-12-31T23:59:59.999999Z"),
+        ("1970-01-01T00:00:00Z", "1970-01-01T00:00:00Z"),
         ("0001-01-01T00:00:00Z", "0001-01-01T00:00:00Z"), ("9999-12-31T23:59:59Z", "9999-12-31T23:59:59Z"),
         ("2026-02-20T10:05:60Z", "2026-02-20T10:06:00Z"),
         ("2023-02-29T12:00:00Z", nil), ("1900-02-29T12:00:00Z", nil), ("2026-13-01T00:00:00Z", nil),
@@ -25,7 +27,8 @@ struct TimeTests {
         ("2026-02-20", nil), ("20 Feb 2026", nil), ("now", nil),
     ]
 
-    @Test("an instant is read with its offset to the microsecond, and a moment that does not exist is refused",
+    @Test(
+        "an instant is read with its offset to the microsecond, and a moment that does not exist is refused",
         arguments: instants)
     func instant(text: String, expected: String?) throws {
         let value = try read("\"\(text)\"", FieldValue.instant)
@@ -44,11 +47,15 @@ struct TimeTests {
         #expect(try read(json, FieldValue.date) == nil)
     }
 
-    @Test("a date is a day that exists, in the one spelling", arguments: [
-        ("2026-02-20", true), ("2024-02-29", true), ("2000-02-29", true), ("2023-02-29", false), ("2100-02-29", false),
-        ("2026-02-30", false), ("2026-06-31", false), ("2026-1-1", false), ("27 Dec 2016", false), ("0000-00-00", false),
-        ("0000-01-01", false), ("2026-02-20T00:00:00+0000", false), (" 2026-02-2", false), ("٢٠٢٦-٠٢-٢٠", false),
-    ])
+    @Test(
+        "a date is a day that exists, in the one spelling",
+        arguments: [
+            ("2026-02-20", true), ("2024-02-29", true), ("2000-02-29", true), ("2023-02-29", false),
+            ("2100-02-29", false),
+            ("2026-02-30", false), ("2026-06-31", false), ("2026-1-1", false), ("27 Dec 2016", false),
+            ("0000-00-00", false),
+            ("0000-01-01", false), ("2026-02-20T00:00:00+0000", false), (" 2026-02-2", false), ("٢٠٢٦-٠٢-٢٠", false),
+        ])
     func date(text: String, exists: Bool) throws {
         #expect(try read("\"\(text)\"", FieldValue.date) == (exists ? .date(text) : nil))
     }

@@ -62,7 +62,8 @@ struct ValueTests {
     }
 
     static let texts: [(String, String?)] = [
-        (#""Net 30""#, "Net 30"), (#""Connacht ""#, "Connacht "), (#"" ""#, " "), (#""Fish &amp; Chips""#, "Fish &amp; Chips"),
+        (#""Net 30""#, "Net 30"), (#""Connacht ""#, "Connacht "), (#"" ""#, " "),
+        (#""Fish &amp; Chips""#, "Fish &amp; Chips"),
         (#""Böttcher & Søn 木材 🪵""#, "Böttcher & Søn 木材 🪵"), (#""caf\u00e9""#, "café"), (#""\ud83e\udeb5!""#, "🪵!"),
         (#""\"\\\/\b\f\n\r\t""#, "\"\\/\u{8}\u{C}\n\r\t"), ("3460000000041001", "3460000000041001"),
         ("9999999999999999999", "9999999999999999999"), (#""9999999999999999999""#, "9999999999999999999"),

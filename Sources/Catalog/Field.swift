@@ -32,8 +32,9 @@ package struct Field: Sendable {
     /// The keys that may hold the value, in order of preference.
     package let keys: [String]
     package let presence: Presence
-    /// Whether a value that cannot be read keeps the whole record out of the mirror. Otherwise the row is written
-    /// without it and the fault is recorded on the run.
+    /// Whether a value that cannot be read keeps the whole record out of the mirror.
+    ///
+    /// Otherwise the row is written without it and the fault is recorded on the run.
     package let isStrict: Bool
 
     private init(_ column: String, _ kind: Kind, _ keys: [String], _ presence: Presence, _ isStrict: Bool) {

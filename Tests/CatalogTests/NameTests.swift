@@ -7,7 +7,7 @@ struct NameTests {
     static let promised = [
         "products": """
         name sku description unit unit_price purchase_price stock_quantity available_stock category_name brand \
-        item_type tax_name tax_percentage image_name image_document_id
+        item_type tax_name tax_percentage image_name image_document_id image_url
         """,
         "customers": """
         name company_name customer_type email phone mobile currency_code outstanding_receivable unused_credits \
@@ -63,7 +63,7 @@ struct NameTests {
     @Test("no mapped column has a name that every table has for itself")
     func reserved() {
         let reserved: Set = [
-            "id", "parent_id", "zoho_data", "detail_synced_at", "observed_at", "synced_at", "deleted_at",
+            "id", "zoho_data", "detail_synced_at", "detail_due", "observed_at", "synced_at", "deleted_at",
             "content_hash",
         ]
         for (table, _, columns) in Self.tables { #expect(reserved.isDisjoint(with: columns), "\(table)") }

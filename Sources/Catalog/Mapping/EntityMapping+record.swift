@@ -1,7 +1,9 @@
 package import ZohoBooks
 
 extension EntityMapping {
-    /// Turns a record into rows. Pure: the same bytes always give the same rows.
+    /// Turns a record into rows.
+    ///
+    /// Pure: the same bytes always give the same rows.
     ///
     /// - Parameter observedAt: when Zoho said it, in microseconds since 1970.
     /// - Throws: ``MappingError`` for a record that cannot become a row.

@@ -66,7 +66,9 @@ package enum CanonicalJSON {
     }
 
     /// Whether the member holds a number that comes as a numeric string now and then, such as a location's stock
-    /// (reference, section 6.2). Every other string stays one: a postcode is no number.
+    /// (reference, section 6.2).
+    ///
+    /// Every other string stays one: a postcode is no number.
     private static func isQuantity(_ name: String) -> Bool {
         ["stock", "stock_on_hand", "amount", "percentage", "length", "width", "height", "weight"]
             .contains { name.hasSuffix($0) }

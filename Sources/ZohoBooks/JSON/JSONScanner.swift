@@ -1,6 +1,8 @@
 /// A strict, allocation-free reader of JSON text (RFC 8259) that finds where values begin and end.
 struct JSONScanner {
-    /// Deeper nesting is refused, so that hostile input cannot exhaust the stack. Zoho's records nest about 5 deep.
+    /// Deeper nesting is refused, so that hostile input cannot exhaust the stack.
+    ///
+    /// Zoho's records nest about 5 deep.
     static let maximumDepth = 128
 
     let base: UnsafePointer<UInt8>

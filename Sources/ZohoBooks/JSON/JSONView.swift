@@ -1,4 +1,6 @@
-/// A JSON value in place: its type and where its bytes are. Valid only inside ``RawJSON/read(_:)``.
+/// A JSON value in place: its type and where its bytes are.
+///
+/// Valid only inside ``RawJSON/read(_:)``.
 package struct JSONView {
     /// The type of a JSON value.
     package enum Kind: Sendable, Hashable {
@@ -35,7 +37,9 @@ package struct JSONView {
         }
     }
 
-    /// Calls `body` with each member of an object, in order. Keys are given raw, between their quotes.
+    /// Calls `body` with each member of an object, in order.
+    ///
+    /// Keys are given raw, between their quotes.
     package func members(_ body: (UnsafeBufferPointer<UInt8>, JSONView) throws -> Void) throws {
         guard kind == .object else { throw JSONSyntaxError.wrongType(expected: "an object") }
         var scanner = JSONScanner(base: base, end: end, position: start + 1)

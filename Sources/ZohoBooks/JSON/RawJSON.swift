@@ -6,7 +6,9 @@ public struct RawJSON: Sendable, Hashable {
     /// The value's UTF-8 bytes, without surrounding white space.
     public let bytes: ArraySlice<UInt8>
 
-    /// Wraps bytes that hold exactly one JSON value. The bytes are checked when they are read, not here.
+    /// Wraps bytes that hold exactly one JSON value.
+    ///
+    /// The bytes are checked when they are read, not here.
     public init(_ bytes: ArraySlice<UInt8>) {
         self.bytes = bytes
     }
@@ -16,7 +18,9 @@ public struct RawJSON: Sendable, Hashable {
         self.bytes = ArraySlice(text.utf8)
     }
 
-    /// Reads the value. The view and everything derived from it is valid only inside `body`.
+    /// Reads the value.
+    ///
+    /// The view and everything derived from it is valid only inside `body`.
     ///
     /// - Throws: ``JSONSyntaxError`` where the bytes are not one JSON value, and what `body` throws.
     package func read<T>(_ body: (JSONView) throws -> T) throws -> T {
@@ -35,7 +39,9 @@ extension RawJSON: CustomStringConvertible {
     public var description: String { String(decoding: bytes, as: UTF8.self) }
 }
 
-/// Where and why bytes are not JSON. Offsets count bytes from the beginning of the text that was read.
+/// Where and why bytes are not JSON.
+///
+/// Offsets count bytes from the beginning of the text that was read.
 public enum JSONSyntaxError: Error, Sendable, Hashable, CustomStringConvertible {
     /// The text ends inside a value: a cut-off body.
     case unexpectedEnd(at: Int)
@@ -48,6 +54,7 @@ public enum JSONSyntaxError: Error, Sendable, Hashable, CustomStringConvertible 
     /// The value has another type than the one that was asked for.
     case wrongType(expected: String)
 
+    /// What is wrong and where.
     public var description: String {
         switch self {
         case .unexpectedEnd(let offset): "JSON ends in the middle of a value at byte \(offset)"

@@ -11,7 +11,12 @@ extension EntityMapping {
         of record: RawJSON, shape: RecordShape, observedAt: Int64
     ) throws(MappingError) -> MappedRecord {
         do {
-            return try record.read { view in try rows(of: view, in: record, shape: shape, observedAt: observedAt) }
+            var state = RecordState(columns: columns.count, children: children)
+            return try record.readObject { key, value in
+                try take(value, for: key, shape: shape, into: &state)
+            } finish: {
+                try finish(&state, record, shape: shape, observedAt: observedAt)
+            }
         } catch let error as MappingError {
             throw error
         } catch let fault as FieldFault {
@@ -21,17 +26,20 @@ extension EntityMapping {
         }
     }
 
-    private func rows(
-        of view: JSONView, in record: RawJSON, shape: RecordShape, observedAt: Int64
-    ) throws -> MappedRecord {
-        var state = RecordState(columns: columns.count, children: children)
-        try view.members { key, value in
-            let targets = index[key]
-            for target in targets { try take(value, for: target, shape: shape, into: &state) }
-            if targets.isEmpty, customFieldsColumn != nil {
-                state.takeCustomFields(value) { try $0.takeFlattened(key, value) }
-            }
+    private func take(
+        _ value: JSONView, for key: UnsafeBufferPointer<UInt8>, shape: RecordShape, into state: inout RecordState
+    ) throws {
+        let found = index[key]
+        for position in found { try take(value, for: index.targets[position], shape: shape, into: &state) }
+        if found.isEmpty, customFieldsColumn != nil {
+            state.takeCustomFields(value) { try $0.takeFlattened(key, value) }
         }
+    }
+
+    /// Puts the record together while the values that were found are still valid.
+    private func finish(
+        _ state: inout RecordState, _ record: RawJSON, shape: RecordShape, observedAt: Int64
+    ) throws -> MappedRecord {
         guard let id = state.id else { throw MappingError.missingID(keys: entity.idKeys) }
 
         if let customFieldsColumn, let value = state.customFields.value {
@@ -176,10 +184,12 @@ extension EntityMapping.ChildMapping {
         for (depth, view) in chain.enumerated() {
             try view.members { name, value in
                 // An enclosing element's id is not the row's own: several rows would share it.
-                for _ in idIndex[name] where key == nil && depth == 0 {
+                if depth == 0, key == nil, !idIndex[name].isEmpty {
                     if case .text(let id)? = FieldValue.text(from: value) { key = id }
                 }
-                for target in index[name] where target.rank + depth * 100 < ranks[target.field] {
+                for position in index[name] {
+                    let target = index.targets[position]
+                    guard target.rank + depth * 100 < ranks[target.field] else { continue }
                     do {
                         let read = try child.fields[target.field].read(value)
                         guard read != .null else { continue }

@@ -90,6 +90,20 @@ struct JSONScanner {
         }
     }
 
+    /// Consumes an object whose opening brace is at the current position, and calls `body` with each member.
+    mutating func members(_ body: (UnsafeBufferPointer<UInt8>, JSONView) throws -> Void) throws {
+        position += 1
+        if try nextToken() == UInt8(ascii: "}") {
+            position += 1
+            return
+        }
+        repeat {
+            let key = try key()
+            let value = try value(depth: 1)
+            try body(UnsafeBufferPointer(start: base + key.lowerBound, count: key.count), value)
+        } while try !separatorOrEnd(UInt8(ascii: "}"))
+    }
+
     /// Consumes `"key" :`.
     @discardableResult
     mutating func key() throws(JSONSyntaxError) -> Range<Int> {

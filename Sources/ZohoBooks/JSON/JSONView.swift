@@ -42,13 +42,8 @@ package struct JSONView {
     /// Keys are given raw, between their quotes.
     package func members(_ body: (UnsafeBufferPointer<UInt8>, JSONView) throws -> Void) throws {
         guard kind == .object else { throw JSONSyntaxError.wrongType(expected: "an object") }
-        var scanner = JSONScanner(base: base, end: end, position: start + 1)
-        if try scanner.nextToken() == UInt8(ascii: "}") { return }
-        repeat {
-            let key = try scanner.key()
-            let value = try scanner.value()
-            try body(UnsafeBufferPointer(start: base + key.lowerBound, count: key.count), value)
-        } while try !scanner.separatorOrEnd(UInt8(ascii: "}"))
+        var scanner = JSONScanner(base: base, end: end, position: start)
+        try scanner.members(body)
     }
 
     /// A key's text with its escapes resolved, from the bytes that ``members(_:)`` gives.
@@ -88,7 +83,15 @@ package struct JSONView {
     /// - Throws: ``JSONSyntaxError/invalidString(at:)`` for invalid escapes and for bytes that are not UTF-8.
     package func text() throws -> String {
         let content = content
-        guard kind == .string, content.contains(UInt8(ascii: "\\")) else {
+        var hasEscape = false
+        var isASCII = true
+        for byte in content {
+            hasEscape = hasEscape || byte == UInt8(ascii: "\\")
+            isASCII = isASCII && byte < 0x80
+        }
+        guard kind == .string, hasEscape else {
+            // Validation costs more than everything else that mapping does with a short ASCII text.
+            if isASCII { return String(decoding: content, as: UTF8.self) }
             guard let text = String(validating: content, as: UTF8.self) else {
                 throw JSONSyntaxError.invalidString(at: start)
             }

@@ -32,6 +32,26 @@ public struct RawJSON: Sendable, Hashable {
             return try body(view)
         }
     }
+
+    /// Reads an object in a single pass: each member as it is found, then `finish` while the values are still valid.
+    ///
+    /// Members are given before the rest of the object is known to be JSON.
+    ///
+    /// - Throws: ``JSONSyntaxError`` where the bytes are not one JSON object, and what the closures throw.
+    package func readObject<T>(
+        member: (UnsafeBufferPointer<UInt8>, JSONView) throws -> Void, finish: () throws -> T
+    ) throws -> T {
+        try bytes.withUnsafeBufferPointer { buffer in
+            guard let base = buffer.baseAddress else { throw JSONSyntaxError.unexpectedEnd(at: 0) }
+            var scanner = JSONScanner(base: base, end: buffer.count)
+            guard try scanner.nextToken() == UInt8(ascii: "{") else {
+                throw JSONSyntaxError.wrongType(expected: "an object")
+            }
+            try scanner.members(member)
+            try scanner.expectEnd()
+            return try finish()
+        }
+    }
 }
 
 extension RawJSON: CustomStringConvertible {

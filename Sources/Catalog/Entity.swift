@@ -14,8 +14,9 @@ package struct Entity: Sendable {
     package let fields: [Field]
     /// The child tables, which a detail record replaces as a set.
     package let children: [Child]
-    /// Values of `status` with which a record counts as inactive. Zoho's own lists of states are incomplete
-    /// (reference, section 7.9), so that every other state is active.
+    /// Values of `status` with which a record counts as inactive.
+    ///
+    /// Zoho's own lists of states are incomplete (reference, section 7.9), so that every other state is active.
     package let inactiveStatuses: Set<String>
     /// For a module that feeds several entities: the member that tells whose record it is, and the value that is ours.
     package let discriminator: Discriminator?

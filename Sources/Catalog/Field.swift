@@ -18,7 +18,8 @@ package struct Field: Sendable {
     package enum Presence: Sendable, Hashable {
         /// List and detail records alike.
         case both
-        /// Only list records, such as a price list's modification time.
+        /// List records; a detail record says it sometimes and leaves the column alone where it does not, such as the
+        /// primary contact person's e-mail address (reference, section 6.3).
         case list
         /// Only detail records. A list record never touches the column.
         case detail
@@ -31,8 +32,9 @@ package struct Field: Sendable {
     /// The keys that may hold the value, in order of preference.
     package let keys: [String]
     package let presence: Presence
-    /// Whether a value that cannot be read keeps the whole record out of the mirror. Otherwise the row is written
-    /// without it and the fault is recorded on the run.
+    /// Whether a value that cannot be read keeps the whole record out of the mirror.
+    ///
+    /// Otherwise the row is written without it and the fault is recorded on the run.
     package let isStrict: Bool
 
     private init(_ column: String, _ kind: Kind, _ keys: [String], _ presence: Presence, _ isStrict: Bool) {

@@ -47,6 +47,8 @@ extension Entity {
             .text("image_name"),
             .text("image_type"),
             .text("image_document_id"),
+            // Zoho sends no URL (reference, section 6.2); whoever serves the images fills it, and no record blanks it.
+            .text("image_url", in: .list),
             .json("package_details"),
             .json("locations", "locations", "warehouses"),
             .json("tags", in: .preview),

@@ -20,19 +20,19 @@ struct CustomFields {
     }
 
     mutating func takeArray(_ view: JSONView) throws {
-        guard view.kind == .array else { return }
+        if view.isBlank { return }
         var fields: [String: [UInt8]] = [:]
         try view.elements { element in
             guard let name = try element.member("api_name") ?? element.member("label"), !name.isBlank,
                 let value = try element.member("value"), !value.isBlank
             else { return }
-            fields[String(decoding: name.content, as: UTF8.self)] = try Self.text(value)
+            fields[try name.text()] = try Self.text(value)
         }
         array = fields
     }
 
     mutating func takeHash(_ view: JSONView) throws {
-        guard view.kind == .object else { return }
+        if view.isBlank { return }
         var fields: [String: [UInt8]] = [:]
         try view.members { key, value in try Self.take(key, value, into: &fields) }
         hash = fields
@@ -47,24 +47,25 @@ struct CustomFields {
     private static func take(
         _ key: UnsafeBufferPointer<UInt8>, _ value: JSONView, into fields: inout [String: [UInt8]]
     ) throws {
-        let name = String(decoding: key, as: UTF8.self)
+        let name = try JSONView.text(ofKey: key)
         guard !value.isBlank, !name.hasSuffix("_formatted") else { return }
         if name.hasSuffix("_unformatted") {
-            fields[String(name.dropLast("_unformatted".count))] = try text(value)
+            if let text = try text(value) { fields[String(name.dropLast("_unformatted".count))] = text }
         } else if fields[name] == nil {
             fields[name] = try text(value)
         }
     }
 
-    /// A value as a JSON string, or an array of them for a multi-select.
-    private static func text(_ view: JSONView) throws -> [UInt8] {
+    /// A value as a JSON string, or an array of them for a multi-select; nil where nothing is selected.
+    private static func text(_ view: JSONView) throws -> [UInt8]? {
         var output: [UInt8] = []
         switch view.kind {
         case .number:
             let digits = FieldValue.canonicalDecimal(view.content)
             CanonicalJSON.quote(digits ?? String(decoding: view.content, as: UTF8.self), to: &output)
         case .array, .object:
-            if case .json(let bytes)? = try CanonicalJSON.value(from: view) { output = bytes } else { output = [0x22, 0x22] }
+            guard case .json(let bytes)? = try CanonicalJSON.value(from: view) else { return nil }
+            output = bytes
         case .string, .bool, .null:
             CanonicalJSON.quote(try view.text(), to: &output)
         }

@@ -1,7 +1,9 @@
 package import ZohoBooks
 
 extension EntityMapping {
-    /// Turns a record into rows. Pure: the same bytes always give the same rows.
+    /// Turns a record into rows.
+    ///
+    /// Pure: the same bytes always give the same rows.
     ///
     /// - Parameter observedAt: when Zoho said it, in microseconds since 1970.
     /// - Throws: ``MappingError`` for a record that cannot become a row.
@@ -9,7 +11,12 @@ extension EntityMapping {
         of record: RawJSON, shape: RecordShape, observedAt: Int64
     ) throws(MappingError) -> MappedRecord {
         do {
-            return try record.read { view in try rows(of: view, in: record, shape: shape, observedAt: observedAt) }
+            var state = RecordState(columns: columns.count, children: children)
+            return try record.readObject { key, value in
+                try take(value, for: key, shape: shape, into: &state)
+            } finish: {
+                try finish(&state, record, shape: shape, observedAt: observedAt)
+            }
         } catch let error as MappingError {
             throw error
         } catch let fault as FieldFault {
@@ -19,15 +26,20 @@ extension EntityMapping {
         }
     }
 
-    private func rows(
-        of view: JSONView, in record: RawJSON, shape: RecordShape, observedAt: Int64
-    ) throws -> MappedRecord {
-        var state = RecordState(columns: columns.count, children: children)
-        try view.members { key, value in
-            let targets = index[key]
-            for target in targets { try take(value, for: target, shape: shape, into: &state) }
-            if targets.isEmpty, customFieldsColumn != nil { try state.customFields.takeFlattened(key, value) }
+    private func take(
+        _ value: JSONView, for key: UnsafeBufferPointer<UInt8>, shape: RecordShape, into state: inout RecordState
+    ) throws {
+        let found = index[key]
+        for position in found { try take(value, for: index.targets[position], shape: shape, into: &state) }
+        if found.isEmpty, customFieldsColumn != nil {
+            state.takeCustomFields(value) { try $0.takeFlattened(key, value) }
         }
+    }
+
+    /// Puts the record together while the values that were found are still valid.
+    private func finish(
+        _ state: inout RecordState, _ record: RawJSON, shape: RecordShape, observedAt: Int64
+    ) throws -> MappedRecord {
         guard let id = state.id else { throw MappingError.missingID(keys: entity.idKeys) }
 
         if let customFieldsColumn, let value = state.customFields.value {
@@ -73,10 +85,10 @@ extension EntityMapping {
             }
         case .field(let position, let rank):
             let column = columns[position]
-            guard column.presence != .detail || shape == .detail, column.presence != .list || shape == .list else {
-                return
+            guard column.presence != .detail || shape == .detail else { return }
+            if column.kind == .customFields {
+                return state.takeCustomFields(value) { try $0.takeArray(value) }
             }
-            if column.kind == .customFields { return try state.customFields.takeArray(value) }
             guard rank < state.ranks[position] else { return }
             do {
                 let read = try column.read(value)
@@ -90,7 +102,7 @@ extension EntityMapping {
         case .child(let child, let source):
             if shape == .detail { state.childViews[child][source] = value }
         case .customFieldHash:
-            try state.customFields.takeHash(value)
+            state.takeCustomFields(value) { try $0.takeHash(value) }
         case .discriminator:
             break
         }
@@ -101,30 +113,34 @@ extension EntityMapping {
     ) throws -> [ChildRow] {
         var rows: [ChildRow] = []
         var keys: Set<String> = []
-        func add(_ chain: [JSONView], fixed: [String: String]) throws {
+        func add(_ chain: [JSONView], fixed: [String: String] = [:]) throws {
             let row = try mapping.row(
                 chain, fixed: fixed, position: rows.count + 1, parentID: parentID, faults: &faults)
             // The same address can be the billing and an additional one; the first place wins.
-            if keys.insert(row.key).inserted { rows.append(row) }
+            if let row, keys.insert(row.key).inserted { rows.append(row) }
         }
         for (source, view) in zip(mapping.child.sources, views) {
             guard let view, !view.isBlank else { continue }
-            switch source {
-            case .object(_, let fixed):
-                try add([view], fixed: fixed)
-            case .array(_, let fixed):
-                try view.elements { try add([$0], fixed: fixed) }
-            case .nested(_, let inner):
-                try view.elements { outer in
-                    var hasInner = false
-                    if let brackets = try outer.member(inner), brackets.kind == .array {
-                        try brackets.elements { bracket in
-                            hasInner = true
-                            try add([bracket, outer], fixed: [:])
+            do {
+                switch source {
+                case .object(_, let fixed):
+                    try add([view], fixed: fixed)
+                case .array(_, let fixed):
+                    try view.elements { try add([$0], fixed: fixed) }
+                case .nested(_, let inner):
+                    try view.elements { outer in
+                        var hasInner = false
+                        if let brackets = try outer.member(inner), !brackets.isBlank {
+                            try brackets.elements { bracket in
+                                hasInner = true
+                                try add([bracket, outer])
+                            }
                         }
+                        if !hasInner { try add([outer]) }
                     }
-                    if !hasInner { try add([outer], fixed: [:]) }
                 }
+            } catch is JSONSyntaxError {
+                throw FieldFault(field: mapping.child.table, view, isNot: source.phrase)
             }
         }
         return rows
@@ -146,22 +162,34 @@ private struct RecordState {
         ranks = Array(repeating: .max, count: columns)
         childViews = children.map { Array(repeating: nil, count: $0.child.sources.count) }
     }
+
+    /// Custom fields are optional: what cannot be read of them is a fault and keeps no record out.
+    mutating func takeCustomFields(_ value: JSONView, _ take: (inout CustomFields) throws -> Void) {
+        do {
+            try take(&customFields)
+        } catch {
+            faults.append(FieldFault(field: Field.customFields.column, value, isNot: Field.Kind.customFields.phrase))
+        }
+    }
 }
 
 extension EntityMapping.ChildMapping {
-    /// One child row from an element and those that enclose it, the innermost first.
+    /// One child row from an element and those that enclose it, the innermost first; nil where they say nothing.
     fileprivate func row(
         _ chain: [JSONView], fixed: [String: String], position: Int, parentID: String, faults: inout [FieldFault]
-    ) throws -> ChildRow {
+    ) throws -> ChildRow? {
         var cells = [FieldValue](repeating: .null, count: columns.count)
         var ranks = [Int](repeating: .max, count: child.fields.count)
         var key: String?
         for (depth, view) in chain.enumerated() {
             try view.members { name, value in
-                for _ in idIndex[name] where key == nil {
+                // An enclosing element's id is not the row's own: several rows would share it.
+                if depth == 0, key == nil, !idIndex[name].isEmpty {
                     if case .text(let id)? = FieldValue.text(from: value) { key = id }
                 }
-                for target in index[name] where target.rank + depth * 100 < ranks[target.field] {
+                for position in index[name] {
+                    let target = index.targets[position]
+                    guard target.rank + depth * 100 < ranks[target.field] else { continue }
                     do {
                         let read = try child.fields[target.field].read(value)
                         guard read != .null else { continue }
@@ -175,6 +203,7 @@ extension EntityMapping.ChildMapping {
                 }
             }
         }
+        if key == nil, cells.allSatisfy({ $0 == .null }) { return nil }
         for (offset, column) in fixedColumns.enumerated() {
             if let value = fixed[column] { cells[child.fields.count + offset] = .text(value) }
         }
@@ -196,11 +225,27 @@ extension Field {
             case .boolean: FieldValue.boolean(from: view)
             case .instant: FieldValue.instant(from: view)
             case .date: FieldValue.date(from: view)
-            case .json, .customFields: try CanonicalJSON.value(from: view)
+            case .json, .customFields: try? CanonicalJSON.value(from: view)
             }
-        if let value { return value }
+        guard let value else { throw FieldFault(field: column, view, isNot: kind.phrase) }
+        return value
+    }
+}
+
+extension FieldFault {
+    /// Says that a value is not what the field holds, and shows the value's beginning.
+    fileprivate init(field: String, _ view: JSONView, isNot phrase: String) {
         let beginning = String(decoding: view.bytes.prefix(60), as: UTF8.self)
-        throw FieldFault(field: column, reason: "\(beginning) is not \(kind.phrase)")
+        self.init(field: field, reason: "\(beginning) is not \(phrase)")
+    }
+}
+
+extension Child.Source {
+    fileprivate var phrase: String {
+        switch self {
+        case .object: "an object"
+        case .array, .nested: "a list of objects"
+        }
     }
 }
 
@@ -213,7 +258,8 @@ extension Field.Kind {
         case .boolean: "true or false"
         case .instant: "a time with its zone"
         case .date: "a date as YYYY-MM-DD"
-        case .json, .customFields: "an object or a list"
+        case .json: "an object or a list"
+        case .customFields: "custom fields"
         }
     }
 }

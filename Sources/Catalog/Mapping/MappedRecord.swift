@@ -41,7 +41,9 @@ package struct ChildRow: Sendable, Hashable {
     }
 }
 
-/// Why a record cannot become rows. The record is kept whole as a dead letter.
+/// Why a record cannot become rows.
+///
+/// The record is kept whole as a dead letter.
 package enum MappingError: Error, Sendable, Hashable, CustomStringConvertible {
     /// The record is not a JSON object.
     case notAnObject(String)

@@ -2,9 +2,9 @@ import ZohoBooks
 
 /// JSON in the one form in which equal content is equal bytes.
 ///
-/// Keys are sorted, numbers written as canonical decimals, white space removed. Blank members and `*_formatted` twins,
-/// which only some shapes of a record carry, are left out, and an invoice list's `zipcode` is spelt `zip` like
-/// everywhere else (reference, section 7.5).
+/// Keys are sorted, numbers written as canonical decimals, quantities also where they came as strings, white space
+/// removed. Blank members and `*_formatted` twins, which only some shapes of a record carry, are left out, and an
+/// invoice list's `zipcode` is spelt `zip` like everywhere else (reference, section 7.5).
 package enum CanonicalJSON {
     /// The canonical bytes of an object or array, or ``FieldValue/null`` where nothing is left of it.
     static func value(from view: JSONView) throws -> FieldValue? {
@@ -26,10 +26,18 @@ package enum CanonicalJSON {
         case .object:
             var members: [(key: String, value: [UInt8])] = []
             try view.members { key, member in
-                let name = String(decoding: key, as: UTF8.self)
+                let name = try JSONView.text(ofKey: key)
                 guard !name.hasSuffix("_formatted") else { return }
                 var bytes: [UInt8] = []
-                if try append(member, to: &bytes) { members.append((name == "zipcode" ? "zip" : name, bytes)) }
+                if isQuantity(name), member.kind == .string, let digits = FieldValue.canonicalDecimal(member.content) {
+                    members.append((name, Array(digits.utf8)))
+                } else if try append(member, to: &bytes) {
+                    members.append((name, bytes))
+                }
+            }
+            if let zipcode = members.firstIndex(where: { $0.key == "zipcode" }) {
+                let member = members.remove(at: zipcode)
+                if !members.contains(where: { $0.key == "zip" }) { members.append(("zip", member.value)) }
             }
             return object(members, to: &output)
         case .array:
@@ -57,15 +65,24 @@ package enum CanonicalJSON {
         }
     }
 
-    /// Writes an object with sorted keys; the raw keys are still escaped as they came.
+    /// Whether the member holds a number that comes as a numeric string now and then, such as a location's stock
+    /// (reference, section 6.2).
+    ///
+    /// Every other string stays one: a postcode is no number.
+    private static func isQuantity(_ name: String) -> Bool {
+        ["stock", "stock_on_hand", "amount", "percentage", "length", "width", "height", "weight"]
+            .contains { name.hasSuffix($0) }
+    }
+
+    /// Writes an object with sorted keys.
     static func object(_ members: [(key: String, value: [UInt8])], to output: inout [UInt8]) -> Bool {
         guard !members.isEmpty else { return false }
         output.append(UInt8(ascii: "{"))
-        for (index, member) in members.sorted(by: { $0.key < $1.key }).enumerated() {
+        let sorted = members.sorted { $0.key.utf8.lexicographicallyPrecedes($1.key.utf8) }
+        for (index, member) in sorted.enumerated() {
             if index > 0 { output.append(UInt8(ascii: ",")) }
-            output.append(UInt8(ascii: "\""))
-            output.append(contentsOf: member.key.utf8)
-            output.append(contentsOf: [UInt8(ascii: "\""), UInt8(ascii: ":")])
+            quote(member.key, to: &output)
+            output.append(UInt8(ascii: ":"))
             output.append(contentsOf: member.value)
         }
         output.append(UInt8(ascii: "}"))

@@ -75,7 +75,8 @@ extension FieldValue {
         exponent: Slice<UnsafeBufferPointer<UInt8>>, isNegative: Bool
     ) -> String? {
         guard let marker = exponent.first, marker | 0x20 == UInt8(ascii: "e"),
-            let shift = Int(String(decoding: exponent.dropFirst(), as: UTF8.self)), abs(shift) <= maximumDigits
+            let shift = Int(String(decoding: exponent.dropFirst(), as: UTF8.self)),
+            (-maximumDigits...maximumDigits).contains(shift)
         else { return nil }
         var digits = Array(integer) + Array(fraction)
         var point = integer.count + shift

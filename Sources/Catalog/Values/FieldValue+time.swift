@@ -53,7 +53,7 @@ package enum CivilTime {
         guard text.count >= start + 10, text[start + 4] == UInt8(ascii: "-"), text[start + 7] == UInt8(ascii: "-"),
             let year = number(text, at: start, digits: 4), let month = number(text, at: start + 5, digits: 2),
             let day = number(text, at: start + 8, digits: 2),
-            (1...12).contains(month), day >= 1, day <= daysInMonth(month, of: year)
+            year >= 1, (1...12).contains(month), day >= 1, day <= daysInMonth(month, of: year)
         else { return nil }
         // Days from civil: the year is counted from March, so that the leap day is its last.
         let shifted = month <= 2 ? year - 1 : year

@@ -1,6 +1,8 @@
 /// A strict, allocation-free reader of JSON text (RFC 8259) that finds where values begin and end.
 struct JSONScanner {
-    /// Deeper nesting is refused, so that hostile input cannot exhaust the stack. Zoho's records nest about 5 deep.
+    /// Deeper nesting is refused, so that hostile input cannot exhaust the stack.
+    ///
+    /// Zoho's records nest about 5 deep.
     static let maximumDepth = 128
 
     let base: UnsafePointer<UInt8>
@@ -86,6 +88,20 @@ struct JSONScanner {
             _ = try value(depth: depth + 1)
             if try separatorOrEnd(closing) { return }
         }
+    }
+
+    /// Consumes an object whose opening brace is at the current position, and calls `body` with each member.
+    mutating func members(_ body: (UnsafeBufferPointer<UInt8>, JSONView) throws -> Void) throws {
+        position += 1
+        if try nextToken() == UInt8(ascii: "}") {
+            position += 1
+            return
+        }
+        repeat {
+            let key = try key()
+            let value = try value(depth: 1)
+            try body(UnsafeBufferPointer(start: base + key.lowerBound, count: key.count), value)
+        } while try !separatorOrEnd(UInt8(ascii: "}"))
     }
 
     /// Consumes `"key" :`.

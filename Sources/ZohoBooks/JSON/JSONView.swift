@@ -1,4 +1,6 @@
-/// A JSON value in place: its type and where its bytes are. Valid only inside ``RawJSON/read(_:)``.
+/// A JSON value in place: its type and where its bytes are.
+///
+/// Valid only inside ``RawJSON/read(_:)``.
 package struct JSONView {
     /// The type of a JSON value.
     package enum Kind: Sendable, Hashable {
@@ -35,16 +37,20 @@ package struct JSONView {
         }
     }
 
-    /// Calls `body` with each member of an object, in order. Keys are given raw, between their quotes.
+    /// Calls `body` with each member of an object, in order.
+    ///
+    /// Keys are given raw, between their quotes.
     package func members(_ body: (UnsafeBufferPointer<UInt8>, JSONView) throws -> Void) throws {
         guard kind == .object else { throw JSONSyntaxError.wrongType(expected: "an object") }
-        var scanner = JSONScanner(base: base, end: end, position: start + 1)
-        if try scanner.nextToken() == UInt8(ascii: "}") { return }
-        repeat {
-            let key = try scanner.key()
-            let value = try scanner.value()
-            try body(UnsafeBufferPointer(start: base + key.lowerBound, count: key.count), value)
-        } while try !scanner.separatorOrEnd(UInt8(ascii: "}"))
+        var scanner = JSONScanner(base: base, end: end, position: start)
+        try scanner.members(body)
+    }
+
+    /// A key's text with its escapes resolved, from the bytes that ``members(_:)`` gives.
+    package static func text(ofKey key: UnsafeBufferPointer<UInt8>) throws -> String {
+        guard let first = key.baseAddress else { return "" }
+        // The key stands between its quotes in the text, which makes it a string value like any other.
+        return try JSONView(kind: .string, base: first - 1, start: 0, end: key.count + 2).text()
     }
 
     /// Calls `body` with each element of an array, in order.
@@ -77,7 +83,15 @@ package struct JSONView {
     /// - Throws: ``JSONSyntaxError/invalidString(at:)`` for invalid escapes and for bytes that are not UTF-8.
     package func text() throws -> String {
         let content = content
-        guard kind == .string, content.contains(UInt8(ascii: "\\")) else {
+        var hasEscape = false
+        var isASCII = true
+        for byte in content {
+            hasEscape = hasEscape || byte == UInt8(ascii: "\\")
+            isASCII = isASCII && byte < 0x80
+        }
+        guard kind == .string, hasEscape else {
+            // Validation costs more than everything else that mapping does with a short ASCII text.
+            if isASCII { return String(decoding: content, as: UTF8.self) }
             guard let text = String(validating: content, as: UTF8.self) else {
                 throw JSONSyntaxError.invalidString(at: start)
             }

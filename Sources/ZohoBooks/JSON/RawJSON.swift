@@ -6,7 +6,9 @@ public struct RawJSON: Sendable, Hashable {
     /// The value's UTF-8 bytes, without surrounding white space.
     public let bytes: ArraySlice<UInt8>
 
-    /// Wraps bytes that hold exactly one JSON value. The bytes are checked when they are read, not here.
+    /// Wraps bytes that hold exactly one JSON value.
+    ///
+    /// The bytes are checked when they are read, not here.
     public init(_ bytes: ArraySlice<UInt8>) {
         self.bytes = bytes
     }
@@ -16,7 +18,9 @@ public struct RawJSON: Sendable, Hashable {
         self.bytes = ArraySlice(text.utf8)
     }
 
-    /// Reads the value. The view and everything derived from it is valid only inside `body`.
+    /// Reads the value.
+    ///
+    /// The view and everything derived from it is valid only inside `body`.
     ///
     /// - Throws: ``JSONSyntaxError`` where the bytes are not one JSON value, and what `body` throws.
     package func read<T>(_ body: (JSONView) throws -> T) throws -> T {
@@ -28,6 +32,26 @@ public struct RawJSON: Sendable, Hashable {
             return try body(view)
         }
     }
+
+    /// Reads an object in a single pass: each member as it is found, then `finish` while the values are still valid.
+    ///
+    /// Members are given before the rest of the object is known to be JSON.
+    ///
+    /// - Throws: ``JSONSyntaxError`` where the bytes are not one JSON object, and what the closures throw.
+    package func readObject<T>(
+        member: (UnsafeBufferPointer<UInt8>, JSONView) throws -> Void, finish: () throws -> T
+    ) throws -> T {
+        try bytes.withUnsafeBufferPointer { buffer in
+            guard let base = buffer.baseAddress else { throw JSONSyntaxError.unexpectedEnd(at: 0) }
+            var scanner = JSONScanner(base: base, end: buffer.count)
+            guard try scanner.nextToken() == UInt8(ascii: "{") else {
+                throw JSONSyntaxError.wrongType(expected: "an object")
+            }
+            try scanner.members(member)
+            try scanner.expectEnd()
+            return try finish()
+        }
+    }
 }
 
 extension RawJSON: CustomStringConvertible {
@@ -35,7 +59,9 @@ extension RawJSON: CustomStringConvertible {
     public var description: String { String(decoding: bytes, as: UTF8.self) }
 }
 
-/// Where and why bytes are not JSON. Offsets count bytes from the beginning of the text that was read.
+/// Where and why bytes are not JSON.
+///
+/// Offsets count bytes from the beginning of the text that was read.
 public enum JSONSyntaxError: Error, Sendable, Hashable, CustomStringConvertible {
     /// The text ends inside a value: a cut-off body.
     case unexpectedEnd(at: Int)
@@ -48,6 +74,7 @@ public enum JSONSyntaxError: Error, Sendable, Hashable, CustomStringConvertible 
     /// The value has another type than the one that was asked for.
     case wrongType(expected: String)
 
+    /// What is wrong and where.
     public var description: String {
         switch self {
         case .unexpectedEnd(let offset): "JSON ends in the middle of a value at byte \(offset)"

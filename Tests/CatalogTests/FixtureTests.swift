@@ -66,4 +66,14 @@ struct FixtureTests {
         #expect(record.observedAt == 42)
         #expect(record.shape == .list)
     }
+
+    @Test("columns that are left out are not said, and nothing else changes")
+    func leavingOut() throws {
+        let mapped = try Fixture(entity: "products", variant: "list").record()
+        let less = mapped.record.leavingOut { mapped.mapping.columns[$0].column.hasPrefix("image_") }
+        for (column, (before, after)) in zip(mapped.mapping.columns, zip(mapped.record.cells, less.cells)) {
+            #expect(after == (column.column.hasPrefix("image_") ? nil : before))
+        }
+        #expect(less.id == mapped.record.id && less.raw == mapped.record.raw)
+    }
 }

@@ -101,8 +101,7 @@ private struct CellBytes {
     }
 
     private mutating func header(tag: UInt8, position: Int, count: Int) {
-        bytes.append(tag)
-        withUnsafeBytes(of: UInt32(truncatingIfNeeded: position).bigEndian) { bytes.append(contentsOf: $0) }
-        withUnsafeBytes(of: UInt32(truncatingIfNeeded: count).bigEndian) { bytes.append(contentsOf: $0) }
+        let header = UInt64(tag) << 56 | UInt64(position) << 32 | UInt64(UInt32(truncatingIfNeeded: count))
+        withUnsafeBytes(of: header.bigEndian) { bytes.append(contentsOf: $0) }
     }
 }

@@ -67,7 +67,7 @@ struct SyncReportDocument: Encodable {
         quotaReturnsAt = report.quotaReturnsAt.map { CivilTime.text($0) }
         durationSeconds = Double(duration.milliseconds) / 1_000
         var usage = rusage()
-        getrusage(RUSAGE_SELF, &usage)
+        getrusage(Int32(RUSAGE_SELF.rawValue), &usage)
         peakMemoryKib = usage.ru_maxrss
     }
 }

@@ -85,9 +85,15 @@ extension FieldValue {
         case .text(let text): "\"\(text)\"".replacing("\n", with: "\\n")
         case .decimal(let digits): digits
         case .boolean(let value): "\(value)"
-        case .instant(let instant): CivilTime.text(instant)
+        case .instant(let instant): Self.spelling(of: instant)
         case .date(let date): date
         case .json(let bytes): String(decoding: bytes, as: UTF8.self)
         }
+    }
+
+    private static func spelling(of instant: Int64) -> String {
+        let (seconds, fraction) = instant.quotientAndRemainder(dividingBy: 1_000_000)
+        let whole = Date(timeIntervalSince1970: Double(seconds)).formatted(.iso8601)
+        return fraction == 0 ? whole : "\(whole.dropLast()).\(String(1_000_000 + fraction).dropFirst())Z"
     }
 }

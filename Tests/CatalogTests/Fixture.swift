@@ -1,4 +1,5 @@
 import Catalog
+import Database
 import Foundation
 import Testing
 import ZohoBooks
@@ -85,15 +86,9 @@ extension FieldValue {
         case .text(let text): "\"\(text)\"".replacing("\n", with: "\\n")
         case .decimal(let digits): digits
         case .boolean(let value): "\(value)"
-        case .instant(let instant): Self.spelling(of: instant)
+        case .instant(let instant): Timestamp.text(instant)
         case .date(let date): date
         case .json(let bytes): String(decoding: bytes, as: UTF8.self)
         }
-    }
-
-    private static func spelling(of instant: Int64) -> String {
-        let (seconds, fraction) = instant.quotientAndRemainder(dividingBy: 1_000_000)
-        let whole = Date(timeIntervalSince1970: Double(seconds)).formatted(.iso8601)
-        return fraction == 0 ? whole : "\(whole.dropLast()).\(String(1_000_000 + fraction).dropFirst())Z"
     }
 }

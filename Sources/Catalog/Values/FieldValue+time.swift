@@ -45,6 +45,8 @@ package enum CivilTime {
         }
         guard let offset = offset(text, at: index) else { return nil }
         let seconds = Int64(days) * 86_400 + Int64(hour) * 3_600 + Int64(minute) * 60 + Int64(second) - Int64(offset)
+        // An offset can carry the first and the last hours out of the years that four digits and a `date` can write.
+        guard (-62_135_596_800..<253_402_300_800).contains(seconds) else { return nil }
         return seconds * 1_000_000 + microseconds
     }
 

@@ -1,7 +1,7 @@
-/// Instants as ISO 8601 text in UTC, the one spelling in which SQLite's rows hold them.
-enum Timestamp {
+/// Instants as ISO 8601 text in UTC, the one spelling in which SQLite's rows hold them and in which people see them.
+package enum Timestamp {
     /// Writes microseconds since 1970 as `2026-03-02T15:40:51Z`, with six digits of a fraction where there is one.
-    static func text(_ instant: Int64) -> String {
+    package static func text(_ instant: Int64) -> String {
         let day: Int64 = 86_400_000_000
         let days = Int((instant >= 0 ? instant : instant - day + 1) / day)
         let rest = instant - Int64(days) * day
@@ -40,7 +40,7 @@ enum Timestamp {
     }
 
     /// Reads `2026-03-02T15:40:51Z`, or PostgreSQL's `2026-03-02 15:40:51.5+00`, as microseconds since 1970.
-    static func instant(_ text: String) -> Int64? {
+    package static func instant(_ text: String) -> Int64? {
         var text = text
         return text.withUTF8 { bytes in
             func number(_ range: Range<Int>) -> Int? {

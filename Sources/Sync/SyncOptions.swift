@@ -1,4 +1,5 @@
 package import Catalog
+import Database
 
 /// What a sync is asked to do.
 package struct SyncOptions: Sendable, Hashable {
@@ -39,7 +40,7 @@ package struct SyncOptions: Sendable, Hashable {
             "\"mode\":\"\(mode.rawValue)\"", "\"batch_size\":\(batchSize)", "\"active_only\":\(isActiveOnly)",
             "\"with_stock_only\":\(isWithStockOnly)", "\"images\":\(includesImages)", "\"details\":\(includesDetails)",
         ]
-        if let modifiedSince { members.append("\"modified_since\":\"\(CivilTime.text(modifiedSince))\"") }
+        if let modifiedSince { members.append("\"modified_since\":\"\(Timestamp.text(modifiedSince))\"") }
         return "{\(members.joined(separator: ","))}"
     }
 }

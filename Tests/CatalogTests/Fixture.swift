@@ -1,4 +1,5 @@
 import Catalog
+import Database
 import Foundation
 import Testing
 import ZohoBooks
@@ -85,7 +86,7 @@ extension FieldValue {
         case .text(let text): "\"\(text)\"".replacing("\n", with: "\\n")
         case .decimal(let digits): digits
         case .boolean(let value): "\(value)"
-        case .instant(let instant): CivilTime.text(instant)
+        case .instant(let instant): Timestamp.text(instant)
         case .date(let date): date
         case .json(let bytes): String(decoding: bytes, as: UTF8.self)
         }

@@ -45,6 +45,8 @@ package enum CivilTime {
         }
         guard let offset = offset(text, at: index) else { return nil }
         let seconds = Int64(days) * 86_400 + Int64(hour) * 3_600 + Int64(minute) * 60 + Int64(second) - Int64(offset)
+        // An offset can carry the first and the last hours out of the years that four digits and a `date` can write.
+        guard (-62_135_596_800..<253_402_300_800).contains(seconds) else { return nil }
         return seconds * 1_000_000 + microseconds
     }
 
@@ -71,34 +73,6 @@ package enum CivilTime {
             if buffer.count == 10 { return days(buffer, at: 0).map { Int64($0) * 86_400_000_000 } }
             return instant(buffer)
         }
-    }
-
-    /// Writes microseconds since 1970 as `YYYY-MM-DDTHH:MM:SSZ`, with a fraction where there is one.
-    package static func text(_ instant: Int64) -> String {
-        let seconds = instant >= 0 ? instant / 1_000_000 : (instant - 999_999) / 1_000_000
-        let fraction = instant - seconds * 1_000_000
-        let days = seconds >= 0 ? seconds / 86_400 : (seconds - 86_399) / 86_400
-        let time = Int(seconds - days * 86_400)
-        let (year, month, day) = civil(Int(days))
-        func padded(_ number: Int, _ width: Int) -> String {
-            let digits = String(number)
-            return String(repeating: "0", count: max(0, width - digits.count)) + digits
-        }
-        let date = "\(padded(year, 4))-\(padded(month, 2))-\(padded(day, 2))"
-        let clock = "\(padded(time / 3_600, 2)):\(padded(time / 60 % 60, 2)):\(padded(time % 60, 2))"
-        return "\(date)T\(clock)\(fraction == 0 ? "" : "." + padded(Int(fraction), 6))Z"
-    }
-
-    /// The date that lies so many days after 1970-01-01.
-    private static func civil(_ days: Int) -> (year: Int, month: Int, day: Int) {
-        let shifted = days + 719_468
-        let era = (shifted >= 0 ? shifted : shifted - 146_096) / 146_097
-        let dayOfEra = shifted - era * 146_097
-        let yearOfEra = (dayOfEra - dayOfEra / 1_460 + dayOfEra / 36_524 - dayOfEra / 146_096) / 365
-        let dayOfYear = dayOfEra - (365 * yearOfEra + yearOfEra / 4 - yearOfEra / 100)
-        let monthFromMarch = (5 * dayOfYear + 2) / 153
-        let month = monthFromMarch < 10 ? monthFromMarch + 3 : monthFromMarch - 9
-        return (yearOfEra + era * 400 + (month <= 2 ? 1 : 0), month, dayOfYear - (153 * monthFromMarch + 2) / 5 + 1)
     }
 
     private static func daysInMonth(_ month: Int, of year: Int) -> Int {

@@ -1,4 +1,5 @@
 import Catalog
+import Database
 import ZohoBooks
 
 /// The differences of one row as JSON: each changed column, and each changed child table, before and after.
@@ -44,7 +45,7 @@ struct ChangeDocument {
         case .decimal(let digits): digits
         case .boolean(let flag): flag ? "true" : "false"
         case .text(let text), .date(let text): quoted(text)
-        case .instant(let instant): quoted(CivilTime.text(instant))
+        case .instant(let instant): quoted(Timestamp.text(instant))
         case .json(let bytes): String(decoding: bytes, as: UTF8.self)
         }
     }

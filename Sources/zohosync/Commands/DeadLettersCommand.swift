@@ -35,7 +35,7 @@ struct DeadLettersCommand: AsyncParsableCommand {
             for letter in letters {
                 rows.append([
                     String(letter.id), letter.entity, letter.zohoID ?? "-", String(letter.attempts),
-                    CivilTime.text(letter.lastFailedAt), letter.reason + (letter.code.map { " (\($0))" } ?? ""),
+                    Timestamp.text(letter.lastFailedAt), letter.reason + (letter.code.map { " (\($0))" } ?? ""),
                 ])
             }
             print(TextTable(rows).lines.joined(separator: "\n"))
@@ -95,8 +95,8 @@ private struct DeadLetterDocument: Encodable {
         reason = letter.reason
         code = letter.code
         attempts = letter.attempts
-        firstFailedAt = CivilTime.text(letter.firstFailedAt)
-        lastFailedAt = CivilTime.text(letter.lastFailedAt)
+        firstFailedAt = Timestamp.text(letter.firstFailedAt)
+        lastFailedAt = Timestamp.text(letter.lastFailedAt)
         record = letter.record.description
     }
 }

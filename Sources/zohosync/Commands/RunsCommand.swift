@@ -29,7 +29,7 @@ struct RunsCommand: AsyncParsableCommand {
         for run in runs {
             let changed = [Outcome.inserted, .updated, .deleted, .restored].reduce(0) { $0 + run.progress[$1] }
             rows.append([
-                String(run.id), run.entity, run.kind.rawValue, run.state.rawValue, CivilTime.text(run.startedAt),
+                String(run.id), run.entity, run.kind.rawValue, run.state.rawValue, Timestamp.text(run.startedAt),
                 run.progress.fetched.grouped, changed.grouped, run.progress[.failed].grouped,
                 run.progress.calls.grouped, run.lastError ?? "",
             ])

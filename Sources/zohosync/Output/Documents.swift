@@ -1,4 +1,5 @@
 import Catalog
+import Database
 import Foundation
 import Mirror
 import Sync
@@ -28,8 +29,8 @@ struct RunDocument: Encodable {
         entity = run.entity
         kind = run.kind.rawValue
         state = run.state.rawValue
-        startedAt = CivilTime.text(run.startedAt)
-        finishedAt = run.finishedAt.map { CivilTime.text($0) }
+        startedAt = Timestamp.text(run.startedAt)
+        finishedAt = run.finishedAt.map { Timestamp.text($0) }
         let progress = run.progress
         fetched = progress.fetched
         counts = Dictionary(uniqueKeysWithValues: Outcome.allCases.map { ($0.rawValue, progress[$0]) })
@@ -64,7 +65,7 @@ struct SyncReportDocument: Encodable {
         runs = report.runs.map { RunDocument($0) }
         notBegun = report.notBegun
         detailsOutstanding = report.detailsOutstanding
-        quotaReturnsAt = report.quotaReturnsAt.map { CivilTime.text($0) }
+        quotaReturnsAt = report.quotaReturnsAt.map { Timestamp.text($0) }
         durationSeconds = Double(duration.milliseconds) / 1_000
         var usage = rusage()
         getrusage(Int32(RUSAGE_SELF.rawValue), &usage)

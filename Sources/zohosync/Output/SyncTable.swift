@@ -1,4 +1,5 @@
 import Catalog
+import Database
 import Foundation
 import Mirror
 import Sync
@@ -43,7 +44,7 @@ struct SyncTable {
             lines.append("\(report.detailsOutstanding.grouped) details are outstanding; the next sync reads them, newest first.")
         }
         if let returns = report.quotaReturnsAt {
-            lines.append("The day's calls are used up. Zoho allows more at \(CivilTime.text(returns)).")
+            lines.append("The day's calls are used up. Zoho allows more at \(Timestamp.text(returns)).")
         }
         text = lines.joined(separator: "\n")
     }

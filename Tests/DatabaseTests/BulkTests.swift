@@ -1,0 +1,154 @@
+import Database
+import TestSupport
+import Testing
+
+@Suite("Bulk statements")
+struct BulkTests {
+    private static func withTable(
+        _ engine: Engine, _ body: (any SQLDatabase) async throws -> Void
+    ) async throws {
+        try await withDatabase(engine) { database in
+            try await database.write { transaction in
+                try transaction.script(
+                    """
+                    create table prices (id \(transaction.dialect.identity), item text not null unique,
+                        price \(transaction.dialect.type(.decimal)) check (item <> 'forbidden'))
+                    """)
+            }
+            try await body(database)
+        }
+    }
+
+    private static func rows(_ range: Range<Int>) -> [[SQLValue]] {
+        range.map { [.text("item \($0)"), .decimal("\($0).5")] }
+    }
+
+    private static func count(_ database: any SQLDatabase) async throws -> Int64? {
+        try await database.read { try $0.query("select count(*) from prices").first?.int(0) }
+    }
+
+    @Test("5,000 rows are inserted at once", arguments: Engine.allCases)
+    func many(engine: Engine) async throws {
+        try await Self.withTable(engine) { database in
+            try await database.write { transaction in
+                try transaction.insert(Self.rows(0..<5_000), into: "prices", columns: ["item", "price"])
+            }
+            let rows = try await database.read { try $0.query("select item, price from prices order by id") }
+            #expect(rows.map { $0.text(0) } == (0..<5_000).map { "item \($0)" })
+            #expect(rows.last?.decimal(1) == "4999.5")
+        }
+    }
+
+    @Test("No rows are no statement", arguments: Engine.allCases)
+    func none(engine: Engine) async throws {
+        try await Self.withTable(engine) { database in
+            try await database.write { transaction in
+                try transaction.insert([], into: "prices", columns: ["item"])
+                try transaction.update([], in: "prices", columns: ["item"])
+                let ids = try transaction.reserveIDs(0, in: "prices")
+                #expect(ids.isEmpty)
+            }
+            #expect(try await Self.count(database) == 0)
+        }
+    }
+
+    @Test(
+        "A failing row in a savepoint leaves nothing of its insert, and the transaction goes on",
+        arguments: Engine.allCases)
+    func failingRow(engine: Engine) async throws {
+        try await Self.withTable(engine) { database in
+            try await database.write { transaction in
+                try transaction.insert(Self.rows(0..<10), into: "prices", columns: ["item", "price"])
+                for bad in ["forbidden", "item 3"] {
+                    let error = #expect(throws: DatabaseError.self) {
+                        try transaction.savepoint {
+                            try transaction.insert(
+                                Self.rows(10..<300) + [[.text(bad), .null]] + Self.rows(300..<400), into: "prices",
+                                columns: ["item", "price"])
+                        }
+                    }
+                    #expect(error?.kind == .record)
+                }
+                try transaction.insert(Self.rows(500..<510), into: "prices", columns: ["item", "price"])
+            }
+            #expect(try await Self.count(database) == 20)
+        }
+    }
+
+    @Test("Rows are updated by their ids, and a failing one in a savepoint undoes them all", arguments: Engine.allCases)
+    func update(engine: Engine) async throws {
+        try await Self.withTable(engine) { database in
+            try await database.write { transaction in
+                try transaction.insert(Self.rows(0..<500), into: "prices", columns: ["item", "price"])
+                let ids = try transaction.query("select id from prices order by id").compactMap { $0.int(0) }
+                try transaction.update(
+                    ids.map { ($0, [.text("new \($0)"), .null]) }, in: "prices", columns: ["item", "price"])
+                let error = #expect(throws: DatabaseError.self) {
+                    try transaction.savepoint {
+                        try transaction.update(
+                            ids.map { ($0, [.text($0 == ids[450] ? "forbidden" : "lost \($0)")]) }, in: "prices",
+                            columns: ["item"])
+                    }
+                }
+                #expect(error?.kind == .record)
+            }
+            let rows = try await database.read { try $0.query("select id, item, price from prices") }
+            #expect(rows.allSatisfy { row in row.text(1) == "new \(row.int(0) ?? 0)" && row[2] == .null })
+        }
+    }
+
+    @Test("A condition over 1,000 values finds exactly these", arguments: Engine.allCases)
+    func contains(engine: Engine) async throws {
+        let odd = ["", "NULL", #"a"b\c"#, "{x,y}", "tab\t", "你好 🙂", "it's", "\u{1F}"]
+        try await Self.withTable(engine) { database in
+            try await database.write { transaction in
+                try transaction.insert(Self.rows(0..<1_500), into: "prices", columns: ["item", "price"])
+                try transaction.insert(odd.map { [.text($0)] }, into: "prices", columns: ["item"])
+            }
+            let wanted = (0..<1_000).map { "item \($0 * 2)" } + odd
+            let found = try await database.read { transaction in
+                let condition = transaction.dialect.contains("item", "$1")
+                return try transaction.query("select id, item from prices where \(condition)", [.texts(wanted)])
+            }
+            #expect(Set(found.compactMap { $0.text(1) }) == Set(wanted.filter { odd.contains($0) || (Int($0.dropFirst(5)) ?? 0) < 1_500 }))
+            let ids = found.compactMap { $0.int(0) }
+            let (byID, byNone) = try await database.read { transaction in
+                let condition = transaction.dialect.contains("id", "$1")
+                let sql = "select id from prices where \(condition)"
+                return (
+                    try transaction.query(sql, [.integers(ids)]).compactMap { $0.int(0) },
+                    try transaction.query(sql, [.integers([])])
+                )
+            }
+            #expect(byID.sorted() == ids.sorted())
+            #expect(byNone.isEmpty)
+        }
+    }
+
+    @Test("Ids that concurrent writers reserve are theirs alone, ascending and never used again", arguments: Engine.allCases)
+    func reserve(engine: Engine) async throws {
+        try await Self.withTable(engine) { database in
+            let reserved = try await withThrowingTaskGroup(of: [Int64].self) { group in
+                for writer in 0..<8 {
+                    group.addTask {
+                        try await database.write { transaction in
+                            let ids = try transaction.reserveIDs(50, in: "prices")
+                            try transaction.insert(
+                                ids.map { [.integer($0), .text("\(writer): \($0)")] }, into: "prices",
+                                columns: ["id", "item"])
+                            return ids
+                        }
+                    }
+                }
+                return try await group.reduce(into: []) { $0.append($1) }
+            }
+            #expect(reserved.allSatisfy { $0.count == 50 && $0 == $0.sorted() })
+            #expect(Set(reserved.joined()).count == 400)
+            let next = try await database.write { transaction in
+                try transaction.execute("delete from prices")
+                return try transaction.reserveIDs(1, in: "prices")
+            }
+            #expect((next.first ?? 0) > reserved.joined().max() ?? 0)
+        }
+    }
+}

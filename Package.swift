@@ -105,8 +105,43 @@ let package = Package(
             swiftSettings: strict),
         .testTarget(name: "PostgresTests", dependencies: ["Postgres", "TestSupport"], swiftSettings: strict),
         .testTarget(
+            name: "ZohoBooksTests",
+            dependencies: [
+                "ZohoBooks", "TestSupport", "ZohoSimulator",
+                .product(name: "AsyncHTTPClient", package: "async-http-client"),
+                .product(name: "Hummingbird", package: "hummingbird"),
+                .product(name: "Logging", package: "swift-log"),
+                .product(name: "NIOCore", package: "swift-nio"),
+                .product(name: "NIOHTTP1", package: "swift-nio"),
+            ],
+            swiftSettings: strict),
+        .testTarget(
+            name: "CatalogTests", dependencies: ["Catalog", "Database", "ZohoBooks"], resources: [.copy("Fixtures")],
+            swiftSettings: strict),
+        .testTarget(name: "DatabaseTests", dependencies: ["Database", "TestSupport"], swiftSettings: strict),
+        .testTarget(
+            name: "MirrorTests", dependencies: ["Mirror", "Catalog", "Database", "ZohoBooks", "TestSupport"],
+            swiftSettings: strict),
+        .testTarget(
             name: "ZohoSimulatorTests",
-            dependencies: ["ZohoSimulator", .product(name: "AsyncHTTPClient", package: "async-http-client")],
+            dependencies: [
+                "ZohoSimulator",
+                .product(name: "AsyncHTTPClient", package: "async-http-client"),
+                .product(name: "NIOCore", package: "swift-nio"),
+                .product(name: "NIOHTTP1", package: "swift-nio"),
+            ],
+            swiftSettings: strict),
+        .testTarget(
+            name: "SyncTests",
+            dependencies: [
+                "Sync", "Mirror", "Catalog", "Database", "ZohoBooks", "ZohoSimulator", "TestSupport",
+                .product(name: "AsyncHTTPClient", package: "async-http-client"),
+                .product(name: "Logging", package: "swift-log"),
+            ],
+            swiftSettings: strict),
+        .testTarget(
+            name: "CommandTests",
+            dependencies: ["Database", "ZohoSimulator", "TestSupport", "zohosync"],
             swiftSettings: strict),
     ],
     swiftLanguageModes: [.v6]

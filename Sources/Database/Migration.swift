@@ -1,4 +1,6 @@
-/// One named step of the schema. Migrations run once, in order, and are never edited after they were released.
+/// One named step of the schema.
+///
+/// Migrations run once, in order, and are never edited after they were released.
 package struct Migration: Sendable {
     package let name: String
     package let apply: @Sendable (any SQLTransaction) throws -> Void

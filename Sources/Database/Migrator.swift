@@ -6,7 +6,9 @@ package struct Migrator: Sendable {
         self.migrations = migrations
     }
 
-    /// Applies what has not been applied yet. Two processes that start at once wait for one another.
+    /// Applies what has not been applied yet.
+    ///
+    /// Two processes that start at once wait for one another.
     ///
     /// - Throws: ``DatabaseError``; of the kind `unusable` where a newer program has changed the schema.
     package func migrate(_ database: any SQLDatabase) async throws {

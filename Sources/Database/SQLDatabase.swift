@@ -18,7 +18,9 @@ package protocol SQLDatabase: Sendable {
     func close() async
 }
 
-/// What the body of a transaction can do. Valid only inside that body.
+/// What the body of a transaction can do.
+///
+/// Valid only inside that body.
 package protocol SQLTransaction {
     var dialect: Dialect { get }
 

@@ -16,7 +16,9 @@ package struct SyncOptions: Sendable, Hashable {
     package var mode = Mode.automatic
     /// Only records modified since, in microseconds since 1970.
     package var modifiedSince: Int64?
-    /// Rows in one transaction, 10 to 200. Pages always hold 200: calls are scarcer than rows.
+    /// Rows in one transaction, 10 to 200.
+    ///
+    /// Pages always hold 200: calls are scarcer than rows.
     package var batchSize = 200
     /// Leaves out inactive records.
     package var isActiveOnly = false

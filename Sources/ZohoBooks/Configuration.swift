@@ -1,6 +1,8 @@
 public import struct Foundation.URL
 
-/// A value that must appear in no log, error or table. Its descriptions are redacted.
+/// A value that must appear in no log, error or table.
+///
+/// Its descriptions are redacted.
 public struct Secret: Sendable, Hashable, CustomStringConvertible, CustomDebugStringConvertible {
     let value: String
 
@@ -9,7 +11,9 @@ public struct Secret: Sendable, Hashable, CustomStringConvertible, CustomDebugSt
         self.value = value
     }
 
+    /// Never the value.
     public var description: String { "<redacted>" }
+    /// Never the value.
     public var debugDescription: String { "<redacted>" }
 }
 

@@ -22,7 +22,9 @@ public struct ZohoBooksClient: Sendable {
     /// The number of items that one `itemdetails` call is sure to take (section 6.1).
     public static let itemDetailsSize = 100
 
-    /// Puts a client together. Time and chance are parameters, so that tests decide about them.
+    /// Puts a client together.
+    ///
+    /// Time and chance are parameters, so that tests decide about them.
     public init(
         configuration: ZohoBooksConfiguration, http: HTTPClient, tokens: any TokenStore, calls: any CallLedger,
         logger: Logger, now: @escaping @Sendable () -> Date = { Date() },
@@ -86,7 +88,9 @@ public struct ZohoBooksClient: Sendable {
         }
     }
 
-    /// Reads up to ``itemDetailsSize`` complete items with one call. Unknown ids are left out of the answer.
+    /// Reads up to ``itemDetailsSize`` complete items with one call.
+    ///
+    /// Unknown ids are left out of the answer.
     public func itemDetails(ids: [String], priority: CallPriority = .background) async throws -> [DetailRecord] {
         let call = Call(
             path: "itemdetails", query: [("item_ids", ids.joined(separator: ","))], key: "items", kind: .list,

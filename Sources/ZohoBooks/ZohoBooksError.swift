@@ -1,6 +1,8 @@
 public import Foundation
 
-/// Why a call has failed for good, in a sentence that says what to do. Holds no secret and no token.
+/// Why a call has failed for good, in a sentence that says what to do.
+///
+/// Holds no secret and no token.
 public struct ZohoBooksError: Error, Sendable, Hashable {
     /// What the caller can tell apart.
     public enum Kind: Sendable, Hashable {
@@ -62,6 +64,7 @@ public struct ZohoBooksError: Error, Sendable, Hashable {
 }
 
 extension ZohoBooksError: CustomStringConvertible {
+    /// What went wrong and what to do, without any secret.
     public var description: String { advice.isEmpty ? message : "\(message) \(advice)" }
 }
 

@@ -1,8 +1,10 @@
 import ArgumentParser
 import Foundation
 
-/// The program. Exits with 0 only if all of what was asked for worked, with 1 if it ran and something failed or differs,
-/// with 2 for wrong usage or configuration.
+/// The program.
+///
+/// Exits with 0 only if all of what was asked for worked, with 1 if it ran and something failed or differs, with 2 for
+/// wrong usage or configuration.
 @main
 struct Entry {
     static func main() async {

@@ -110,7 +110,9 @@ struct BulkTests {
                 let condition = transaction.dialect.contains("item", "$1")
                 return try transaction.query("select id, item from prices where \(condition)", [.texts(wanted)])
             }
-            #expect(Set(found.compactMap { $0.text(1) }) == Set(wanted.filter { odd.contains($0) || (Int($0.dropFirst(5)) ?? 0) < 1_500 }))
+            #expect(
+                Set(found.compactMap { $0.text(1) })
+                    == Set(wanted.filter { odd.contains($0) || (Int($0.dropFirst(5)) ?? 0) < 1_500 }))
             let ids = found.compactMap { $0.int(0) }
             let (byID, byNone) = try await database.read { transaction in
                 let condition = transaction.dialect.contains("id", "$1")
@@ -125,7 +127,9 @@ struct BulkTests {
         }
     }
 
-    @Test("Ids that concurrent writers reserve are theirs alone, ascending and never used again", arguments: Engine.allCases)
+    @Test(
+        "Ids that concurrent writers reserve are theirs alone, ascending and never used again",
+        arguments: Engine.allCases)
     func reserve(engine: Engine) async throws {
         try await Self.withTable(engine) { database in
             let reserved = try await withThrowingTaskGroup(of: [Int64].self) { group in

@@ -70,7 +70,9 @@ struct TransactionTests {
     func nestedSavepoints(engine: Engine) async throws {
         try await Self.withNotes(engine) { database in
             try await database.write { transaction in
-                func note(_ text: String) throws { try transaction.execute("insert into notes values ($1)", [.text(text)]) }
+                func note(_ text: String) throws {
+                    try transaction.execute("insert into notes values ($1)", [.text(text)])
+                }
                 try transaction.savepoint {
                     try note("a")
                     #expect(throws: Refusal.self) {

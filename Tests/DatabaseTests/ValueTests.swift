@@ -5,7 +5,8 @@ import Testing
 @Suite("Values")
 struct ValueTests {
     private static let texts = [
-        "", " ", "plain", "Größe €½ 你好 🙂 e\u{301}", #"back\slash \N \. \\"#, "tab\tline\nreturn\r\n", #"'";--$1 ?1 {a,b}"#,
+        "", " ", "plain", "Größe €½ 你好 🙂 e\u{301}", #"back\slash \N \. \\"#, "tab\tline\nreturn\r\n",
+        #"'";--$1 ?1 {a,b}"#,
         "\u{1}\u{B}\u{1F}\u{7F}", #"\N"#, String(repeating: "long ", count: 20_000),
     ]
     private static let decimals = [
@@ -19,19 +20,21 @@ struct ValueTests {
     private static let dates = ["1970-01-01", "1969-12-31", "2024-02-29", "0001-01-01", "9999-12-31"]
     // As PostgreSQL spells them, so that both engines give back the same bytes.
     private static let documents = [
-        #"{"a": 1.50, "b": [true, null, "ü\n\"\\"], "long": 123456789012345678901234567890}"#, "{}", "[]", "null", #""""#,
+        #"{"a": 1.50, "b": [true, null, "ü\n\"\\"], "long": 123456789012345678901234567890}"#, "{}", "[]", "null",
+        #""""#,
     ]
     private static let integers: [Int64] = [0, -1, .min, .max, 4_600_000_000_000_049_009]
 
     private static let columns = ["t", "i", "d", "b", "at", "day", "j", "raw"]
-    private static let rows: [[SQLValue]] = (0..<10).map { index in
-        [
-            .text(texts[index % texts.count]), .integer(integers[index % integers.count]),
-            .decimal(decimals[index % decimals.count]), .boolean(index % 2 == 0), .instant(instants[index]),
-            .date(dates[index % dates.count]), .json(ArraySlice(documents[index % documents.count].utf8)),
-            .bytes(index == 0 ? [] : (0...255).map { UInt8($0) }),
-        ]
-    } + [Array(repeating: .null, count: columns.count)]
+    private static let rows: [[SQLValue]] =
+        (0..<10).map { index in
+            [
+                .text(texts[index % texts.count]), .integer(integers[index % integers.count]),
+                .decimal(decimals[index % decimals.count]), .boolean(index % 2 == 0), .instant(instants[index]),
+                .date(dates[index % dates.count]), .json(ArraySlice(documents[index % documents.count].utf8)),
+                .bytes(index == 0 ? [] : (0...255).map { UInt8($0) }),
+            ]
+        } + [Array(repeating: .null, count: columns.count)]
 
     private static func check(_ found: [SQLRow]) throws {
         try #require(found.count == rows.count)
@@ -125,10 +128,13 @@ struct TimestampTests {
         }
     }
 
-    @Test("A text that is no instant in UTC is not read", arguments: [
-        "", "2026-03-02", "2026-03-02T12:00:51", "2026-03-02T12:00:51+0100", "2026-03-02 12:00:51+01", "yesterday at noon",
-        "infinity",
-    ])
+    @Test(
+        "A text that is no instant in UTC is not read",
+        arguments: [
+            "", "2026-03-02", "2026-03-02T12:00:51", "2026-03-02T12:00:51+0100", "2026-03-02 12:00:51+01",
+            "yesterday at noon",
+            "infinity",
+        ])
     func unreadable(text: String) {
         #expect(Timestamp.instant(text) == nil)
     }

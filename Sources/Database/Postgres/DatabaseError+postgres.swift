@@ -7,7 +7,9 @@ extension DatabaseError {
         let (kind, advice) = Self.classify(state, error)
         // A failed connection explains itself, with what to do.
         let isExplained = error.kind == .connect
-        self.init(kind: kind, code: state.isEmpty ? "libpq" : state, message: error.message, advice: isExplained ? error.hint ?? advice : advice)
+        self.init(
+            kind: kind, code: state.isEmpty ? "libpq" : state, message: error.message,
+            advice: isExplained ? error.hint ?? advice : advice)
     }
 
     private static func classify(_ state: String, _ error: PostgresError) -> (Kind, String) {

@@ -52,12 +52,13 @@ struct SQLiteTransaction: SQLTransaction {
     func reserveIDs(_ count: Int, in table: String) throws -> [Int64] {
         guard count > 0 else { return [] }
         // The only writer is this transaction, and AUTOINCREMENT remembers the highest id ever used.
-        let used = try query(
-            """
-            select max(coalesce((select max(id) from \(table)), 0),
-                coalesce((select seq from sqlite_sequence where name = $1), 0))
-            """, [.text(table)]
-        ).first?.int(0) ?? 0
+        let used =
+            try query(
+                """
+                select max(coalesce((select max(id) from \(table)), 0),
+                    coalesce((select seq from sqlite_sequence where name = $1), 0))
+                """, [.text(table)]
+            ).first?.int(0) ?? 0
         return Array((used + 1)...(used + Int64(count)))
     }
 

@@ -52,7 +52,9 @@ extension Application {
                 cells[position] = said
             }
             let children = childChanges[stored.rowID]
-            for (table, rows) in children?.tables ?? [] { difference.add(table, before: rows.before, after: rows.after) }
+            for (table, rows) in children?.tables ?? [] {
+                difference.add(table, before: rows.before, after: rows.after)
+            }
             if stored.isDeleted { difference.addRestored(deletedAt: old.deletedAt) }
 
             let isFirstDetail = record.shape == .detail && !stored.hasDetail

@@ -86,7 +86,6 @@ package struct ApplyResult: Sendable {
     /// The latest `last_modified_time` among the records, in microseconds since 1970.
     package var modifiedThrough: Int64?
 
-
     package subscript(_ outcome: Outcome) -> Int { counts[outcome] ?? 0 }
 
     mutating func count(_ outcome: Outcome, _ number: Int = 1) {

@@ -8,6 +8,8 @@ struct ChangeDocument {
 
     var isEmpty: Bool { entries.isEmpty }
 
+    /// The differences as a JSON object by column.
+    ///
     /// `{"unit_price":{"before":42.5,"after":45}}`
     var json: [UInt8] {
         let members = entries.map { "\(quoted($0.name)):{\"before\":\($0.before),\"after\":\($0.after)}" }

@@ -2,7 +2,9 @@ package import Catalog
 import Database
 
 extension Mirror {
-    /// Marks records as deleted that are confirmed to be gone at the source. Their rows stay.
+    /// Marks records as deleted that are confirmed to be gone at the source.
+    ///
+    /// Their rows stay.
     ///
     /// - Parameter observedAt: when Zoho said that they are gone, in microseconds since 1970. A row that was confirmed
     ///   to exist later than that is left alone.

@@ -3,7 +3,9 @@ package import Database
 import ZohoBooks
 
 extension Mirror {
-    /// Begins a run and marks what a dead process left running as interrupted. The caller holds the lease.
+    /// Begins a run and marks what a dead process left running as interrupted.
+    ///
+    /// The caller holds the lease.
     ///
     /// - Parameters:
     ///   - options: the run's options as a JSON object.
@@ -121,6 +123,8 @@ extension SQLTransaction {
 }
 
 extension FaultSummary {
+    /// The summary as a JSON object by field.
+    ///
     /// `{"due_date":{"count":2,"examples":{"34600…":"\"27 Dec 2016\" is not a date as YYYY-MM-DD"}}}`
     var json: ArraySlice<UInt8>? {
         guard !fields.isEmpty else { return nil }

@@ -9,8 +9,10 @@ package struct Run: Sendable, Hashable {
         case incremental
     }
 
-    /// The states of a run. `running` becomes exactly one of the others; a run whose process died becomes
-    /// `interrupted` when the next one begins.
+    /// The states of a run.
+    ///
+    /// `running` becomes exactly one of the others; a run whose process died becomes `interrupted` when the next one
+    /// begins.
     package enum State: String, Sendable, Hashable {
         case running
         case completed

@@ -49,9 +49,10 @@ struct DetailPhase: Sendable {
         _ ids: [String], _ entity: inout EntityRun, _ expected: Int, _ clock: ContinuousClock,
         _ start: ContinuousClock.Instant
     ) async throws {
-        var calls = entity.mapping.entity.module.callSize.map { size in
-            stride(from: 0, to: ids.count, by: size).map { Array(ids[$0..<min($0 + size, ids.count)]) }
-        }?[...] ?? ids.map { [$0] }[...]
+        var calls =
+            entity.mapping.entity.module.callSize.map { size in
+                stride(from: 0, to: ids.count, by: size).map { Array(ids[$0..<min($0 + size, ids.count)]) }
+            }?[...] ?? ids.map { [$0] }[...]
         let module = entity.mapping.entity.module
         var pending = DetailAnswer()
         var failure: (any Error)?

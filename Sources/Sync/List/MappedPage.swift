@@ -14,7 +14,9 @@ struct MappedPage: Sendable {
     /// How many records of each entity a filter left out.
     var skipped: [Int]
 
-    /// Maps a page. Pure, and run beside the fetching of other pages.
+    /// Maps a page.
+    ///
+    /// Pure, and run beside the fetching of other pages.
     init(_ page: RecordPage, _ plan: ListPlan, _ options: SyncOptions, runs: [Run]) {
         number = page.number
         hasMore = page.hasMore

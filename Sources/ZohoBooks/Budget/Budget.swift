@@ -1,6 +1,8 @@
 public import struct Foundation.Date
 
-/// How many calls are allowed, as far as it is ours to say. Nil switches a limit off.
+/// How many calls are allowed, as far as it is ours to say.
+///
+/// Nil switches a limit off.
 public struct BudgetLimits: Sendable, Hashable, Codable {
     /// Calls in any 60 seconds; Zoho allows an organisation 100 (reference, section 2.1).
     public var callsPerMinute: Int? = 100
@@ -120,7 +122,9 @@ public struct Budget: Sendable, Hashable, Codable {
     ) -> CallDecision {
         let second = Int(now.timeIntervalSince1970)
         forget(before: second)
-        if let until = exhaustedUntil(priority, limits) { return .exhausted(until: Date(timeIntervalSince1970: Double(until))) }
+        if let until = exhaustedUntil(priority, limits) {
+            return .exhausted(until: Date(timeIntervalSince1970: Double(until)))
+        }
 
         let pause = kind == .detail ? max(pausedUntil, detailsPausedUntil) : pausedUntil
         if pause > second { return .wait(.seconds(pause - second)) }

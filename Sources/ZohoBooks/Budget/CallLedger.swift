@@ -1,5 +1,6 @@
-public import struct Foundation.Date
 import Synchronization
+
+public import struct Foundation.Date
 
 /// Where the one budget of an organisation is kept: in memory, or in a row that all processes on a mirror share.
 public protocol CallLedger: Sendable {
@@ -23,14 +24,17 @@ public final class InMemoryCallLedger: CallLedger {
         self.limits = limits
     }
 
+    /// Asks the budget for leave.
     public func reserve(_ kind: CallKind, _ priority: CallPriority, at now: Date) -> CallDecision {
         budget.withLock { $0.reserve(kind, priority, limits: limits, at: now) }
     }
 
+    /// Gives the place in flight back and counts the outcome.
     public func finish(_ ticket: CallTicket, _ outcome: CallOutcome, at now: Date) {
         budget.withLock { $0.finish(ticket, outcome, limits: limits, at: now) }
     }
 
+    /// The budget as it stands.
     public func snapshot(at now: Date) -> BudgetSnapshot {
         budget.withLock { $0.snapshot(limits: limits, at: now) }
     }

@@ -227,7 +227,9 @@ extension ZohoBooksError {
         }
     }
 
-    /// Whether a record does not exist; the exact code differs between modules (reference, section 12, no. 6).
+    /// Whether a record does not exist; the exact code differs between modules (reference, section 12, no.
+    ///
+    /// 6).
     var isNotFound: Bool {
         switch kind {
         case .badRequest: code == 1_002 || isStatusNotFound || advice.contains("does not exist.")

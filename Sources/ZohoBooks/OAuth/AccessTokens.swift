@@ -118,6 +118,8 @@ actor AccessTokens {
         ZohoBooksError(
             .tokenThrottle(until: until),
             "Zoho issues no more access tokens for now (ten in ten minutes).",
-            advice: "Wait until \(until.formatted(.iso8601)), and let all processes use the same database, which shares one.")
+            advice:
+                "Wait until \(until.formatted(.iso8601)), and let all processes use the same database, which shares one."
+        )
     }
 }

@@ -1,5 +1,6 @@
-public import struct Foundation.Date
 import Synchronization
+
+public import struct Foundation.Date
 
 /// An access token at rest: sealed, with what may be known of it without the key.
 public struct SealedToken: Sendable, Hashable, Codable {
@@ -46,10 +47,13 @@ public final class InMemoryTokenStore: TokenStore {
     /// Begins without a token.
     public init() {}
 
+    /// The token kept last.
     public func load() -> SealedToken? { state.withLock { $0.token } }
 
+    /// Replaces the token.
     public func save(_ token: SealedToken) { state.withLock { $0.token = token } }
 
+    /// Takes the right to refresh, which only one holder has at a time.
     public func acquireRefresh() -> Bool {
         state.withLock { state in
             if state.isHeld { return false }
@@ -58,5 +62,6 @@ public final class InMemoryTokenStore: TokenStore {
         }
     }
 
+    /// Gives the right to refresh back.
     public func releaseRefresh() { state.withLock { $0.isHeld = false } }
 }

@@ -67,7 +67,9 @@ struct DeadLettersCommand: AsyncParsableCommand {
             } else if outcomes.isEmpty {
                 print("No record waits to be applied.")
             } else {
-                print(outcomes.sorted { $0.key.rawValue < $1.key.rawValue }.map { "\($1) \($0.rawValue)" }.joined(separator: ", "))
+                print(
+                    outcomes.sorted { $0.key.rawValue < $1.key.rawValue }.map { "\($1) \($0.rawValue)" }.joined(
+                        separator: ", "))
             }
             if outcomes[.failed] ?? 0 > 0 { throw ExitCode(ExitStatus.failure) }
         }

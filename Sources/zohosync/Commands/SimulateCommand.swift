@@ -45,7 +45,8 @@ struct SimulatorOptions: ParsableArguments {
     @Option(help: "The seed of its data and faults; the same seed gives the same organisation.")
     var seed: UInt64 = 1
 
-    @Option(help: ArgumentHelp("How many records of a module: items=100000. Can be repeated.", valueName: "module=count"))
+    @Option(
+        help: ArgumentHelp("How many records of a module: items=100000. Can be repeated.", valueName: "module=count"))
     var count: [String] = []
 
     @Option(help: "Added to every answer, in milliseconds.")
@@ -69,7 +70,8 @@ struct SimulatorOptions: ParsableArguments {
     @Option(
         help: ArgumentHelp(
             "A fault and its probability: internal-error=0.01. Can be repeated. Faults: "
-                + SimulatorFault.allCases.map(\.rawValue).joined(separator: ", ") + ".", valueName: "fault=probability"))
+                + SimulatorFault.allCases.map(\.rawValue).joined(separator: ", ") + ".", valueName: "fault=probability")
+    )
     var fault: [String] = []
 
     @Option(
@@ -101,8 +103,11 @@ struct SimulatorOptions: ParsableArguments {
         }
         configuration.listTotals = totals
         for (name, text) in try pairs(fault, "--fault") {
-            guard let fault = SimulatorFault(rawValue: name), let probability = Double(text), (0...1).contains(probability)
-            else { throw ValidationError("--fault \(name)=\(text) is not a known fault with a probability from 0 to 1.") }
+            guard let fault = SimulatorFault(rawValue: name), let probability = Double(text),
+                (0...1).contains(probability)
+            else {
+                throw ValidationError("--fault \(name)=\(text) is not a known fault with a probability from 0 to 1.")
+            }
             configuration.faults[fault] = probability
         }
         for (name, text) in try pairs(poison, "--poison") {

@@ -12,7 +12,10 @@ struct SyncCommand: AsyncParsableCommand {
         commandName: "sync", abstract: "Brings the mirror up to date: lists first, then the details that they lack.",
         discussion: "Can be stopped at any time; the next sync goes on where this one stopped.")
 
-    @Argument(help: "Entities to synchronise: \(Catalog.entities.map(\.entity.name).joined(separator: ", ")); all when none is named.")
+    @Argument(
+        help:
+            "Entities to synchronise: \(Catalog.entities.map(\.entity.name).joined(separator: ", ")); all when none is named."
+    )
     var entities: [String] = []
 
     @Flag(help: "Read and compare everything, or only what changed. By default incremental where a cursor exists.")
@@ -79,7 +82,8 @@ struct SyncCommand: AsyncParsableCommand {
         if let modifiedSince {
             guard let instant = CivilTime.instant(dayOrInstant: modifiedSince) else {
                 throw ValidationError(
-                    "--modified-since \(modifiedSince) is neither a day (2025-11-01) nor an instant (2025-11-01T08:00:00+0100).")
+                    "--modified-since \(modifiedSince) is neither a day (2025-11-01) nor an instant (2025-11-01T08:00:00+0100)."
+                )
             }
             options.modifiedSince = instant
         }

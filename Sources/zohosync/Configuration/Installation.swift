@@ -36,7 +36,6 @@ struct Installation: Sendable {
     /// Microseconds since 1970.
     static func now() -> Int64 { Int64(Date().timeIntervalSince1970 * 1_000_000) }
 
-
     static func makeLogger(_ settings: Settings) -> Logger {
         var logger = Logger(label: "zohosync") { StreamLogHandler.standardError(label: $0) }
         logger.logLevel = Logger.Level(rawValue: settings.logLevel) ?? .warning
@@ -48,7 +47,9 @@ struct Installation: Sendable {
 enum Holder {
     static let current = "\(ProcessInfo.processInfo.hostName):\(ProcessInfo.processInfo.processIdentifier)"
 
-    /// Whether a holder on this host is known to have ended. Of other hosts nothing is known.
+    /// Whether a holder on this host is known to have ended.
+    ///
+    /// Of other hosts nothing is known.
     static func isDead(_ holder: String) -> Bool {
         let parts = holder.split(separator: ":")
         guard parts.count == 2, parts[0] == ProcessInfo.processInfo.hostName, let process = Int32(parts[1]) else {

@@ -4,7 +4,9 @@ import Foundation
 import SystemPackage
 import ZohoBooks
 
-/// Everything that the environment and `zohosync.yaml` can say. Flags stand above both.
+/// Everything that the environment and `zohosync.yaml` can say.
+///
+/// Flags stand above both.
 ///
 /// A key such as `zoho.clientId` is the variable `ZOHO_CLIENT_ID` in the environment and `zoho: {clientId: …}` in the
 /// file.
@@ -68,7 +70,9 @@ struct Settings: Sendable {
     }
 
     /// The call budget: `ZOHOSYNC_CALLS_PER_MINUTE`, `ZOHOSYNC_DETAILS_PER_MINUTE`, `ZOHOSYNC_RESERVE`,
-    /// `ZOHOSYNC_IN_FLIGHT`. 0 switches a limit off, for a simulator.
+    /// `ZOHOSYNC_IN_FLIGHT`.
+    ///
+    /// 0 switches a limit off, for a simulator.
     func limits() throws -> BudgetLimits {
         var limits = BudgetLimits()
         func limit(_ value: Int?, _ standard: Int?) -> Int? { value == 0 ? nil : value ?? standard }

@@ -29,7 +29,9 @@ struct SyncTable {
         var lines = TextTable(rows).lines
         for run in report.runs {
             if let error = run.lastError { lines.append("\(run.entity): \(error)") }
-            if run.progress.skipped > 0 { lines.append("\(run.entity): \(run.progress.skipped.grouped) left out by the filters.") }
+            if run.progress.skipped > 0 {
+                lines.append("\(run.entity): \(run.progress.skipped.grouped) left out by the filters.")
+            }
             if run.progress[.failed] > 0 {
                 lines.append(
                     "\(run.entity): \(run.progress[.failed].grouped) could not be applied; see: zohosync dead-letters")
@@ -41,7 +43,8 @@ struct SyncTable {
         }
         if !report.notBegun.isEmpty { lines.append("Not begun: \(report.notBegun.joined(separator: ", ")).") }
         if report.detailsOutstanding > 0 {
-            lines.append("\(report.detailsOutstanding.grouped) details are outstanding; the next sync reads them, newest first.")
+            lines.append(
+                "\(report.detailsOutstanding.grouped) details are outstanding; the next sync reads them, newest first.")
         }
         if let returns = report.quotaReturnsAt {
             lines.append("The day's calls are used up. Zoho allows more at \(Timestamp.text(returns)).")

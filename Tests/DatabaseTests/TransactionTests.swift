@@ -30,7 +30,8 @@ struct TransactionTests {
                     throw Refusal()
                 }
             }
-            #expect(try await Self.notes(database).isEmpty)
+            let kept = try await Self.notes(database)
+            #expect(kept.isEmpty)
         }
     }
 
@@ -47,7 +48,7 @@ struct TransactionTests {
                 return (before, try count())
             }
             for await _ in started { break }
-            try await database.write { try $0.execute("insert into notes values ('later')") }
+            _ = try await database.write { try $0.execute("insert into notes values ('later')") }
             gate.open()
             let (before, after) = try await counts
             #expect(before == 0)
@@ -125,8 +126,9 @@ struct TransactionTests {
             for await _ in started { break }
             task.cancel()
             await #expect(throws: CancellationError.self) { try await task.value }
-            #expect(try await Self.notes(database).isEmpty)
-            try await database.write { try $0.execute("insert into notes values ('next')") }
+            let kept = try await Self.notes(database)
+            #expect(kept.isEmpty)
+            _ = try await database.write { try $0.execute("insert into notes values ('next')") }
             #expect(try await Self.notes(database) == ["next"])
         }
     }
@@ -152,7 +154,8 @@ struct TransactionTests {
             task.cancel()
             gate.open()
             await #expect(throws: CancellationError.self) { try await task.value }
-            #expect(try await Self.notes(database).isEmpty)
+            let kept = try await Self.notes(database)
+            #expect(kept.isEmpty)
         }
     }
 

@@ -5,6 +5,9 @@
 package protocol SQLDatabase: Sendable {
     var dialect: Dialect { get }
 
+    /// How many transactions of a bulk load are worth running side by side.
+    var writers: Int { get }
+
     /// Runs `body` in one transaction that commits when it returns and rolls back when it throws.
     ///
     /// In PostgreSQL the isolation level is read committed and a transaction that ends in a serialisation failure or a

@@ -17,6 +17,9 @@ package struct Mirror: Sendable {
         self.now = now
         self.logger = logger
     }
+
+    /// How many batches of a bulk load are worth applying side by side.
+    package var writers: Int { database.writers }
 }
 
 /// Why the mirror cannot be used as asked.

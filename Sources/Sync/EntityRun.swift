@@ -6,37 +6,6 @@ struct EntityRun: Sendable {
     let mapping: EntityMapping
     var run: Run
     var cursor: Cursor
-
-    /// The state after a batch of a list page was applied.
-    ///
-    /// - Parameters:
-    ///   - page: what the page adds, or nil for all but the page's last batch, which alone moves the cursor.
-    ///   - listStartedAt: when the list began, in microseconds since 1970.
-    func after(_ result: ApplyResult, page: PageStep?, listStartedAt: Int64) -> EntityRun {
-        var next = self
-        next.run.progress.add(result)
-        next.cursor.resumeModified = [cursor.resumeModified, result.modifiedThrough].compactMap(\.self).max()
-        guard let page else { return next }
-        next.run.progress.pages += page.pages
-        next.run.progress.calls += page.pages
-        next.run.progress.fetched += page.fetched
-        next.run.progress.skipped += page.skipped
-        next.run.progress.listMilliseconds = page.milliseconds
-        guard page.isLast else {
-            next.cursor.resumePlan = page.plan
-            next.cursor.resumePage = page.number + 1
-            return next
-        }
-        if page.movesCursor {
-            next.cursor.modifiedThrough = [cursor.modifiedThrough, next.cursor.resumeModified].compactMap(\.self).max()
-            next.cursor.listedAt = listStartedAt
-            if let count = page.listCount { next.cursor.listCount = count }
-        }
-        next.cursor.resumePlan = nil
-        next.cursor.resumePage = nil
-        next.cursor.resumeModified = nil
-        return next
-    }
 }
 
 /// What one page adds to a run.
@@ -54,4 +23,50 @@ struct PageStep: Sendable {
     /// How many records the list has, with its last page.
     let listCount: Int?
     let milliseconds: Int
+}
+
+extension Run.Progress {
+    /// What a batch of a list adds.
+    func addition(of result: ApplyResult, _ page: PageStep?) -> Run.Progress {
+        var addition = Run.Progress()
+        addition.add(result)
+        addition.listMilliseconds = max(listMilliseconds, page?.milliseconds ?? 0)
+        guard let page else { return addition }
+        addition.pages = page.pages
+        addition.calls = page.pages
+        addition.fetched = page.fetched
+        addition.skipped = page.skipped
+        return addition
+    }
+}
+
+extension Cursor {
+    /// The cursor after a page was applied.
+    ///
+    /// - Parameters:
+    ///   - next: the first page that is missing then.
+    ///   - listStartedAt: when the list began, in microseconds since 1970.
+    func after(_ result: ApplyResult, _ page: PageStep, resumingAt next: Int, listStartedAt: Int64) -> Cursor {
+        var cursor = self
+        cursor.see(result)
+        guard page.isLast else {
+            cursor.resumePlan = page.plan
+            cursor.resumePage = next
+            return cursor
+        }
+        if page.movesCursor {
+            cursor.modifiedThrough = [modifiedThrough, cursor.resumeModified].compactMap(\.self).max()
+            cursor.listedAt = listStartedAt
+            if let count = page.listCount { cursor.listCount = count }
+        }
+        cursor.resumePlan = nil
+        cursor.resumePage = nil
+        cursor.resumeModified = nil
+        return cursor
+    }
+
+    /// Notes the latest modification that a batch has shown.
+    mutating func see(_ result: ApplyResult) {
+        resumeModified = [resumeModified, result.modifiedThrough].compactMap(\.self).max()
+    }
 }

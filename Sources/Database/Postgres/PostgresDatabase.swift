@@ -8,6 +8,11 @@ package final class PostgresDatabase: SQLDatabase {
 
     package var dialect: Dialect { .postgres }
 
+    /// A backend takes longer over a page than it takes to fetch and map one, so one backend would be the bottleneck.
+    package var writers: Int { Self.writers }
+
+    private static let writers = 3
+
     private init(pool: PostgresPool, isReadOnly: Bool) {
         self.pool = pool
         self.isReadOnly = isReadOnly
@@ -18,7 +23,7 @@ package final class PostgresDatabase: SQLDatabase {
     /// Commits do not wait for the disk: cursors and rows are in the same log, so that a crash of the server loses the
     /// last moments as a whole, and the next run reads them again.
     package static func open(
-        url: String, schema: String, access: DatabaseAccess, logger: Logger, maximumConnections: Int = 4
+        url: String, schema: String, access: DatabaseAccess, logger: Logger
     ) async throws -> PostgresDatabase {
         do {
             let configuration = try PostgresConfiguration(
@@ -28,7 +33,7 @@ package final class PostgresDatabase: SQLDatabase {
                     "timezone": "UTC", "datestyle": "ISO, YMD", "bytea_output": "hex",
                     "lock_timeout": "30s", "idle_in_transaction_session_timeout": "120s",
                 ])
-            let pool = PostgresPool(configuration, limit: maximumConnections, logger: logger)
+            let pool = PostgresPool(configuration, limit: Self.writers + 2, logger: logger)
             let database = PostgresDatabase(pool: pool, isReadOnly: access == .readOnly)
             do {
                 if access == .readWrite { try await database.makeSchema(schema) }

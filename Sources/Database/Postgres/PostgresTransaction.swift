@@ -53,7 +53,10 @@ struct PostgresTransaction: SQLTransaction {
     func reserveIDs(_ count: Int, in table: String) throws -> [Int64] {
         guard count > 0 else { return [] }
         return try query(
-            "select nextval(pg_get_serial_sequence($1, 'id')) from generate_series(1, $2::int)",
+            """
+            select nextval(sequence.name)
+            from (select pg_get_serial_sequence($1, 'id')::regclass as name offset 0) as sequence, generate_series(1, $2::int)
+            """,
             [.text(table), .integer(Int64(count))]
         ).compactMap { $0.int(0) }.sorted()
     }

@@ -11,6 +11,8 @@ package final class SQLiteDatabase: SQLDatabase {
 
     package var dialect: Dialect { .sqlite }
 
+    package var writers: Int { 1 }
+
     /// Opens a file, which is made where there is none.
     ///
     /// - Throws: ``DatabaseError``; of the kind `locked` where another process writes to the file.

@@ -99,26 +99,47 @@ extension Mirror {
 }
 
 extension SQLTransaction {
-    /// Writes how far a run has got, so that it commits together with what it did.
-    package func record(_ progress: Run.Progress, of runID: Int64) throws {
+    /// Adds what this transaction does to what the run has done, so that both commit together and commits side by side
+    /// all count.
+    package func add(_ progress: Run.Progress, to runID: Int64) throws {
+        let counters = progress.counters
+        let additions = counters.enumerated().map { "\($1.column) = \($1.column) + $\($0 + 4)" }.joined(separator: ", ")
+        try execute(
+            "update sync_runs set \(additions), list_milliseconds = $2, detail_milliseconds = $3 where id = $1",
+            [
+                .integer(runID), .integer(Int64(progress.listMilliseconds)),
+                .integer(Int64(progress.detailMilliseconds)),
+            ] + counters.map { .integer(Int64($0.value)) })
+    }
+
+    /// Writes what a run has done.
+    fileprivate func record(_ progress: Run.Progress, of runID: Int64) throws {
+        let counters = progress.counters
+        let assignments = counters.enumerated().map { "\($1.column) = $\($0 + 6)" }.joined(separator: ", ")
         try execute(
             """
-            update sync_runs set fetched = $2, inserted = $3, updated = $4, unchanged = $5, stale = $6, deleted = $7,
-                restored = $8, failed = $9, skipped = $10, calls = $11, pages = $12, details = $13,
-                details_outstanding = $14, list_milliseconds = $15, detail_milliseconds = $16, field_faults = $17
+            update sync_runs set \(assignments), list_milliseconds = $2, detail_milliseconds = $3,
+                details_outstanding = $4, field_faults = $5
             where id = $1
             """,
             [
-                .integer(runID), .integer(Int64(progress.fetched)), .integer(Int64(progress[.inserted])),
-                .integer(Int64(progress[.updated])), .integer(Int64(progress[.unchanged])),
-                .integer(Int64(progress[.stale])), .integer(Int64(progress[.deleted])),
-                .integer(Int64(progress[.restored])), .integer(Int64(progress[.failed])),
-                .integer(Int64(progress.skipped)), .integer(Int64(progress.calls)), .integer(Int64(progress.pages)),
-                .integer(Int64(progress.details)),
+                .integer(runID), .integer(Int64(progress.listMilliseconds)),
+                .integer(Int64(progress.detailMilliseconds)),
                 progress.detailsOutstanding.map { .integer(Int64($0)) } ?? .null,
-                .integer(Int64(progress.listMilliseconds)), .integer(Int64(progress.detailMilliseconds)),
                 progress.faults.json.map { .json($0) } ?? .null,
-            ])
+            ] + counters.map { .integer(Int64($0.value)) })
+    }
+}
+
+extension Run.Progress {
+    fileprivate static let outcomes: [Outcome] = [
+        .inserted, .updated, .unchanged, .stale, .deleted, .restored, .failed,
+    ]
+
+    /// What is counted, by the column that holds it.
+    fileprivate var counters: [(column: String, value: Int)] {
+        [("fetched", fetched)] + Self.outcomes.map { ($0.rawValue, self[$0]) }
+            + [("skipped", skipped), ("calls", calls), ("pages", pages), ("details", details)]
     }
 }
 
@@ -149,8 +170,7 @@ extension Run {
         func number(_ index: Int) -> Int { Int(row.int(index) ?? 0) }
         var progress = Progress()
         progress.fetched = number(6)
-        let outcomes: [Outcome] = [.inserted, .updated, .unchanged, .stale, .deleted, .restored, .failed]
-        for (offset, outcome) in outcomes.enumerated() { progress.counts[outcome] = number(7 + offset) }
+        for (offset, outcome) in Progress.outcomes.enumerated() { progress.counts[outcome] = number(7 + offset) }
         progress.skipped = number(14)
         progress.calls = number(15)
         progress.pages = number(16)

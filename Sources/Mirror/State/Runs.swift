@@ -68,6 +68,20 @@ package struct Run: Sendable, Hashable {
             for (outcome, number) in result.counts { counts[outcome, default: 0] += number }
             for (id, fault) in result.faults { faults.add(fault, of: id) }
         }
+
+        /// Adds what another commit of the same run did; times are the later ones.
+        package mutating func add(_ other: Progress) {
+            fetched += other.fetched
+            for (outcome, number) in other.counts { counts[outcome, default: 0] += number }
+            skipped += other.skipped
+            calls += other.calls
+            pages += other.pages
+            details += other.details
+            detailsOutstanding = other.detailsOutstanding ?? detailsOutstanding
+            listMilliseconds = max(listMilliseconds, other.listMilliseconds)
+            detailMilliseconds = max(detailMilliseconds, other.detailMilliseconds)
+            faults.add(other.faults)
+        }
     }
 }
 
@@ -97,5 +111,14 @@ package struct FaultSummary: Sendable, Hashable {
         entry.count += 1
         if entry.examples.count < 3 { entry.examples.append((id, fault.reason)) }
         fields[fault.field] = entry
+    }
+
+    mutating func add(_ other: FaultSummary) {
+        for (field, added) in other.fields {
+            var entry = fields[field] ?? Entry()
+            entry.count += added.count
+            entry.examples += added.examples.prefix(max(0, 3 - entry.examples.count))
+            fields[field] = entry
+        }
     }
 }

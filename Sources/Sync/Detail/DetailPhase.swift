@@ -126,22 +126,23 @@ struct DetailPhase: Sendable {
             let columns = entity.mapping.columns
             batch.records = batch.records.map { $0.leavingOut { columns[$0].column.hasPrefix("image_") } }
         }
-        entity.run.progress.calls += answer.calls
-        entity.run.progress.detailMilliseconds = milliseconds
-        for chunk in batch.chunks(of: batchSize) {
-            var progress = entity.run.progress
-            progress.details += chunk.records.count + chunk.rejected.count
-            let base = progress
-            let runID = entity.run.id
+        let runID = entity.run.id
+        for (position, chunk) in batch.chunks(of: batchSize).enumerated() {
+            var addition = Run.Progress()
+            addition.calls = position == 0 ? answer.calls : 0
+            addition.details = chunk.records.count + chunk.rejected.count
+            addition.listMilliseconds = entity.run.progress.listMilliseconds
+            addition.detailMilliseconds = milliseconds
+            let base = addition
             let result = try await uncancelled { [mirror] in
                 try await mirror.apply(chunk) { transaction, result in
-                    var progress = base
-                    progress.add(result)
-                    try transaction.record(progress, of: runID)
+                    var addition = base
+                    addition.add(result)
+                    try transaction.add(addition, to: runID)
                 }
             }
-            progress.add(result)
-            entity.run.progress = progress
+            addition.add(result)
+            entity.run.progress.add(addition)
         }
         if !answer.gone.isEmpty {
             let (gone, mapping, origin, goneAt) = (answer.gone, entity.mapping, batch.origin, answer.goneAt)

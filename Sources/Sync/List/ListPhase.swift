@@ -2,14 +2,14 @@ import Catalog
 import Mirror
 import ZohoBooks
 
-/// Lists one module and applies its pages in order, while further pages are fetched and mapped side by side.
+/// Lists one module: pages are fetched, mapped and committed side by side, as far as each of the three allows it.
 struct ListPhase: Sendable {
     let plan: ListPlan
     let options: SyncOptions
     let client: ZohoBooksClient
     let mirror: Mirror
     let startedAt: Int64
-    /// Pages that are fetched, or fetched and not yet applied, at the same time.
+    /// Pages that are fetched, or fetched and not yet committed, at the same time.
     let window: Int
     let report: @Sendable (EntityRun, _ done: Int, _ expected: Int?, _ elapsed: Duration) async -> Void
 
@@ -23,79 +23,95 @@ struct ListPhase: Sendable {
         if first == 1 {
             for index in entities.indices { entities[index].cursor.resumeModified = nil }
         }
+        let progress = ListProgress(entities, from: first, listStartedAt: startedAt)
+        defer { entities = progress.entities }
         var pages = PagePlan(from: first, expectedCount: plan.expectedCount(cursors))
-        var received: [Int: MappedPage] = [:]
-        var nextToApply = first
+        var waiting: [Int: MappedPage] = [:]
+        var nextToCommit = first
+        var done = 0
         var total: Int?
         let clock = ContinuousClock()
         let start = clock.now
         let runs = entities.map(\.run)
 
-        try await withThrowingTaskGroup(of: MappedPage.self) { group in
-            var inFlight = 0
-            func fill() {
-                while inFlight + received.count < window, let number = pages.next() {
-                    inFlight += 1
+        try await withThrowingTaskGroup(of: Step.self) { group in
+            var fetching = 0
+            var committing = 0
+            func proceed() throws {
+                // What was asked for beyond the end is empty. The last page says that the list is complete, so it
+                // commits when all others have.
+                while committing < mirror.writers, let page = waiting[nextToCommit],
+                    page.hasMore || committing == 0
+                {
+                    try Task.checkCancellation()
+                    waiting[nextToCommit] = nil
+                    nextToCommit = page.hasMore ? nextToCommit + 1 : .max
+                    committing += 1
+                    group.addTask { try await commit(page, progress, clock.now - start) }
+                }
+                while fetching + committing + waiting.count < window, let number = pages.next() {
+                    fetching += 1
                     group.addTask {
-                        MappedPage(try await client.page(number, of: plan.request), plan, options, runs: runs)
+                        .fetched(MappedPage(try await client.page(number, of: plan.request), plan, options, runs: runs))
                     }
                 }
             }
-            fill()
-            while let page = try await group.next() {
-                inFlight -= 1
-                pages.received(page.number, hasMore: page.hasMore, total: page.total)
-                total = page.total ?? total
-                received[page.number] = page
-                fill()
-                while let ready = received.removeValue(forKey: nextToApply) {
-                    try Task.checkCancellation()
-                    let elapsed = clock.now - start
-                    try await apply(ready, &entities, elapsed)
-                    let done = (ready.number - first) * PagePlan.pageSize + ready.fetched
+            try proceed()
+            while let step = try await group.next() {
+                switch step {
+                case .fetched(let page):
+                    fetching -= 1
+                    pages.received(page.number, hasMore: page.hasMore, total: page.total)
+                    total = page.total ?? total
+                    waiting[page.number] = page
+                    try proceed()
+                case .committed(let records):
+                    committing -= 1
+                    try proceed()
+                    done += records
                     let rest = total.map { $0 - (first - 1) * PagePlan.pageSize }
-                    for entity in entities { await report(entity, done, rest, clock.now - start) }
-                    // What was asked for beyond the end is empty.
-                    nextToApply = ready.hasMore ? nextToApply + 1 : .max
-                    fill()
+                    for entity in progress.entities { await report(entity, done, rest, clock.now - start) }
                 }
             }
         }
     }
 
-    private func apply(_ page: MappedPage, _ entities: inout [EntityRun], _ elapsed: Duration) async throws {
+    private enum Step: Sendable {
+        case fetched(MappedPage)
+        case committed(records: Int)
+    }
+
+    private func commit(_ page: MappedPage, _ progress: ListProgress, _ elapsed: Duration) async throws -> Step {
         let count = (page.number - 1) * PagePlan.pageSize + page.fetched
-        for index in entities.indices {
-            let chunks = page.batches[index].chunks(of: options.batchSize)
+        for (index, batch) in page.batches.enumerated() {
+            let chunks = batch.chunks(of: options.batchSize)
             let step = PageStep(
                 number: page.number, isLast: !page.hasMore, movesCursor: plan.isComplete, plan: plan.name,
                 pages: index == 0 ? 1 : 0,
-                fetched: page.batches[index].records.count + page.batches[index].rejected.count + page.skipped[index],
+                fetched: batch.records.count + batch.rejected.count + page.skipped[index],
                 skipped: page.skipped[index],
                 listCount: plan.request.modifiedSince == nil && plan.isComplete ? count : nil,
                 milliseconds: elapsed.milliseconds)
             for (position, chunk) in chunks.enumerated() {
-                let before = entities[index]
-                let pageStep = position == chunks.count - 1 ? step : nil
-                entities[index] = try await commit(chunk, before, pageStep)
+                try await commit(chunk, position == chunks.count - 1 ? step : nil, of: index, progress)
             }
         }
+        return .committed(records: page.fetched)
     }
 
-    private func commit(_ batch: Batch, _ before: EntityRun, _ step: PageStep?) async throws -> EntityRun {
-        let listStartedAt = startedAt
+    private func commit(_ batch: Batch, _ page: PageStep?, of entity: Int, _ progress: ListProgress) async throws {
         if options.isDryRun {
-            let result = try await mirror.rehearse(batch)
-            return before.after(result, page: step, listStartedAt: listStartedAt)
+            progress.add(try await mirror.rehearse(batch), page, of: entity)
+            return
         }
-        let result = try await uncancelled { [mirror] in
-            try await mirror.apply(batch) { transaction, result in
-                let after = before.after(result, page: step, listStartedAt: listStartedAt)
-                try transaction.record(after.run.progress, of: after.run.id)
-                if step != nil { try transaction.save(after.cursor) }
+        try await uncancelled { [mirror] in
+            let result = try await mirror.apply(batch) { transaction, result in
+                let pending = progress.pending(result, page, of: entity)
+                try transaction.add(pending.progress, to: pending.runID)
+                if let cursor = pending.cursor { try transaction.save(cursor) }
             }
+            progress.add(result, page, of: entity)
         }
-        return before.after(result, page: step, listStartedAt: listStartedAt)
     }
 }
 

@@ -1,20 +1,22 @@
 /// Which pages of a list to ask for next, so that they can be fetched side by side without a call too many.
 ///
 /// Where the answer tells the total, every page is known after the first. Where it does not, the number that the last
-/// list had is expected; on a first list the plan gallops: as many pages ahead as have been seen to exist. Far into a
-/// long list it asks for one page at a time, because the calls of the minute are the limit there and a page too many
-/// would only cost one of them.
+/// list had is expected; on a first list the plan gallops through the first pages in rounds (1, 2 and 3, 4 to 7), each
+/// begun when the one before has shown that more follows. After them it asks for one page at a time: the calls of the
+/// minute are the limit there, and a page too many would only cost one of them.
 package struct PagePlan: Sendable, Hashable {
     /// Zoho's page size.
     package static let pageSize = 200
-    /// Beyond this page, a list whose length is unknown is read page by page.
-    static let gallopLimit = 64
+    /// After so many pages, a list whose length is unknown is read page by page.
+    static let gallopLimit = 7
 
     private let first: Int
     private var nextPage: Int
     private var lastPage: Int?
     private var expectedLast: Int?
     private var highestWithMore: Int
+    /// The last page of the round under way, where the length is unknown.
+    private var roundEnd: Int
     private var outstanding: Set<Int> = []
 
     /// - Parameters:
@@ -24,6 +26,7 @@ package struct PagePlan: Sendable, Hashable {
         self.first = first
         nextPage = first
         highestWithMore = first - 1
+        roundEnd = first - 1
         expectedLast = expectedCount.map { Self.pages(for: $0) }
     }
 
@@ -35,6 +38,10 @@ package struct PagePlan: Sendable, Hashable {
 
     /// The next page to ask for, or nil while nothing more is known to be needed.
     package mutating func next() -> Int? {
+        if outstanding.isEmpty, nextPage > roundEnd {
+            let seen = nextPage - first
+            roundEnd += seen < Self.gallopLimit ? seen + 1 : 1
+        }
         guard nextPage <= allowedThrough else { return nil }
         defer { nextPage += 1 }
         outstanding.insert(nextPage)
@@ -57,8 +64,6 @@ package struct PagePlan: Sendable, Hashable {
         let certain = highestWithMore + 1
         // An expected length may have become too long by a page; the first page is asked for alone to correct it.
         if let expectedLast { return max(certain, highestWithMore < first ? first : expectedLast) }
-        let seen = highestWithMore - first + 1
-        guard seen > 0, highestWithMore < Self.gallopLimit else { return certain }
-        return highestWithMore + seen + 1
+        return roundEnd
     }
 }

@@ -1,0 +1,91 @@
+import Mirror
+import Synchronization
+
+/// The runs and cursors of a list's entities while its pages commit side by side.
+///
+/// Pages may commit in any order, but a cursor moves past a page only when every page before it has been committed, and
+/// it moves in the transaction of a page. So a cursor never leaves out a page; the worst that an interruption costs is
+/// to list again what was committed beyond a gap.
+final class ListProgress: Sendable {
+    private struct Entry {
+        var entity: EntityRun
+        var pages: PagePrefix
+    }
+
+    private let entries: Mutex<[Entry]>
+    private let listStartedAt: Int64
+
+    /// - Parameters:
+    ///   - first: the page with which the list begins.
+    ///   - listStartedAt: when it began, in microseconds since 1970.
+    init(_ entities: [EntityRun], from first: Int, listStartedAt: Int64) {
+        self.listStartedAt = listStartedAt
+        entries = Mutex(entities.map { Entry(entity: $0, pages: PagePrefix(from: first)) })
+    }
+
+    /// The entities after the last commit.
+    var entities: [EntityRun] { entries.withLock { $0.map(\.entity) } }
+
+    /// What is to be written with a batch in its own transaction.
+    struct Pending {
+        let runID: Int64
+        let progress: Run.Progress
+        /// Nil while an earlier page is missing.
+        let cursor: Cursor?
+    }
+
+    /// What a batch adds, before it has been committed.
+    ///
+    /// - Parameter page: what the page adds, or nil for all but the page's last batch, which alone moves the cursor.
+    func pending(_ result: ApplyResult, _ page: PageStep?, of index: Int) -> Pending {
+        entries.withLock { entries in
+            let entry = entries[index]
+            return Pending(
+                runID: entry.entity.run.id, progress: entry.entity.run.progress.addition(of: result, page),
+                cursor: page.flatMap { page in
+                    entry.pages.next(after: page.number).map {
+                        entry.entity.cursor.after(result, page, resumingAt: $0, listStartedAt: listStartedAt)
+                    }
+                })
+        }
+    }
+
+    /// Takes note that a batch has been committed.
+    func add(_ result: ApplyResult, _ page: PageStep?, of index: Int) {
+        entries.withLock { entries in
+            var entry = entries[index]
+            entry.entity.run.progress.add(entry.entity.run.progress.addition(of: result, page))
+            if let page {
+                entry.pages.insert(page.number)
+                entry.entity.cursor = entry.entity.cursor.after(
+                    result, page, resumingAt: entry.pages.next, listStartedAt: listStartedAt)
+            } else {
+                entry.entity.cursor.see(result)
+            }
+            entries[index] = entry
+        }
+    }
+}
+
+/// The pages of a list that are committed without a gap.
+struct PagePrefix: Sendable, Hashable {
+    /// The first page that is missing.
+    private(set) var next: Int
+    private var beyond: Set<Int> = []
+
+    init(from first: Int) {
+        next = first
+    }
+
+    /// The first page that will be missing once `page` is there too, or nil where an earlier one is missing.
+    func next(after page: Int) -> Int? {
+        var prefix = self
+        prefix.insert(page)
+        return prefix.next > page ? prefix.next : nil
+    }
+
+    mutating func insert(_ page: Int) {
+        beyond.insert(page)
+        while beyond.remove(next) != nil { next += 1 }
+    }
+}

@@ -35,6 +35,7 @@ let package = Package(
     ],
     targets: [
         .systemLibrary(name: "CLibPQ", pkgConfig: "libpq", providers: [.apt(["libpq-dev"]), .brew(["libpq"])]),
+        .systemLibrary(name: "CMalloc"),
         .target(
             name: "Postgres",
             dependencies: ["CLibPQ", .product(name: "Logging", package: "swift-log")],
@@ -85,7 +86,7 @@ let package = Package(
         .executableTarget(
             name: "zohosync",
             dependencies: [
-                "Catalog", "Database", "Mirror", "Sync", "ZohoBooks", "ZohoSimulator",
+                "CMalloc", "Catalog", "Database", "Mirror", "Sync", "ZohoBooks", "ZohoSimulator",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "AsyncHTTPClient", package: "async-http-client"),
                 .product(name: "Configuration", package: "swift-configuration"),

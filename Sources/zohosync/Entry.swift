@@ -1,4 +1,5 @@
 import ArgumentParser
+import CMalloc
 import Foundation
 
 /// The program.
@@ -8,6 +9,10 @@ import Foundation
 @main
 struct Entry {
     static func main() async {
+        #if canImport(Glibc)
+        // A heap for each thread, glibc's standard, keeps what every thread once needed for a page.
+        mallopt(M_ARENA_MAX, 2)
+        #endif
         do {
             var command = try ZohoSync.parseAsRoot()
             if var asynchronous = command as? any AsyncParsableCommand {

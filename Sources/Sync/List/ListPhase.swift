@@ -26,21 +26,20 @@ struct ListPhase: Sendable {
         let progress = ListProgress(entities, from: first, listStartedAt: startedAt)
         defer { entities = progress.entities }
         var pages = PagePlan(from: first, expectedCount: plan.expectedCount(cursors))
-        var waiting: [Int: MappedPage] = [:]
+        var waiting: [Int: RecordPage] = [:]
         var nextToCommit = first
         var done = 0
         var total: Int?
         let clock = ContinuousClock()
         let start = clock.now
-        let runs = entities.map(\.run)
 
         try await withThrowingTaskGroup(of: Step.self) { group in
             var fetching = 0
             var committing = 0
             func proceed() throws {
-                // What was asked for beyond the end is empty. The last page says that the list is complete, so it
-                // commits when all others have.
-                while committing < mirror.writers, let page = waiting[nextToCommit],
+                // One more than can write, so that a page is mapped meanwhile. What was asked for beyond the end is
+                // empty. The last page says that the list is complete, so it commits when all others have.
+                while committing <= mirror.writers, let page = waiting[nextToCommit],
                     page.hasMore || committing == 0
                 {
                     try Task.checkCancellation()
@@ -51,9 +50,7 @@ struct ListPhase: Sendable {
                 }
                 while fetching + committing + waiting.count < window, let number = pages.next() {
                     fetching += 1
-                    group.addTask {
-                        .fetched(MappedPage(try await client.page(number, of: plan.request), plan, options, runs: runs))
-                    }
+                    group.addTask { .fetched(try await client.page(number, of: plan.request)) }
                 }
             }
             try proceed()
@@ -77,11 +74,12 @@ struct ListPhase: Sendable {
     }
 
     private enum Step: Sendable {
-        case fetched(MappedPage)
+        case fetched(RecordPage)
         case committed(records: Int)
     }
 
-    private func commit(_ page: MappedPage, _ progress: ListProgress, _ elapsed: Duration) async throws -> Step {
+    private func commit(_ page: RecordPage, _ progress: ListProgress, _ elapsed: Duration) async throws -> Step {
+        let page = MappedPage(page, plan, options, runs: progress.entities.map(\.run))
         let count = (page.number - 1) * PagePlan.pageSize + page.fetched
         for (index, batch) in page.batches.enumerated() {
             let chunks = batch.chunks(of: options.batchSize)

@@ -39,6 +39,11 @@ package enum Timestamp {
         }
     }
 
+    /// Writes microseconds since 1970 as `2026-03-02T15:40:51Z`, for people to whom the fraction says nothing.
+    package static func seconds(_ instant: Int64) -> String {
+        text(instant - (instant % 1_000_000 + 1_000_000) % 1_000_000)
+    }
+
     /// Reads `2026-03-02T15:40:51Z`, or PostgreSQL's `2026-03-02 15:40:51.5+00`, as microseconds since 1970.
     package static func instant(_ text: String) -> Int64? {
         var text = text

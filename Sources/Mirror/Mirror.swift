@@ -30,6 +30,8 @@ package enum MirrorError: Error, Sendable, Hashable, CustomStringConvertible {
     case leased(name: String, holder: String, secondsLeft: Int)
     /// There is nothing with this id.
     case unknown(String)
+    /// The database holds no mirror.
+    case missing
 
     package var description: String {
         switch self {
@@ -45,6 +47,8 @@ package enum MirrorError: Error, Sendable, Hashable, CustomStringConvertible {
             """
         case .unknown(let what):
             "There is no \(what)."
+        case .missing:
+            "This database holds no mirror. Run zohosync sync first, or correct DATABASE_URL."
         }
     }
 }

@@ -31,6 +31,11 @@ extension Mirror {
         }
     }
 
+    /// Whether ``prepare(organizationID:)`` has ever been here.
+    package func isPrepared() async throws -> Bool {
+        try await database.read { try !$0.columnNames(of: "sync_organization").isEmpty }
+    }
+
     private func ensure(_ table: TableDefinition, _ transaction: any SQLTransaction) throws {
         let present = Set(try transaction.columnNames(of: table.name))
         if present.isEmpty {

@@ -21,7 +21,7 @@ struct DeadLettersCommand: AsyncParsableCommand {
         func run() async throws {
             let settings = try await Settings(file: common.config)
             let letters = try await Installation.with(
-                settings, databaseURL: common.databaseURL, access: .readOnly, prepares: false
+                settings, databaseURL: common.databaseURL, to: .look
             ) { try await $0.mirror.deadLetters(entity: entity) }
             if common.json {
                 print(letters.map { DeadLetterDocument($0) }.json)
@@ -35,7 +35,7 @@ struct DeadLettersCommand: AsyncParsableCommand {
             for letter in letters {
                 rows.append([
                     String(letter.id), letter.entity, letter.zohoID ?? "-", String(letter.attempts),
-                    Timestamp.text(letter.lastFailedAt), letter.reason + (letter.code.map { " (\($0))" } ?? ""),
+                    Timestamp.seconds(letter.lastFailedAt), letter.reason + (letter.code.map { " (\($0))" } ?? ""),
                 ])
             }
             print(TextTable(rows).lines.joined(separator: "\n"))
@@ -54,7 +54,7 @@ struct DeadLettersCommand: AsyncParsableCommand {
         func run() async throws {
             let settings = try await Settings(file: common.config)
             let outcomes = try await Installation.with(
-                settings, databaseURL: common.databaseURL, access: .readWrite, prepares: true
+                settings, databaseURL: common.databaseURL, to: .change
             ) { installation in
                 var outcomes: [Outcome: Int] = [:]
                 for letter in try await installation.mirror.deadLetters(entity: entity, limit: .max) {

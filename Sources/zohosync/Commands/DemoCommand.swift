@@ -31,7 +31,7 @@ struct DemoCommand: AsyncParsableCommand {
         let report = try await ZohoSimulator.withSimulator(configuration) { simulator in
             let settings = try await Settings(simulator: simulator, configuration)
             return try await Installation.with(
-                settings, databaseURL: "sqlite:\(path)", access: .readWrite, prepares: true
+                settings, databaseURL: "sqlite:\(path)", to: .change
             ) { installation in
                 try await installation.withClient(settings) { client in
                     let synchroniser = Synchroniser(

@@ -19,7 +19,7 @@ struct RunsCommand: AsyncParsableCommand {
     func run() async throws {
         let settings = try await Settings(file: common.config)
         let runs = try await Installation.with(
-            settings, databaseURL: common.databaseURL, access: .readOnly, prepares: false
+            settings, databaseURL: common.databaseURL, to: .look
         ) { try await $0.mirror.runs(entity: entity, limit: limit) }
         if common.json {
             print(runs.map { RunDocument($0) }.json)
@@ -29,7 +29,7 @@ struct RunsCommand: AsyncParsableCommand {
         for run in runs {
             let changed = [Outcome.inserted, .updated, .deleted, .restored].reduce(0) { $0 + run.progress[$1] }
             rows.append([
-                String(run.id), run.entity, run.kind.rawValue, run.state.rawValue, Timestamp.text(run.startedAt),
+                String(run.id), run.entity, run.kind.rawValue, run.state.rawValue, Timestamp.seconds(run.startedAt),
                 run.progress.fetched.grouped, changed.grouped, run.progress[.failed].grouped,
                 run.progress.calls.grouped, run.lastError ?? "",
             ])

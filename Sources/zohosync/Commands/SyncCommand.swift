@@ -55,7 +55,7 @@ struct SyncCommand: AsyncParsableCommand {
         let settings = try await Settings(file: common.config)
         let display = ProgressDisplay(isJSON: common.json)
         let report = try await Installation.with(
-            settings, databaseURL: common.databaseURL, access: .readWrite, prepares: true
+            settings, databaseURL: common.databaseURL, to: dryRun ? .rehearse : .change
         ) { installation in
             try await installation.withClient(settings) { client in
                 let synchroniser = Synchroniser(
@@ -81,9 +81,8 @@ struct SyncCommand: AsyncParsableCommand {
         options.isDryRun = dryRun
         if let modifiedSince {
             guard let instant = CivilTime.instant(dayOrInstant: modifiedSince) else {
-                throw ValidationError(
-                    "--modified-since \(modifiedSince) is neither a day (2025-11-01) nor an instant (2025-11-01T08:00:00+0100)."
-                )
+                throw SettingsError.invalid(
+                    "--modified-since", modifiedSince, "a day (2025-11-01) or an instant (2025-11-01T08:00:00+0100)")
             }
             options.modifiedSince = instant
         }

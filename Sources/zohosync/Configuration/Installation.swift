@@ -11,25 +11,64 @@ struct Installation: Sendable {
     let mirror: Mirror
     let logger: Logger
 
-    /// Opens the database and the mirror, and closes it after `body`.
-    ///
-    /// - Parameter prepares: whether the schema is brought up to date; a command that only looks does not.
+    /// What a command does with the mirror.
+    enum Purpose {
+        /// Reads it; there must be one.
+        case look
+        /// Changes it; its tables are made or brought up to date first.
+        case change
+        /// Shows what a change would do. Where there is no mirror yet, an empty one elsewhere stands in for it.
+        case rehearse
+    }
+
+    /// Opens the mirror, and closes it after `body`.
     static func with<T: Sendable>(
-        _ settings: Settings, databaseURL: String?, access: DatabaseAccess, prepares: Bool,
-        _ body: (Installation) async throws -> T
+        _ settings: Settings, databaseURL: String?, to purpose: Purpose, _ body: (Installation) async throws -> T
     ) async throws -> T {
         let location = try DatabaseLocation(databaseURL ?? settings.databaseURL)
+        switch purpose {
+        case .look, .change: return try await open(location, settings, to: purpose, body)
+        case .rehearse:
+            if try await holdsMirror(location, settings) {
+                return try await open(location, settings, to: .change, body)
+            }
+            let folder = FileManager.default.temporaryDirectory.appending(path: "zohosync-\(UUID().uuidString)")
+            try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: false)
+            defer { try? FileManager.default.removeItem(at: folder) }
+            let standIn = DatabaseLocation.sqlite(path: folder.appending(path: "empty.sqlite").path)
+            return try await open(standIn, settings, to: .change, body)
+        }
+    }
+
+    private static func open<T: Sendable>(
+        _ location: DatabaseLocation, _ settings: Settings, to purpose: Purpose,
+        _ body: (Installation) async throws -> T
+    ) async throws -> T {
         let logger = makeLogger(settings)
-        let database = try await openDatabase(location, schema: settings.schema, access: access, logger: logger)
+        let database = try await openDatabase(
+            location, schema: settings.schema, access: purpose == .look ? .readOnly : .readWrite, logger: logger)
         let mirror = Mirror(database: database, now: { Self.now() }, logger: logger)
         do {
-            if prepares { try await mirror.prepare(organizationID: try settings.organizationID()) }
+            if purpose == .look {
+                guard try await mirror.isPrepared() else { throw MirrorError.missing }
+            } else {
+                try await mirror.prepare(organizationID: try settings.organizationID())
+            }
             let result = try await body(Installation(database: database, mirror: mirror, logger: logger))
             await database.close()
             return result
         } catch {
             await database.close()
             throw error
+        }
+    }
+
+    private static func holdsMirror(_ location: DatabaseLocation, _ settings: Settings) async throws -> Bool {
+        if case .sqlite(let path) = location, !FileManager.default.fileExists(atPath: path) { return false }
+        do {
+            return try await open(location, settings, to: .look) { _ in true }
+        } catch MirrorError.missing {
+            return false
         }
     }
 

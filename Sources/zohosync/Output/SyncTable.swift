@@ -47,7 +47,7 @@ struct SyncTable {
                 "\(report.detailsOutstanding.grouped) details are outstanding; the next sync reads them, newest first.")
         }
         if let returns = report.quotaReturnsAt {
-            lines.append("The day's calls are used up. Zoho allows more at \(Timestamp.text(returns)).")
+            lines.append("The day's calls are used up. Zoho allows more at \(Timestamp.seconds(returns)).")
         }
         text = lines.joined(separator: "\n")
     }

@@ -6,22 +6,35 @@ package import ZohoBooks
 package struct MirrorCallLedger: CallLedger {
     private let mirror: Mirror
     private let limits: BudgetLimits
+    private let holder: String
+    private let isDead: @Sendable (String) -> Bool
 
-    package init(_ mirror: Mirror, limits: BudgetLimits) {
+    /// - Parameters:
+    ///   - holder: this process, so that others can tell whose calls are under way.
+    ///   - isDead: tells of another holder whether it is known to have ended, so that its calls no longer count.
+    package init(
+        _ mirror: Mirror, limits: BudgetLimits, holder: String = "",
+        isDead: @escaping @Sendable (String) -> Bool = { _ in false }
+    ) {
         self.mirror = mirror
         self.limits = limits
+        self.holder = holder
+        self.isDead = isDead
     }
 
     package func reserve(
         _ kind: CallKind, _ priority: CallPriority, at now: Date
     ) async throws -> CallDecision {
-        let limits = limits
-        return try await step { $0.reserve(kind, priority, limits: limits, at: now) }
+        try await step { [limits, holder, isDead] budget in
+            let decision = budget.reserve(kind, priority, holder: holder, limits: limits, at: now)
+            guard case .wait = decision else { return decision }
+            budget.release { $0 != holder && isDead($0) }
+            return budget.reserve(kind, priority, holder: holder, limits: limits, at: now)
+        }
     }
 
     package func finish(_ ticket: CallTicket, _ outcome: CallOutcome, at now: Date) async throws {
-        let limits = limits
-        try await step { $0.finish(ticket, outcome, limits: limits, at: now) }
+        try await step { [limits] in $0.finish(ticket, outcome, limits: limits, at: now) }
     }
 
     package func snapshot(at now: Date) async throws -> BudgetSnapshot {

@@ -91,8 +91,7 @@ public struct Budget: Sendable, Hashable, Codable {
     private var made: [Int: Int] = [:]
     /// The same for calls for single records.
     private var madeForDetails: [Int: Int] = [:]
-    /// When the ticket of each call under way lapses, in seconds since 1970, so that a killed process keeps none.
-    private var underWay: [Int: Int] = [:]
+    private var underWay: [Int: CallUnderWay] = [:]
     private var nextTicket = 0
     private var dailyLimit: Int?
     private var dailyRemaining: Int?
@@ -117,8 +116,10 @@ public struct Budget: Sendable, Hashable, Codable {
     // MARK: - Asking
 
     /// Decides whether a call may be made at `now`, and counts it if so.
+    ///
+    /// - Parameter holder: the process that asks; see ``release(of:)``.
     public mutating func reserve(
-        _ kind: CallKind, _ priority: CallPriority, limits: BudgetLimits, at now: Date
+        _ kind: CallKind, _ priority: CallPriority, holder: String = "", limits: BudgetLimits, at now: Date
     ) -> CallDecision {
         let second = Int(now.timeIntervalSince1970)
         forget(before: second)
@@ -137,7 +138,7 @@ public struct Budget: Sendable, Hashable, Codable {
         if limits.callsPerMinute != nil { made[second, default: 0] += 1 }
         if kind == .detail, detailPace != nil { madeForDetails[second, default: 0] += 1 }
         nextTicket += 1
-        underWay[nextTicket] = second + Self.ticketLifetime
+        underWay[nextTicket] = CallUnderWay(holder: holder, lapsesAt: second + Self.ticketLifetime)
         if let left = dailyRemaining { dailyRemaining = max(0, left - 1) }
         return .go(CallTicket(number: nextTicket))
     }
@@ -165,7 +166,7 @@ public struct Budget: Sendable, Hashable, Codable {
     private mutating func forget(before second: Int) {
         made = made.filter { $0.key > second - 61 }
         madeForDetails = madeForDetails.filter { $0.key > second - 61 }
-        underWay = underWay.filter { $0.value > second }
+        underWay = underWay.filter { $0.value.lapsesAt > second }
         if let returnsAt, returnsAt <= second {
             self.returnsAt = nil
             isExhausted = false
@@ -210,6 +211,12 @@ public struct Budget: Sendable, Hashable, Codable {
         underWay[ticket.number] = nil
     }
 
+    /// Takes back the calls of processes that have ended without handing their tickets back.
+    public mutating func release(of isGone: (_ holder: String) -> Bool) {
+        let gone = Set(underWay.values.map(\.holder)).filter { isGone($0) }
+        underWay = underWay.filter { !gone.contains($0.value.holder) }
+    }
+
     /// What is left.
     public func snapshot(limits: BudgetLimits, at now: Date) -> BudgetSnapshot {
         let second = Int(now.timeIntervalSince1970)
@@ -219,4 +226,11 @@ public struct Budget: Sendable, Hashable, Codable {
             remainingToday: isExhausted ? 0 : dailyRemaining, dailyLimit: dailyLimit,
             returnsAt: returnsAt.map { Date(timeIntervalSince1970: Double($0)) })
     }
+}
+
+/// A call that has been made and not answered.
+private struct CallUnderWay: Sendable, Hashable, Codable {
+    let holder: String
+    /// When the ticket lapses, in seconds since 1970, so that a process that vanished keeps none.
+    let lapsesAt: Int
 }

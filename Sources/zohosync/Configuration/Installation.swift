@@ -82,22 +82,6 @@ struct Installation: Sendable {
     }
 }
 
-/// Who holds a lease, for people and for the next process: host and process id.
-enum Holder {
-    static let current = "\(ProcessInfo.processInfo.hostName):\(ProcessInfo.processInfo.processIdentifier)"
-
-    /// Whether a holder on this host is known to have ended.
-    ///
-    /// Of other hosts nothing is known.
-    static func isDead(_ holder: String) -> Bool {
-        let parts = holder.split(separator: ":")
-        guard parts.count == 2, parts[0] == ProcessInfo.processInfo.hostName, let process = Int32(parts[1]) else {
-            return false
-        }
-        return kill(process, 0) != 0 && errno == ESRCH
-    }
-}
-
 extension Installation {
     /// Makes a client whose token and budget are the mirror's, and ends its connections after `body`.
     func withClient<T: Sendable>(
@@ -109,7 +93,9 @@ extension Installation {
         let client = ZohoBooksClient(
             configuration: configuration, http: httpClient,
             tokens: MirrorTokenStore(mirror, holder: Holder.current),
-            calls: MirrorCallLedger(mirror, limits: limits), logger: logger)
+            calls: MirrorCallLedger(
+                mirror, limits: limits, holder: Holder.current, isDead: { Holder.isDead($0) }),
+            logger: logger)
         do {
             let result = try await body(client)
             try await httpClient.shutdown()

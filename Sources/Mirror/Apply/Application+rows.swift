@@ -12,19 +12,16 @@ extension Application {
         guard !writes.isEmpty else { return }
         let table = mapping.entity.name
         let rowIDs = try transaction.reserveIDs(writes.count, in: table)
-        var changes: [[SQLValue]] = []
-        changes.reserveCapacity(writes.count)
         let rows = zip(rowIDs, writes).map { rowID, write in
             let record = write.record
             let hash = write.fingerprint.text
-            changes.append(change(.inserted, record.id, hash: hash, changes: nil))
+            log(change(.inserted, record.id, hash: hash, changes: nil))
             return row(
                 record, cells: record.cells.map { $0 ?? .null }, raw: record.raw.bytes, hash: hash,
                 detailSyncedAt: record.shape == .detail ? .instant(time) : .null,
                 isDetailDue: record.shape == .list, leading: [.integer(rowID)])
         }
         try transaction.insert(rows, into: table, columns: ["id"] + rowColumns)
-        try log(changes)
         try replaceChildren(of: zip(rowIDs, writes).map { ChildSet(parent: $0, write: $1) })
     }
 
@@ -39,7 +36,6 @@ extension Application {
         let childChanges = try replaceChildren(of: sets)
 
         var updates: [(id: Int64, values: [SQLValue])] = []
-        var changes: [[SQLValue]] = []
         for write in writes {
             guard let stored = write.stored, let old = before[stored.rowID] else { continue }
             let record = write.record
@@ -68,14 +64,13 @@ extension Application {
             }
             updates.append((stored.rowID, row(for: write, cells: cells, old: old, hash: hash)))
             if !difference.isEmpty {
-                changes.append(
+                log(
                     change(
                         stored.isDeleted ? .restored : .updated, record.id, hash: hash, changes: difference.json))
             }
             counts[stored.isDeleted ? .restored : .updated, default: 0] += 1
         }
         if !updates.isEmpty { try transaction.update(updates, in: mapping.entity.name, columns: rowColumns) }
-        try log(changes)
         return counts
     }
 
@@ -153,12 +148,7 @@ extension Application {
         ]
     }
 
-    func log(_ changes: [[SQLValue]]) throws {
-        guard !changes.isEmpty else { return }
-        try transaction.insert(
-            changes, into: "sync_changes",
-            columns: [
-                "entity", "zoho_id", "kind", "changed_at", "run_id", "delivery_id", "content_hash", "changes",
-            ])
-    }
+    static let changeColumns = [
+        "entity", "zoho_id", "kind", "changed_at", "run_id", "delivery_id", "content_hash", "changes",
+    ]
 }

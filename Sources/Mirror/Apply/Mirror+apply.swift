@@ -49,6 +49,7 @@ final class Application {
     let rejected: [RejectedRecord]
     private let records: [MappedRecord]
     private var duplicates = 0
+    private var changes: [[SQLValue]] = []
 
     init(_ batch: Batch, _ transaction: any SQLTransaction, time: Int64) {
         mapping = batch.mapping
@@ -73,7 +74,20 @@ final class Application {
         let buried = Set(refused.compactMap(\.id))
         try transaction.resolveDeadLetters(
             of: mapping.entity.name, ids: records.map(\.id).filter { !buried.contains($0) }, time: time)
+        try writeLog()
         return result
+    }
+
+    /// Adds to the change log, which is written at the end.
+    func log(_ change: [SQLValue]) { changes.append(change) }
+
+    /// Writes the change log as late as possible: the order of its numbers is made the order of commits by a lock that
+    /// is held until the transaction ends.
+    func writeLog() throws {
+        guard !changes.isEmpty else { return }
+        try transaction.lockChanges()
+        try transaction.insert(changes, into: "sync_changes", columns: Self.changeColumns)
+        changes = []
     }
 
     /// Lists can hold a record twice (reference, section 6.5); the newer of the two counts.
@@ -106,8 +120,7 @@ final class Application {
     ) throws {
         guard let first = records.first else { return }
         do {
-            let counts = try transaction.savepoint { try applySet(records) }
-            for (outcome, number) in counts { result.count(outcome, number) }
+            for (outcome, number) in try attempt(records) { result.count(outcome, number) }
         } catch let error as DatabaseError where error.kind == .record {
             guard records.count == 1 else {
                 let middle = records.startIndex + records.count / 2
@@ -117,14 +130,24 @@ final class Application {
             }
             // Another process may have inserted the same record meanwhile; seen now, it is an update.
             do {
-                let counts = try transaction.savepoint { try applySet(records) }
-                for (outcome, number) in counts { result.count(outcome, number) }
+                for (outcome, number) in try attempt(records) { result.count(outcome, number) }
             } catch let error as DatabaseError where error.kind == .record {
                 refused.append(
                     RejectedRecord(
                         id: first.id, shape: first.shape, raw: first.raw, observedAt: first.observedAt,
                         reason: error.message, code: error.code))
             }
+        }
+    }
+
+    /// Applies records as a set, all or nothing.
+    private func attempt(_ records: ArraySlice<MappedRecord>) throws -> [Outcome: Int] {
+        let logged = changes.count
+        do {
+            return try transaction.savepoint { try applySet(records) }
+        } catch {
+            changes.removeSubrange(logged...)
+            throw error
         }
     }
 

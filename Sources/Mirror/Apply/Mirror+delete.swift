@@ -29,13 +29,13 @@ extension Mirror {
                 update \(entity.name) set deleted_at = $1, observed_at = $2, synced_at = $1, detail_due = $3
                 where \(transaction.dialect.contains("id", "$4"))
                 """, [.instant(time), .instant(observedAt), .boolean(false), .integers(rows.compactMap { $0.int(0) })])
-            try application.log(
-                rows.map { row in
-                    var document = ChangeDocument()
-                    document.addDeleted(at: time)
-                    return application.change(
-                        .deleted, row.text(1) ?? "", hash: row.text(2) ?? "", changes: document.json)
-                })
+            for row in rows {
+                var document = ChangeDocument()
+                document.addDeleted(at: time)
+                application.log(
+                    application.change(.deleted, row.text(1) ?? "", hash: row.text(2) ?? "", changes: document.json))
+            }
+            try application.writeLog()
             return rows.count
         }
     }

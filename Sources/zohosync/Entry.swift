@@ -37,6 +37,7 @@ struct ZohoSync: AsyncParsableCommand {
             """,
         version: "0.1.0",
         subcommands: [
-            SyncCommand.self, RunsCommand.self, DeadLettersCommand.self, SimulateCommand.self, DemoCommand.self,
+            AuthCommand.self, SyncCommand.self, RunsCommand.self, DeadLettersCommand.self, SimulateCommand.self,
+            DemoCommand.self,
         ])
 }

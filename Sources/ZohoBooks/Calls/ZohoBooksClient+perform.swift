@@ -120,7 +120,8 @@ extension ZohoBooksClient {
 
     private func url(of call: Call, _ token: AccessToken) -> String {
         let host = configuration.apiURL.map { "\($0)" } ?? trusted(token.apiDomain) ?? configuration.dataCenter.apiURL
-        let query = (call.query + [("organization_id", configuration.organizationID)])
+        let organization = configuration.organizationID
+        let query = (call.query + (organization.isEmpty ? [] : [("organization_id", organization)]))
             .map { "\($0)=\($1.percentEncoded)" }.joined(separator: "&")
         return "\(host.hasSuffix("/") ? String(host.dropLast()) : host)/books/v3/\(call.path)?\(query)"
     }

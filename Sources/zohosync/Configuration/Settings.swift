@@ -52,8 +52,10 @@ struct Settings: Sendable {
     /// `ZOHOSYNC_IN_FLIGHT`: calls that are made side by side, 1 to 10.
     func inFlight() throws -> Int { try number("zohosync.inFlight", "ZOHOSYNC_IN_FLIGHT", 1...100) ?? 10 }
 
-    /// What the client needs: the credentials, the data centre and the limits.
-    func zohoBooks() throws -> ZohoBooksConfiguration {
+    /// What the client needs: the credentials and the data centre.
+    ///
+    /// - Parameter isConnected: whether there is a refresh token and an organisation already.
+    func zohoBooks(isConnected: Bool = true) throws -> ZohoBooksConfiguration {
         let name = reader.string(forKey: "zoho.dataCenter") ?? "com"
         guard let dataCenter = DataCenter(rawValue: name) else {
             throw SettingsError.invalid(
@@ -62,8 +64,9 @@ struct Settings: Sendable {
         var configuration = ZohoBooksConfiguration(
             clientID: try required("zoho.clientId", "ZOHO_CLIENT_ID"),
             clientSecret: Secret(try required("zoho.clientSecret", "ZOHO_CLIENT_SECRET", isSecret: true)),
-            refreshToken: Secret(try required("zoho.refreshToken", "ZOHO_REFRESH_TOKEN", isSecret: true)),
-            organizationID: try organizationID(), dataCenter: dataCenter)
+            refreshToken: Secret(
+                isConnected ? try required("zoho.refreshToken", "ZOHO_REFRESH_TOKEN", isSecret: true) : ""),
+            organizationID: isConnected ? try organizationID() : "", dataCenter: dataCenter)
         configuration.accountsURL = try url("zoho.accountsUrl", "ZOHO_ACCOUNTS_URL")
         configuration.apiURL = try url("zoho.apiUrl", "ZOHO_API_URL")
         return configuration

@@ -121,7 +121,9 @@ struct SyncSession {
                 for entity in entities { ended[entity] = (.partial, nil) }
                 return
             }
-            for entity in entities { ended[entity] = (.failed, error.description) }
+            // Who asks for everything means what the organisation has.
+            let isExpected = error.kind == .moduleUnavailable && sync.options.entities.isEmpty
+            for entity in entities { ended[entity] = (isExpected ? .completed : .failed, error.description) }
             if error.concernsEveryCall { fatal = error }
         default:
             fatal = error

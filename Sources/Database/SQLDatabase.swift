@@ -12,13 +12,29 @@ package protocol SQLDatabase: Sendable {
     ///
     /// In PostgreSQL the isolation level is read committed and a transaction that ends in a serialisation failure or a
     /// deadlock is run again, up to three times, so `body` must not have effects of its own.
-    func write<T: Sendable>(_ body: @Sendable (any SQLTransaction) throws -> T) async throws -> T
+    func write<T: Sendable>(
+        _ durability: Durability, _ body: @Sendable (any SQLTransaction) throws -> T
+    ) async throws -> T
 
     /// Runs `body` in one read-only transaction that sees a single state of the database.
     func read<T: Sendable>(_ body: @Sendable (any SQLTransaction) throws -> T) async throws -> T
 
+    /// Yields once at the beginning, and then whenever a transaction that notified the channel has committed: one of
+    /// this process or, on PostgreSQL, of any process on the same schema. Also after a lost connection, because
+    /// something may have happened meanwhile.
+    ///
+    /// - Parameter channel: a lower-case word.
+    func notifications(of channel: String) -> AsyncStream<Void>
+
     /// Closes every connection; later calls throw.
     func close() async
+}
+
+extension SQLDatabase {
+    /// Runs `body` in one transaction of ``Durability/eventual`` durability.
+    package func write<T: Sendable>(_ body: @Sendable (any SQLTransaction) throws -> T) async throws -> T {
+        try await write(.eventual, body)
+    }
 }
 
 /// What the body of a transaction can do.
@@ -47,6 +63,10 @@ package protocol SQLTransaction {
 
     /// Gives `count` fresh values for the table's `id` column, in ascending order.
     func reserveIDs(_ count: Int, in table: String) throws -> [Int64]
+
+    /// Wakes those who listen to the channel once this transaction has committed; see
+    /// ``SQLDatabase/notifications(of:)``.
+    func notify(_ channel: String) throws
 
     /// Runs `body` in a savepoint: what it did stays when it returns and is undone when it throws.
     func savepoint<T>(_ body: () throws -> T) throws -> T

@@ -4,7 +4,9 @@ import Postgres
 /// One schema of a PostgreSQL database.
 package final class PostgresDatabase: SQLDatabase {
     private let pool: PostgresPool
-    private let isReadOnly: Bool
+    private let configuration: PostgresConfiguration
+    private let schema: String
+    private let logger: Logger
 
     package var dialect: Dialect { .postgres }
 
@@ -13,9 +15,11 @@ package final class PostgresDatabase: SQLDatabase {
 
     private static let writers = 3
 
-    private init(pool: PostgresPool, isReadOnly: Bool) {
-        self.pool = pool
-        self.isReadOnly = isReadOnly
+    private init(_ configuration: PostgresConfiguration, schema: String, logger: Logger) {
+        self.configuration = configuration
+        self.schema = schema
+        self.logger = logger
+        pool = PostgresPool(configuration, limit: Self.writers + 2, logger: logger)
     }
 
     /// Connects, and makes the schema where there is none.
@@ -33,12 +37,11 @@ package final class PostgresDatabase: SQLDatabase {
                     "timezone": "UTC", "datestyle": "ISO, YMD", "bytea_output": "hex",
                     "lock_timeout": "30s", "idle_in_transaction_session_timeout": "120s",
                 ])
-            let pool = PostgresPool(configuration, limit: Self.writers + 2, logger: logger)
-            let database = PostgresDatabase(pool: pool, isReadOnly: access == .readOnly)
+            let database = PostgresDatabase(configuration, schema: schema, logger: logger)
             do {
                 if access == .readWrite { try await database.makeSchema(schema) }
             } catch {
-                await pool.close()
+                await database.close()
                 throw error
             }
             return database
@@ -57,11 +60,18 @@ package final class PostgresDatabase: SQLDatabase {
         }
     }
 
-    package func write<T: Sendable>(_ body: @Sendable (any SQLTransaction) throws -> T) async throws -> T {
+    package func write<T: Sendable>(
+        _ durability: Durability, _ body: @Sendable (any SQLTransaction) throws -> T
+    ) async throws -> T {
+        let mode =
+            switch durability {
+            case .eventual: "isolation level read committed"
+            case .immediate: "isolation level read committed; set local synchronous_commit to on"
+            }
         var attempt = 1
         while true {
             do {
-                return try await run("isolation level read committed", body)
+                return try await run(mode, body)
             } catch let error as DatabaseError where error.kind == .conflict && attempt < 3 {
                 attempt += 1
             }
@@ -86,6 +96,17 @@ package final class PostgresDatabase: SQLDatabase {
                 throw DatabaseError(error)
             }
         }
+    }
+
+    package func notifications(of channel: String) -> AsyncStream<Void> {
+        let listener = PostgresListener(configuration, channels: ["\(schema).\(channel)"], logger: logger)
+        let (stream, continuation) = AsyncStream<Void>.makeStream(bufferingPolicy: .bufferingNewest(1))
+        let task = Task {
+            for await _ in listener { continuation.yield() }
+            continuation.finish()
+        }
+        continuation.onTermination = { _ in task.cancel() }
+        return stream
     }
 
     package func close() async {

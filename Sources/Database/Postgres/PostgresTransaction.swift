@@ -61,6 +61,10 @@ struct PostgresTransaction: SQLTransaction {
         ).compactMap { $0.int(0) }.sorted()
     }
 
+    func notify(_ channel: String) throws {
+        _ = try query("select pg_notify(current_schema() || '.' || $1, '')", [.text(channel)])
+    }
+
     func savepoint<T>(_ body: () throws -> T) throws -> T {
         try script("savepoint batch")
         do {

@@ -8,6 +8,7 @@ import GRDB
 package final class SQLiteDatabase: SQLDatabase {
     private let pool: DatabasePool
     private let lock: FileLock?
+    private let broadcast = Broadcast()
 
     package var dialect: Dialect { .sqlite }
 
@@ -37,15 +38,39 @@ package final class SQLiteDatabase: SQLDatabase {
         }
     }
 
-    package func write<T: Sendable>(_ body: @Sendable (any SQLTransaction) throws -> T) async throws -> T {
+    package func write<T: Sendable>(
+        _ durability: Durability, _ body: @Sendable (any SQLTransaction) throws -> T
+    ) async throws -> T {
         try await withoutActuallyEscaping(body) { body in
             do {
-                return try await pool.write { database in try body(SQLiteTransaction(database)) }
+                let (value, channels) = try await pool.writeWithoutTransaction { database in
+                    try Self.transaction(durability, database, body)
+                }
+                broadcast.notify(channels)
+                return value
             } catch {
                 throw DatabaseError.translated(error)
             }
         }
     }
+
+    private static func transaction<T>(
+        _ durability: Durability, _ database: GRDB.Database, _ body: (any SQLTransaction) throws -> T
+    ) throws -> (T, Set<String>) {
+        // SQLite takes it between transactions only.
+        if durability == .immediate { try database.execute(sql: "pragma synchronous = full") }
+        defer { if durability == .immediate { try? database.execute(sql: "pragma synchronous = normal") } }
+        let notifications = PendingNotifications()
+        var value: T?
+        try database.inTransaction(.immediate) {
+            value = try body(SQLiteTransaction(database, notifications: notifications))
+            return .commit
+        }
+        guard let value else { throw DatabaseError.lostSavepoint }
+        return (value, notifications.channels)
+    }
+
+    package func notifications(of channel: String) -> AsyncStream<Void> { broadcast.listen(to: channel) }
 
     package func read<T: Sendable>(_ body: @Sendable (any SQLTransaction) throws -> T) async throws -> T {
         try await withoutActuallyEscaping(body) { body in
@@ -58,6 +83,7 @@ package final class SQLiteDatabase: SQLDatabase {
     }
 
     package func close() async {
+        broadcast.finish()
         try? pool.close()
         lock?.release()
     }

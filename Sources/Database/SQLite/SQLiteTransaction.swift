@@ -4,9 +4,11 @@ import GRDBSQLite
 /// The body of a transaction on a SQLite connection.
 struct SQLiteTransaction: SQLTransaction {
     private let database: GRDB.Database
+    private let notifications: PendingNotifications
 
-    init(_ database: GRDB.Database) {
+    init(_ database: GRDB.Database, notifications: PendingNotifications = PendingNotifications()) {
         self.database = database
+        self.notifications = notifications
     }
 
     var dialect: Dialect { .sqlite }
@@ -60,6 +62,10 @@ struct SQLiteTransaction: SQLTransaction {
                 """, [.text(table)]
             ).first?.int(0) ?? 0
         return Array((used + 1)...(used + Int64(count)))
+    }
+
+    func notify(_ channel: String) {
+        notifications.channels.insert(channel)
     }
 
     func savepoint<T>(_ body: () throws -> T) throws -> T {

@@ -17,6 +17,11 @@ public struct Secret: Sendable, Hashable, CustomStringConvertible, CustomDebugSt
     public var debugDescription: String { "<redacted>" }
 }
 
+extension Secret: CustomReflectable {
+    /// Without children, so that `dump` and what else looks inside shows nothing either.
+    public var customMirror: Mirror { Mirror(self, children: []) }
+}
+
 /// Zoho's data centres, by the end of their host names (reference, section 1.1).
 public enum DataCenter: String, Sendable, Hashable, CaseIterable {
     case com
@@ -57,6 +62,8 @@ public struct ZohoBooksConfiguration: Sendable {
     public var apiURL: URL?
     /// How long a connection may take to be made.
     public var connectTimeout: Duration = .seconds(10)
+    /// How long a connection may stay silent in the middle of an answer.
+    public var idleTimeout: Duration = .seconds(30)
     /// How long an answer may take from the call to its last byte.
     public var callTimeout: Duration = .seconds(60)
     /// How failed calls are repeated.
@@ -75,5 +82,14 @@ public struct ZohoBooksConfiguration: Sendable {
         self.dataCenter = dataCenter
     }
 
-    var accounts: String { accountsURL.map { "\($0)" } ?? dataCenter.accountsURL }
+    /// Where tokens are asked for, without a slash at the end.
+    var accounts: String { accountsURL?.base ?? dataCenter.accountsURL }
+}
+
+extension URL {
+    /// The address to which paths are appended: without a slash at its end.
+    var base: String {
+        let text = absoluteString
+        return text.hasSuffix("/") ? String(text.dropLast()) : text
+    }
 }

@@ -15,6 +15,8 @@ public struct ZohoBooksClient: Sendable {
     let tokens: AccessTokens
     let calls: any CallLedger
     let environment: ClientEnvironment
+    let redaction: Redaction
+    let places = Places()
     private let withoutTotal = PathSet()
 
     /// Zoho's page size (reference, section 4).
@@ -25,6 +27,9 @@ public struct ZohoBooksClient: Sendable {
     /// Puts a client together.
     ///
     /// Time and chance are parameters, so that tests decide about them.
+    ///
+    /// - Parameter http: one that follows no redirect, such as ``AsyncHTTPClient/HTTPClient/zohoBooks(_:inFlight:)``
+    ///   gives.
     public init(
         configuration: ZohoBooksConfiguration, http: HTTPClient, tokens: any TokenStore, calls: any CallLedger,
         logger: Logger, now: @escaping @Sendable () -> Date = { Date() },
@@ -34,7 +39,8 @@ public struct ZohoBooksClient: Sendable {
         self.configuration = configuration
         self.calls = calls
         environment = ClientEnvironment(now: now, sleep: sleep, random: random, logger: logger)
-        transport = Transport(http: http, timeout: configuration.callTimeout)
+        redaction = Redaction(configuration)
+        transport = Transport(http: http)
         self.tokens = AccessTokens(configuration, store: tokens, transport: transport, environment: environment)
     }
 
@@ -83,20 +89,25 @@ public struct ZohoBooksClient: Sendable {
         do {
             let (envelope, observedAt) = try await perform(call)
             return envelope.record.map { DetailRecord(json: $0, observedAt: observedAt) }
-        } catch let error as ZohoBooksError where error.isNotFound {
+        } catch let error as ZohoBooksError where error.kind == .notFound {
             return nil
         }
     }
 
-    /// Reads up to ``itemDetailsSize`` complete items with one call.
+    /// Reads complete items: one call for each ``itemDetailsSize`` of them.
     ///
     /// Unknown ids are left out of the answer.
     public func itemDetails(ids: [String], priority: CallPriority = .background) async throws -> [DetailRecord] {
-        let call = Call(
-            path: "itemdetails", query: [("item_ids", ids.joined(separator: ","))], key: "items", kind: .list,
-            priority: priority)
-        let (envelope, observedAt) = try await perform(call)
-        return (envelope.records ?? []).map { DetailRecord(json: $0, observedAt: observedAt) }
+        var details: [DetailRecord] = []
+        for start in stride(from: 0, to: ids.count, by: Self.itemDetailsSize) {
+            let chunk = ids[start..<min(start + Self.itemDetailsSize, ids.count)]
+            let call = Call(
+                path: "itemdetails", query: [("item_ids", chunk.joined(separator: ","))], key: "items", kind: .list,
+                priority: priority)
+            let (envelope, observedAt) = try await perform(call)
+            details += (envelope.records ?? []).map { DetailRecord(json: $0, observedAt: observedAt) }
+        }
+        return details
     }
 
     /// Whether a list honours `last_modified_time`: it is empty for a time that nothing can have been modified at.

@@ -16,8 +16,12 @@ public struct ZohoBooksError: Error, Sendable, Hashable {
         case quota(until: Date)
         /// The accounts server refuses more tokens for now (ten in ten minutes).
         case tokenThrottle(until: Date)
+        /// Zoho throttles the call however long it waits in between.
+        case throttled
         /// The organisation has not switched the module on.
         case moduleUnavailable
+        /// The record does not exist.
+        case notFound
         /// Zoho refuses the call as it stands.
         case badRequest
         /// Zoho failed, again and again.
@@ -32,6 +36,8 @@ public struct ZohoBooksError: Error, Sendable, Hashable {
 
     /// What the caller can tell apart.
     public let kind: Kind
+    /// The HTTP status, where there was an answer.
+    public let status: Int?
     /// Zoho's own code, where the answer had one.
     public let code: Int?
     /// What happened.
@@ -39,8 +45,9 @@ public struct ZohoBooksError: Error, Sendable, Hashable {
     /// What to do about it.
     public let advice: String
 
-    init(_ kind: Kind, code: Int? = nil, _ message: String, advice: String = "") {
+    init(_ kind: Kind, status: Int? = nil, code: Int? = nil, _ message: String, advice: String = "") {
         self.kind = kind
+        self.status = status
         self.code = code
         self.message = message
         self.advice = advice
@@ -57,8 +64,8 @@ public struct ZohoBooksError: Error, Sendable, Hashable {
     /// Whether every other call would fail for the same reason.
     public var concernsEveryCall: Bool {
         switch kind {
-        case .credentials, .organisation, .quota, .tokenThrottle, .network, .cancelled: true
-        case .scope, .moduleUnavailable, .badRequest, .server, .invalidAnswer: false
+        case .credentials, .organisation, .quota, .tokenThrottle, .throttled, .network, .cancelled: true
+        case .scope, .moduleUnavailable, .notFound, .badRequest, .server, .invalidAnswer: false
         }
     }
 }
@@ -77,7 +84,7 @@ extension ZohoBooksError {
             advice: "What was read is kept; run the sync again then.")
     }
 
-    /// The accounts server's refusal (reference, section 1.5).
+    /// The accounts server's refusal, cleaned of secrets (reference, section 1.5).
     static func token(_ error: String) -> ZohoBooksError {
         switch error {
         case "invalid_client":
@@ -95,7 +102,7 @@ extension ZohoBooksError {
                     + "ZOHO_DATA_CENTER, or make a new one in Zoho's API console.")
         default:
             ZohoBooksError(
-                .credentials, "Zoho's accounts server refuses a token: \(error.prefix(60)).",
+                .credentials, "Zoho's accounts server refuses a token: \(error).",
                 advice: "Check ZOHO_CLIENT_ID, ZOHO_CLIENT_SECRET, ZOHO_REFRESH_TOKEN and ZOHO_DATA_CENTER.")
         }
     }

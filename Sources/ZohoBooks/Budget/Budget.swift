@@ -44,6 +44,8 @@ public enum CallDecision: Sendable, Hashable {
     case go(CallTicket)
     /// Ask again after this time.
     case wait(Duration)
+    /// As many calls are under way as may be; ask again when one of them has ended.
+    case busy(underWay: Int)
     /// Not before then.
     case exhausted(until: Date)
 }
@@ -109,6 +111,7 @@ public struct Budget: Sendable, Hashable, Codable {
 
     /// Seconds after which a call that was not handed back no longer counts as under way.
     static let ticketLifetime = 180
+    private static let day = 86_400
 
     /// Nothing made, nothing known.
     public init() {}
@@ -130,7 +133,7 @@ public struct Budget: Sendable, Hashable, Codable {
         let pause = kind == .detail ? max(pausedUntil, detailsPausedUntil) : pausedUntil
         if pause > second { return .wait(.seconds(pause - second)) }
         let places = second < narrowedUntil ? min(narrowed, limits.inFlight) : limits.inFlight
-        if underWay.count >= places { return .wait(.milliseconds(50)) }
+        if underWay.count >= places { return .busy(underWay: underWay.count) }
         if let wait = wait(made, limits.callsPerMinute, second) { return .wait(wait) }
         let detailPace = limits.detailCallsPerMinute.map { second < gentleUntil ? max(1, $0 / 2) : $0 }
         if kind == .detail, let wait = wait(madeForDetails, detailPace, second) { return .wait(wait) }
@@ -163,9 +166,12 @@ public struct Budget: Sendable, Hashable, Codable {
     }
 
     /// A call of the second `s` counts until the second `s + 60` has passed, so that no 60 seconds hold too many.
+    ///
+    /// One of the far future was made before the clock was set back.
     private mutating func forget(before second: Int) {
-        made = made.filter { $0.key > second - 61 }
-        madeForDetails = madeForDetails.filter { $0.key > second - 61 }
+        let window = (second - 60)...(second + 60)
+        made = made.filter { window.contains($0.key) }
+        madeForDetails = madeForDetails.filter { window.contains($0.key) }
         underWay = underWay.filter { $0.value.lapsesAt > second }
         if let returnsAt, returnsAt <= second {
             self.returnsAt = nil
@@ -181,34 +187,34 @@ public struct Budget: Sendable, Hashable, Codable {
         let second = Int(now.timeIntervalSince1970)
         underWay[ticket.number] = nil
         if let limit = outcome.dailyLimit { dailyLimit = limit }
-        if let reset = outcome.dailyReset { returnsAt = second + max(1, reset) }
+        // An absurd header must neither overflow nor stop the work for longer than a day.
+        if let reset = outcome.dailyReset { returnsAt = second + min(max(1, reset), Self.day) }
         if let remaining = outcome.dailyRemaining {
             // Answers overtake one another; what is under way is not in the figure yet.
             dailyRemaining = max(0, remaining - underWay.count)
         }
-        guard outcome.status == 429 else { return }
-        let hint = outcome.retryAfter.map { Int($0.components.seconds) + 1 } ?? 0
-        switch outcome.code {
-        case 45:
+        let code = ThrottleCode(rawValue: outcome.code)
+        guard outcome.status == 429 || code != nil else { return }
+        let hint = outcome.retryAfter.map { Int(min($0, .seconds(Self.day)).components.seconds) + 1 } ?? 0
+        switch code {
+        case .day:
             isExhausted = true
-            // Without the header nobody knows when; the next midnight in UTC is the latest guess.
-            if returnsAt == nil { returnsAt = (second / 86_400 + 1) * 86_400 }
-            if hint > 0 { returnsAt = max(returnsAt ?? 0, second + hint) }
-        case 1_070:
+            // Without the header nobody knows when; the next midnight in UTC is a guess that another refusal corrects.
+            let known = returnsAt.flatMap { $0 > second ? $0 : nil } ?? (second / Self.day + 1) * Self.day
+            returnsAt = hint > 0 ? max(known, second + hint) : known
+        case .concurrency:
             narrowed = max(1, min(underWay.count, limits.inFlight) * 3 / 4)
             narrowedUntil = second + 60
             pausedUntil = max(pausedUntil, second + max(1, hint))
-        case 43:
+        case .details:
             gentleUntil = second + 300
             detailsPausedUntil = max(detailsPausedUntil, second + max(60, hint))
-        default:
+        case .minute:
             pausedUntil = max(pausedUntil, second + max(60, hint))
+        case nil:
+            // Not Zoho's own refusal; whoever it is knows best.
+            pausedUntil = max(pausedUntil, second + (hint > 0 ? hint : 60))
         }
-    }
-
-    /// Takes back a call that was never sent.
-    public mutating func cancel(_ ticket: CallTicket) {
-        underWay[ticket.number] = nil
     }
 
     /// Takes back the calls of processes that have ended without handing their tickets back.

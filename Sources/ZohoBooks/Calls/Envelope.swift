@@ -45,9 +45,31 @@ struct Envelope {
 
     private mutating func readContext(_ context: JSONView) throws {
         guard context.kind == .object else { return }
-        if let more = try context.member("has_more_page") { hasMore = more.kind == .bool(true) }
+        if let more = try context.member("has_more_page") { hasMore = try more.text() == "true" }
         if let total = try context.member("count") ?? context.member("total"), !total.isBlank {
             self.total = Int(try total.text())
+        }
+    }
+}
+
+extension Envelope {
+    /// What an answer to `call` amounts to: status and code must both say success (reference, section 3.1), and what
+    /// was asked for must be there.
+    static func read(_ answer: Transport.Answer, for call: Call) -> Result<Envelope, CallFailure> {
+        let status = answer.status
+        do {
+            let envelope = try Envelope(answer.body, key: call.key)
+            guard status < 400, envelope.code == 0 else {
+                return .failure(.refused(status: status, code: envelope.code, message: envelope.message))
+            }
+            let isThere = call.kind == .detail ? envelope.record != nil : envelope.records != nil
+            guard isThere, status < 300 else {
+                return .failure(.unreadable(status: status, "an answer without \(call.key)"))
+            }
+            return .success(envelope)
+        } catch {
+            let reason = answer.body.isEmpty ? "an empty answer" : "an answer that is not whole JSON of the API"
+            return .failure(.unreadable(status: status, (300..<400).contains(status) ? "a redirect" : reason))
         }
     }
 }

@@ -6,15 +6,17 @@ extension HTTPClient {
     /// An HTTP client that suits Zoho Books: bounded in time, in connections and in what a compressed body may grow to,
     /// and following no redirect, because the token would go with it.
     ///
-    /// - Parameter inFlight: connections to one host; calls beyond it wait.
+    /// - Parameters:
+    ///   - configuration: where the time limits are taken from.
+    ///   - inFlight: connections to one host; calls beyond it wait.
     public static func zohoBooks(_ configuration: ZohoBooksConfiguration, inFlight: Int) -> HTTPClient {
         var settings = HTTPClient.Configuration(
             redirectConfiguration: .disallow,
             timeout: .init(
-                connect: .seconds(configuration.connectTimeout.components.seconds), read: .seconds(30)),
+                connect: TimeAmount(configuration.connectTimeout), read: TimeAmount(configuration.idleTimeout)),
             connectionPool: .init(
                 idleTimeout: .seconds(30), concurrentHTTP1ConnectionsPerHostSoftLimit: inFlight))
-        settings.decompression = .enabled(limit: .ratio(200))
+        settings.decompression = .enabled(limit: .size(Transport.maximumBody))
         return HTTPClient(eventLoopGroupProvider: .singleton, configuration: settings)
     }
 }

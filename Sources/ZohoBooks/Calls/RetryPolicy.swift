@@ -4,7 +4,7 @@ public struct RetryPolicy: Sendable, Hashable {
     public var attempts = 5
     /// The pause after the first failure; it doubles with each further one.
     public var base: Duration = .milliseconds(500)
-    /// The longest pause.
+    /// The longest pause, unless the server asks for a longer one.
     public var ceiling: Duration = .seconds(20)
     /// How often a call waits for leave after Zoho has throttled it; such waits are no attempts.
     public var throttles = 8
@@ -13,13 +13,18 @@ public struct RetryPolicy: Sendable, Hashable {
     public init() {}
 
     /// The pause after the `attempt`th failure: between one and two times the base, doubled for each earlier one.
-    public func backoff(_ attempt: Int, random: Double) -> Duration {
-        min(ceiling, base * (1 << min(attempt - 1, 16)) * (1 + random))
+    ///
+    /// - Parameters:
+    ///   - attempt: from 1.
+    ///   - random: from 0 up to 1.
+    ///   - hint: what the server asked for, which beats a shorter pause.
+    public func backoff(_ attempt: Int, random: Double, hint: Duration? = nil) -> Duration {
+        max(min(ceiling, base * (1 << min(max(0, attempt - 1), 16)) * (1 + random)), hint ?? .zero)
     }
 }
 
 /// What went wrong with one call.
-enum CallFailure: Hashable, Sendable {
+enum CallFailure: Error, Hashable, Sendable {
     /// No answer: the connection could not be made or broke, or the time was up.
     case noAnswer(String)
     /// An answer that is not JSON, not whole, or not what was asked for.
@@ -41,13 +46,49 @@ enum RetryDecision: Hashable, Sendable {
     init(_ failure: CallFailure) {
         switch failure {
         case .noAnswer(let reason): self = .retry(reason)
-        case .unreadable(let status, let reason):
-            self = status < 400 || status >= 500 ? .retry(reason) : .giveUp
-        case .refused(429, _, _), .refused(_, 44, _), .refused(_, 45, _), .refused(_, 1_070, _), .refused(_, 43, _):
-            self = .throttled
-        case .refused(401, _, _), .refused(_, 14, _), .refused(_, 57, _): self = .refreshToken
-        case .refused(_, 1_000, _): self = .retry("Zoho's internal error")
-        case .refused(let status, _, _): self = status >= 500 ? .retry("HTTP \(status)") : .giveUp
+        case .unreadable(429, _): self = .throttled
+        case .unreadable(401, _): self = .refreshToken
+        // A redirect or the page of a proxy will be there the next time too.
+        case .unreadable(300..<500, _): self = .giveUp
+        case .unreadable: self = .retry(failure.label)
+        case .refused(429, _, _): self = .throttled
+        case .refused(401, _, _): self = .refreshToken
+        case .refused(500..., _, _): self = .retry(failure.label)
+        case .refused(_, let code, _):
+            switch code {
+            case _ where ThrottleCode(rawValue: code) != nil: self = .throttled
+            case 14, 57: self = .refreshToken
+            case 1_000: self = .retry(failure.label)
+            default: self = .giveUp
+            }
+        }
+    }
+}
+
+extension CallFailure {
+    /// What a log may hold of it.
+    var label: String {
+        switch self {
+        case .noAnswer(let reason): reason
+        case .unreadable(let status, let reason): "HTTP \(status), \(reason)"
+        case .refused(let status, let code, _): "HTTP \(status) code \(code)"
+        }
+    }
+}
+
+extension CallFailure {
+    /// Too many calls at once.
+    var isConcurrency: Bool {
+        if case .refused(_, ThrottleCode.concurrency.rawValue, _) = self { true } else { false }
+    }
+
+    /// The same without any secret that a server or a library may echo.
+    func cleaned(_ redaction: Redaction, _ token: AccessToken) -> CallFailure {
+        switch self {
+        case .noAnswer(let reason): .noAnswer(redaction.clean(reason, token: token))
+        case .unreadable: self
+        case .refused(let status, let code, let message):
+            .refused(status: status, code: code, message: redaction.clean(message, token: token))
         }
     }
 }

@@ -6,7 +6,6 @@ import NIOHTTP1
 /// Sends requests, and turns everything that can happen to them into a value.
 struct Transport: Sendable {
     let http: HTTPClient
-    let timeout: Duration
 
     /// No answer of Zoho's comes near it; a stray download must not fill the memory.
     static let maximumBody = 64 << 20
@@ -22,48 +21,66 @@ struct Transport: Sendable {
         let body: [UInt8]
     }
 
-    func get(_ url: String, headers: HTTPHeaders) async throws -> Result {
+    func get(_ url: String, headers: HTTPHeaders, within timeout: Duration) async throws -> Result {
         var request = HTTPClientRequest(url: url)
         request.headers = headers
-        return try await send(request)
+        return try await send(request, within: timeout)
     }
 
-    func post(form: [(String, String)], to url: String) async throws -> Result {
+    func post(form: [(String, String)], to url: String, within timeout: Duration) async throws -> Result {
         var request = HTTPClientRequest(url: url)
         request.method = .POST
         request.headers.add(name: "content-type", value: "application/x-www-form-urlencoded")
         let body = form.map { "\($0.percentEncoded)=\($1.percentEncoded)" }.joined(separator: "&")
         request.body = .bytes(ByteBuffer(string: body))
-        return try await send(request)
+        return try await send(request, within: timeout)
     }
 
-    private func send(_ request: HTTPClientRequest) async throws -> Result {
+    private func send(_ request: HTTPClientRequest, within timeout: Duration) async throws -> Result {
         do {
-            let response = try await http.execute(
-                request, timeout: .nanoseconds(Int64(timeout.components.seconds) * 1_000_000_000))
-            var buffer = try await response.body.collect(upTo: Self.maximumBody)
-            let body = buffer.readBytes(length: buffer.readableBytes) ?? []
-            return .answer(Answer(status: Int(response.status.code), headers: response.headers, body: body))
+            let answer = try await withThrowingTaskGroup(of: Answer?.self) { group in
+                group.addTask { try await exchange(request, within: timeout) }
+                // The client's own deadline ends with the answer's head; a body may drip for ever after it.
+                group.addTask {
+                    try await Task.sleep(for: timeout)
+                    return nil
+                }
+                defer { group.cancelAll() }
+                return try await group.next() ?? nil
+            }
+            return answer.map(Result.answer) ?? .failure(.noAnswer("no whole answer within \(timeout)"))
         } catch is CancellationError {
             throw ZohoBooksError.cancelled
         } catch {
             if Task.isCancelled { throw ZohoBooksError.cancelled }
-            return .failure(.noAnswer(Self.reason(error)))
+            return .failure(.noAnswer("\(error)"))
         }
     }
 
-    /// The library's names for what happened; they hold neither addresses with parameters nor headers.
-    private static func reason(_ error: any Error) -> String {
-        String("\(error)".prefix(120))
+    private func exchange(_ request: HTTPClientRequest, within timeout: Duration) async throws -> Answer {
+        let response = try await http.execute(request, timeout: TimeAmount(timeout))
+        var buffer = try await response.body.collect(upTo: Self.maximumBody)
+        let body = buffer.readBytes(length: buffer.readableBytes) ?? []
+        return Answer(status: Int(response.status.code), headers: response.headers, body: body)
     }
 }
 
 extension String {
     /// Encoded for a query or a form: also `+`, which a server would read as a space (reference, section 5.3).
     var percentEncoded: String {
-        var allowed = CharacterSet.alphanumerics
-        allowed.insert(charactersIn: "-._~")
-        // Percent encoding fails for no string of Unicode text.
-        return addingPercentEncoding(withAllowedCharacters: allowed) ?? ""
+        var text = ""
+        text.reserveCapacity(utf8.count)
+        for byte in utf8 {
+            switch byte {
+            case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "A")...UInt8(ascii: "Z"),
+                UInt8(ascii: "0")...UInt8(ascii: "9"), UInt8(ascii: "-"), UInt8(ascii: "."), UInt8(ascii: "_"),
+                UInt8(ascii: "~"):
+                text.unicodeScalars.append(Unicode.Scalar(byte))
+            default:
+                let digits = String(byte, radix: 16, uppercase: true)
+                text += digits.count == 1 ? "%0\(digits)" : "%\(digits)"
+            }
+        }
+        return text
     }
 }

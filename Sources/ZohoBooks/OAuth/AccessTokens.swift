@@ -7,14 +7,19 @@ actor AccessTokens {
     private let store: any TokenStore
     private let transport: Transport
     private let seal: TokenSeal
+    private let redaction: Redaction
     private let environment: ClientEnvironment
     private var current: AccessToken?
-    private var refresh: Task<AccessToken, any Error>?
+    private var renewal: Task<AccessToken, any Error>?
+    /// A replacement that Zoho refused at once as well, and until when it is not replaced in turn.
+    private var doubtful: (token: AccessToken, until: Date)?
 
-    /// A token is replaced when less than this is left of its life.
-    private static let margin: TimeInterval = 300
     /// Zoho gives ten in ten minutes; one is left for a person who tries something by hand.
     private static let tokensPerTenMinutes = 9
+    private static let tenMinutes: TimeInterval = 600
+    /// What a token may take, all attempts together, is less than the 30 seconds of the right to fetch it.
+    private static let attempts = 3
+    private static let callTimeout: Duration = .seconds(8)
 
     init(
         _ configuration: ZohoBooksConfiguration, store: any TokenStore, transport: Transport,
@@ -25,44 +30,67 @@ actor AccessTokens {
         self.transport = transport
         self.environment = environment
         seal = TokenSeal(configuration)
+        redaction = Redaction(configuration)
     }
 
     /// The token to use.
     ///
     /// - Parameter refused: a token that Zoho has just refused, so that the same one is not given again.
+    /// - Throws: `CancellationError` as soon as the caller is cancelled; the others still get their token.
     func token(instead refused: AccessToken? = nil) async throws -> AccessToken {
-        if let current, isUsable(current, refused) { return current }
-        if let refresh {
-            let token = try await refresh.value
-            if isUsable(token, refused) { return token }
+        while true {
+            if let current, isUsable(current, refused) { return current }
+            guard let renewal else { return try await renew(instead: refused).valueUnlessCancelled }
+            let token = try await renewal.valueUnlessCancelled
+            if token != refused { return token }
         }
-        let task = Task { try await obtain(instead: refused) }
-        refresh = task
-        defer { if refresh == task { refresh = nil } }
-        let token = try await task.value
-        current = token
-        return token
+    }
+
+    /// Whether replacing a refused token may help.
+    ///
+    /// Zoho's code 57 means an expired token as well as a missing scope (reference, section 3.2). Where a new token has
+    /// been refused too, it is the scope, and further ones would only use up the ten of these minutes.
+    func isReplaceable(_ refused: AccessToken) -> Bool {
+        guard let doubtful, doubtful.token == refused else { return true }
+        return environment.now() >= doubtful.until
+    }
+
+    /// Remembers that a replacement was refused like the token before it.
+    func doubt(_ token: AccessToken) {
+        doubtful = (token, environment.now().addingTimeInterval(Self.tenMinutes))
     }
 
     private func isUsable(_ token: AccessToken, _ refused: AccessToken?) -> Bool {
-        token != refused && token.expiresAt.timeIntervalSince(environment.now()) > Self.margin
+        token != refused && token.renewAt > environment.now()
+    }
+
+    /// A task of its own, so that it outlives the call that happened to need it first.
+    private func renew(instead refused: AccessToken?) -> Task<AccessToken, any Error> {
+        let task = Task {
+            defer { renewal = nil }
+            let token = try await obtain(instead: refused)
+            current = token
+            return token
+        }
+        renewal = task
+        return task
     }
 
     /// Another process's token where there is one, else a new one.
     private func obtain(instead refused: AccessToken?) async throws -> AccessToken {
-        // Longer than a call to the accounts server can take, so that the other process has either saved or given up.
-        for _ in 0..<200 {
-            let stored = try await store.load()
-            if let stored, let token = seal.open(stored.sealed), isUsable(token, refused) { return token }
+        // Longer than the right to fetch lasts, so that the other process has either saved or lost it.
+        for _ in 0..<160 {
+            if let token = usable(try await store.load(), refused) { return token }
             if try await store.acquireRefresh() {
+                let result: Result<AccessToken, any Error>
                 do {
-                    let token = try await fetch(after: try await store.load(), instead: refused)
-                    try await store.releaseRefresh()
-                    return token
+                    result = .success(try await fetch(instead: refused))
                 } catch {
-                    try? await store.releaseRefresh()
-                    throw error
+                    result = .failure(error)
                 }
+                // It lapses by itself where it cannot be given back.
+                try? await store.releaseRefresh()
+                return try result.get()
             }
             try await environment.sleep(.milliseconds(250))
         }
@@ -71,16 +99,23 @@ actor AccessTokens {
             advice: "Run the command again.")
     }
 
-    private func fetch(after stored: SealedToken?, instead refused: AccessToken?) async throws -> AccessToken {
+    private func usable(_ stored: SealedToken?, _ refused: AccessToken?) -> AccessToken? {
+        stored.flatMap { seal.open($0.sealed) }.flatMap { isUsable($0, refused) ? $0 : nil }
+    }
+
+    private func fetch(instead refused: AccessToken?) async throws -> AccessToken {
+        let stored = try await store.load()
         // It may have been saved between the look and the lock.
-        if let stored, let token = seal.open(stored.sealed), isUsable(token, refused) { return token }
+        if let token = usable(stored, refused) { return token }
         let now = environment.now()
-        let recent = (stored?.issued ?? []).filter { now.timeIntervalSince($0) < 600 }
+        let recent = (stored?.issued ?? []).filter { now.timeIntervalSince($0) < Self.tenMinutes }
+        if let until = stored?.throttledUntil, until > now { throw Self.throttled(until: until) }
         if recent.count >= Self.tokensPerTenMinutes, let first = recent.first {
-            throw Self.throttled(until: first.addingTimeInterval(600))
+            throw Self.throttled(until: first.addingTimeInterval(Self.tenMinutes))
         }
         var attempt = 1
         while true {
+            let now = environment.now()
             switch try await ask(now) {
             case .token(let token):
                 try await store.save(
@@ -88,17 +123,21 @@ actor AccessTokens {
                 environment.logger.debug("access token issued", metadata: ["expires_at": "\(token.expiresAt)"])
                 return token
             case .refused(let error):
-                throw error
+                throw ZohoBooksError.token(redaction.clean(error))
             case .throttled:
-                throw Self.throttled(until: now.addingTimeInterval(600))
-            case .unreadable:
-                guard attempt < configuration.retries.attempts else {
-                    throw ZohoBooksError(
-                        .network, "Zoho's accounts server at \(configuration.accounts) gives no usable answer.",
-                        advice: "Check the network, ZOHO_DATA_CENTER and ZOHO_ACCOUNTS_URL.")
-                }
+                let until = now.addingTimeInterval(Self.tenMinutes)
+                var kept = stored ?? SealedToken(sealed: [], expiresAt: now, issued: [])
+                kept.throttledUntil = until
+                try await store.save(kept)
+                throw Self.throttled(until: until)
+            case .failed where attempt < min(Self.attempts, configuration.retries.attempts):
+                environment.logger.debug("token call failed and is made again", metadata: ["attempt": "\(attempt)"])
                 try await environment.sleep(configuration.retries.backoff(attempt, random: environment.random()))
                 attempt += 1
+            case .failed, .foreign:
+                throw ZohoBooksError(
+                    .network, "Zoho's accounts server gives no usable answer.",
+                    advice: "Check the network, ZOHO_DATA_CENTER and ZOHO_ACCOUNTS_URL.")
             }
         }
     }
@@ -108,9 +147,10 @@ actor AccessTokens {
             ("grant_type", "refresh_token"), ("refresh_token", configuration.refreshToken.value),
             ("client_id", configuration.clientID), ("client_secret", configuration.clientSecret.value),
         ]
-        switch try await transport.post(form: form, to: "\(configuration.accounts)/oauth/v2/token") {
+        let url = "\(configuration.accounts)/oauth/v2/token"
+        switch try await transport.post(form: form, to: url, within: min(Self.callTimeout, configuration.callTimeout)) {
         case .answer(let answer): return TokenAnswer(status: answer.status, body: answer.body, now: now)
-        case .failure: return .unreadable
+        case .failure: return .failed
         }
     }
 

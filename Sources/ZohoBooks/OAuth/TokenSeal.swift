@@ -9,6 +9,13 @@ struct TokenSeal: Sendable {
     private let key: SymmetricKey
     private let context: Data
 
+    private struct Content: Codable {
+        let value: String
+        let apiDomain: String?
+        let expiresAt: Date
+        let renewAt: Date
+    }
+
     init(_ configuration: ZohoBooksConfiguration) {
         key = HKDF<SHA256>.deriveKey(
             inputKeyMaterial: SymmetricKey(data: Data(configuration.clientSecret.value.utf8)),
@@ -18,23 +25,35 @@ struct TokenSeal: Sendable {
     }
 
     func seal(_ token: AccessToken) throws -> [UInt8] {
-        let box = try AES.GCM.seal(try JSONEncoder().encode(token), using: key, authenticating: context)
+        let content = Content(
+            value: token.value.value, apiDomain: token.apiDomain, expiresAt: token.expiresAt, renewAt: token.renewAt)
+        let box = try AES.GCM.seal(try JSONEncoder().encode(content), using: key, authenticating: context)
         return box.combined.map { Array($0) } ?? []
     }
 
     /// The token, or nil where it was sealed for other credentials.
     func open(_ sealed: [UInt8]) -> AccessToken? {
         guard let box = try? AES.GCM.SealedBox(combined: sealed),
-            let data = try? AES.GCM.open(box, using: key, authenticating: context)
+            let data = try? AES.GCM.open(box, using: key, authenticating: context),
+            let content = try? JSONDecoder().decode(Content.self, from: data)
         else { return nil }
-        return try? JSONDecoder().decode(AccessToken.self, from: data)
+        return AccessToken(
+            value: Secret(content.value), apiDomain: content.apiDomain, expiresAt: content.expiresAt,
+            renewAt: content.renewAt)
     }
 }
 
+extension TokenSeal: CustomReflectable {
+    /// Without the key.
+    var customMirror: Mirror { Mirror(self, children: []) }
+}
+
 /// A token in use.
-struct AccessToken: Sendable, Hashable, Codable {
-    let value: String
+struct AccessToken: Sendable, Hashable {
+    let value: Secret
     /// `api_domain`: where this organisation's API is.
     let apiDomain: String?
     let expiresAt: Date
+    /// When another one is fetched, in good time before it expires.
+    let renewAt: Date
 }

@@ -11,12 +11,15 @@ public struct SealedToken: Sendable, Hashable, Codable {
     /// When tokens were issued lately, this one last: Zoho gives ten in ten minutes to all processes together
     /// (reference, section 1.6).
     public var issued: [Date]
+    /// Until when Zoho issues no more, after it has said so.
+    public var throttledUntil: Date?
 
     /// Describes a sealed token.
-    public init(sealed: [UInt8], expiresAt: Date, issued: [Date]) {
+    public init(sealed: [UInt8], expiresAt: Date, issued: [Date], throttledUntil: Date? = nil) {
         self.sealed = sealed
         self.expiresAt = expiresAt
         self.issued = issued
+        self.throttledUntil = throttledUntil
     }
 }
 

@@ -13,7 +13,9 @@ extension ZohoBooksClient {
             ("client_secret", configuration.clientSecret.value), ("code", code.value),
         ]
         let url = "\(configuration.accounts)/oauth/v2/token"
-        guard case .answer(let answer) = try await transport.post(form: form, to: url) else {
+        guard
+            case .answer(let answer) = try await transport.post(form: form, to: url, within: configuration.callTimeout)
+        else {
             throw ZohoBooksError(
                 .network, "Zoho's accounts server at \(configuration.accounts) cannot be reached.",
                 advice: "Check the network, ZOHO_DATA_CENTER and ZOHO_ACCOUNTS_URL.")
@@ -28,18 +30,18 @@ extension ZohoBooksClient {
             throw ZohoBooksError(
                 .credentials, "Zoho gave no refresh token for this code.",
                 advice: "Make the code in the API console under Self Client, and try again with a new one.")
-        case .refused(.token("invalid_code")):
+        case .refused("invalid_code"):
             throw ZohoBooksError(
                 .credentials, "Zoho does not accept the grant code.",
                 advice:
                     "It works once and only for the minutes that were chosen: make a new one in the API console, and "
                     + "check that ZOHO_DATA_CENTER is the console's.")
-        case .refused(let error): throw error
+        case .refused(let error): throw ZohoBooksError.token(error)
         case .throttled:
             throw ZohoBooksError(
                 .tokenThrottle(until: environment.now().addingTimeInterval(600)),
                 "Zoho issues no more tokens for now (ten in ten minutes).", advice: "Try again in ten minutes.")
-        case .unreadable:
+        case .failed, .foreign:
             throw ZohoBooksError(
                 .network, "Zoho's accounts server at \(configuration.accounts) gives no usable answer.",
                 advice: "Check ZOHO_DATA_CENTER and ZOHO_ACCOUNTS_URL, and try again with a new code.")

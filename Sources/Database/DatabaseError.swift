@@ -39,6 +39,17 @@ package struct DatabaseError: Error, Sendable {
     }
 }
 
+extension DatabaseError {
+    /// What a caller is told of an error: an interrupted statement, and what came of it, tell less than that the task was
+    /// cancelled.
+    static func surfaced(_ error: any Error) -> any Error {
+        guard Task.isCancelled, let error = error as? DatabaseError, error.isInterruption else { return error }
+        return CancellationError()
+    }
+
+    private var isInterruption: Bool { ["57014", "SQLite 4", "SQLite 9"].contains(code) }
+}
+
 extension DatabaseError: CustomStringConvertible {
     package var description: String {
         advice.isEmpty ? "\(message) (\(code))" : "\(message) (\(code)). \(advice)"

@@ -11,7 +11,7 @@ package protocol SQLDatabase: Sendable {
     /// Runs `body` in one transaction that commits when it returns and rolls back when it throws.
     ///
     /// In PostgreSQL the isolation level is read committed and a transaction that ends in a serialisation failure or a
-    /// deadlock is run again, up to three times, so `body` must not have effects of its own.
+    /// deadlock is run again, some times, so `body` must not have effects of its own.
     func write<T: Sendable>(
         _ durability: Durability, _ body: @Sendable (any SQLTransaction) throws -> T
     ) async throws -> T

@@ -169,7 +169,7 @@ struct TransactionTests {
             try await withThrowingTaskGroup { group in
                 for order in [[1, 2], [2, 1]] {
                     group.addTask {
-                        for _ in 0..<20 {
+                        for _ in 0..<4 {
                             try await database.write { transaction in
                                 for id in order {
                                     try transaction.execute("update counters set n = n + 1 where id = \(id)")
@@ -181,7 +181,7 @@ struct TransactionTests {
                 try await group.waitForAll()
             }
             let counts = try await database.read { try $0.query("select n from counters").compactMap { $0.int(0) } }
-            #expect(counts == [40, 40])
+            #expect(counts == [8, 8])
         }
     }
 }

@@ -13,6 +13,7 @@ extension DatabaseError {
     }
 
     private static func classify(_ state: String, _ error: PostgresError) -> (Kind, String) {
+        if state == "57014" { return (.unavailable, "The statement was stopped or took too long; try again.") }
         // What cannot be sent as it stands is the record's fault: text with a NUL character.
         if error.kind == .usage { return (.record, "") }
         if error.isConnectionLost || state.isEmpty || state.hasPrefix("08") {
@@ -28,7 +29,6 @@ extension DatabaseError {
         case "42501": return (.denied, "Grant the role of DATABASE_URL the right that is named, as the table's owner.")
         case "3D000", "28P01", "28000": return (.denied, "Correct the user, password or database in DATABASE_URL.")
         case "3F000": return (.denied, "Create the schema, or let the role create it: grant create on database.")
-        case "57014": return (.unavailable, "The statement took longer than its timeout; try again.")
         default: break
         }
         switch state.prefix(2) {

@@ -72,7 +72,9 @@ package final class PostgresDatabase: SQLDatabase {
         while true {
             do {
                 return try await run(mode, body)
-            } catch let error as DatabaseError where error.kind == .conflict && attempt < 3 {
+            } catch let error as DatabaseError where error.kind == .conflict && attempt < 8 {
+                // Two that met once would meet again at the same pace.
+                try await Task.sleep(for: .milliseconds(Int.random(in: 1...20) * attempt))
                 attempt += 1
             }
         }
@@ -93,7 +95,9 @@ package final class PostgresDatabase: SQLDatabase {
                     }
                 }
             } catch let error as PostgresError {
-                throw DatabaseError(error)
+                throw DatabaseError.surfaced(DatabaseError(error))
+            } catch {
+                throw DatabaseError.surfaced(error)
             }
         }
     }

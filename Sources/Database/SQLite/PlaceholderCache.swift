@@ -1,6 +1,8 @@
 import Synchronization
 
 /// Writes the `$1` of our SQL as the `?1` of SQLite, once for each text.
+///
+/// SQLite takes `$1` for a name, and numbers names in the order in which it meets them.
 enum PlaceholderCache {
     private static let cache = Mutex<[String: String]>([:])
 
@@ -13,18 +15,25 @@ enum PlaceholderCache {
         }
     }
 
-    private static func translate(_ sql: String) -> String {
-        var output: [UInt8] = []
-        output.reserveCapacity(sql.utf8.count)
-        var isQuoted = false
-        let bytes = Array(sql.utf8)
-        for (index, byte) in bytes.enumerated() {
-            if byte == UInt8(ascii: "'") { isQuoted.toggle() }
-            let isPlaceholder =
-                byte == UInt8(ascii: "$") && !isQuoted && index + 1 < bytes.count
-                && bytes[index + 1] &- UInt8(ascii: "0") < 10
-            output.append(isPlaceholder ? UInt8(ascii: "?") : byte)
+    /// Leaves string literals, quoted names and line comments as they are.
+    static func translate(_ sql: String) -> String {
+        var bytes = Array(sql.utf8)
+        var closing: UInt8?
+        for index in bytes.indices {
+            let byte = bytes[index]
+            let next = index + 1 < bytes.count ? bytes[index + 1] : 0
+            if let end = closing {
+                if byte == end { closing = nil }
+                continue
+            }
+            switch byte {
+            case UInt8(ascii: "'"), UInt8(ascii: "\""): closing = byte
+            case UInt8(ascii: "-") where next == byte: closing = UInt8(ascii: "\n")
+            case UInt8(ascii: "$") where (UInt8(ascii: "1")...UInt8(ascii: "9")).contains(next):
+                bytes[index] = UInt8(ascii: "?")
+            default: break
+            }
         }
-        return String(decoding: output, as: UTF8.self)
+        return String(decoding: bytes, as: UTF8.self)
     }
 }

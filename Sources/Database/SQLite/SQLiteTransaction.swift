@@ -69,22 +69,24 @@ struct SQLiteTransaction: SQLTransaction {
     }
 
     func savepoint<T>(_ body: () throws -> T) throws -> T {
-        var result: Result<T, any Error>?
         try script("savepoint batch")
         do {
-            result = .success(try body())
+            let value = try body()
             try script("release batch")
+            return value
         } catch {
-            try script("rollback to batch; release batch")
+            // A full disk ends the whole transaction, and its savepoints with it.
+            if sqlite3_get_autocommit(database.sqliteConnection) == 0 {
+                try script("rollback to batch; release batch")
+            }
             throw error
         }
-        guard case .success(let value)? = result else { throw DatabaseError.lostSavepoint }
-        return value
     }
 
     // MARK: - Statements
 
     private func runEach(_ sql: String, rows: some Sequence<[SQLValue]>) throws {
+        try Task.checkCancellation()
         do {
             let statement = try database.cachedStatement(sql: sql)
             defer { reset(statement) }
@@ -99,6 +101,8 @@ struct SQLiteTransaction: SQLTransaction {
     }
 
     private func run<T>(_ sql: String, _ arguments: [SQLValue], _ body: (Statement) throws -> T) throws -> T {
+        // GRDB interrupts a statement, and looks for the cancellation of the task where it steps itself.
+        try Task.checkCancellation()
         do {
             let statement = try database.cachedStatement(sql: PlaceholderCache.sqlite(sql))
             defer { reset(statement) }

@@ -121,7 +121,11 @@ let package = Package(
             swiftSettings: strict),
         .testTarget(name: "DatabaseTests", dependencies: ["Database", "TestSupport"], swiftSettings: strict),
         .testTarget(
-            name: "MirrorTests", dependencies: ["Mirror", "Catalog", "Database", "ZohoBooks", "TestSupport"],
+            name: "MirrorTests",
+            dependencies: [
+                "Mirror", "Catalog", "Database", "ZohoBooks", "TestSupport",
+                .product(name: "Logging", package: "swift-log"),
+            ],
             swiftSettings: strict),
         .testTarget(
             name: "ZohoSimulatorTests",

@@ -4,6 +4,7 @@ import Postgres
 /// One schema of a PostgreSQL database.
 package final class PostgresDatabase: SQLDatabase {
     private let pool: PostgresPool
+    private let withoutCopy = TableSet()
     private let configuration: PostgresConfiguration
     private let schema: String
     private let logger: Logger
@@ -91,7 +92,9 @@ package final class PostgresDatabase: SQLDatabase {
             do {
                 return try await pool.withConnection { connection in
                     try await connection.run { session in
-                        try session.transaction(mode) { try body(PostgresTransaction(session)) }
+                        try session.transaction(mode) {
+                            try body(PostgresTransaction(session, withoutCopy: withoutCopy))
+                        }
                     }
                 }
             } catch let error as PostgresError {

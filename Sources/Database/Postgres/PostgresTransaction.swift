@@ -1,11 +1,14 @@
 import Postgres
+import Synchronization
 
 /// The body of a transaction on a PostgreSQL connection.
 struct PostgresTransaction: SQLTransaction {
     private let session: PostgresSession
+    private let withoutCopy: TableSet
 
-    init(_ session: PostgresSession) {
+    init(_ session: PostgresSession, withoutCopy: TableSet) {
         self.session = session
+        self.withoutCopy = withoutCopy
     }
 
     var dialect: Dialect { .postgres }
@@ -29,6 +32,25 @@ struct PostgresTransaction: SQLTransaction {
     }
 
     func insert(_ rows: [[SQLValue]], into table: String, columns: [String]) throws {
+        if withoutCopy.contains(table) { return try insertEach(rows, into: table, columns: columns) }
+        do {
+            try copy(rows, into: table, columns: columns)
+        } catch let error as DatabaseError where error.code == "0A000" {
+            withoutCopy.insert(table)
+            throw DatabaseError(kind: .conflict, code: error.code, message: error.message, advice: error.advice)
+        }
+    }
+
+    /// One statement for each row: PostgreSQL copies into no table whose row-level security binds the role.
+    private func insertEach(_ rows: [[SQLValue]], into table: String, columns: [String]) throws {
+        let places = columns.indices.map { "$\($0 + 1)" }.joined(separator: ", ")
+        let sql = "insert into \(table) (\(columns.joined(separator: ", "))) values (\(places))"
+        try translated {
+            _ = try session.pipeline(rows.map { (sql: sql, parameters: $0.map { PostgresValue($0) }) })
+        }
+    }
+
+    private func copy(_ rows: [[SQLValue]], into table: String, columns: [String]) throws {
         try translated {
             _ = try session.copyIn("copy \(table) (\(columns.joined(separator: ", "))) from stdin") { buffer in
                 for row in rows {
@@ -84,4 +106,13 @@ struct PostgresTransaction: SQLTransaction {
             throw DatabaseError(error)
         }
     }
+}
+
+/// The tables into which PostgreSQL does not copy; found out by trying, and remembered.
+final class TableSet: Sendable {
+    private let tables = Mutex<Set<String>>([])
+
+    func contains(_ table: String) -> Bool { tables.withLock { $0.contains(table) } }
+
+    func insert(_ table: String) { tables.withLock { _ = $0.insert(table) } }
 }

@@ -27,7 +27,7 @@ package struct MirrorCallLedger: CallLedger {
     ) async throws -> CallDecision {
         try await step { [limits, holder, isDead] budget in
             let decision = budget.reserve(kind, priority, holder: holder, limits: limits, at: now)
-            guard case .wait = decision else { return decision }
+            guard case .busy = decision else { return decision }
             budget.release { $0 != holder && isDead($0) }
             return budget.reserve(kind, priority, holder: holder, limits: limits, at: now)
         }

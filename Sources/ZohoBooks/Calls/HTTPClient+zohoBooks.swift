@@ -16,6 +16,8 @@ extension HTTPClient {
                 connect: TimeAmount(configuration.connectTimeout), read: TimeAmount(configuration.idleTimeout)),
             connectionPool: .init(
                 idleTimeout: .seconds(30), concurrentHTTP1ConnectionsPerHostSoftLimit: inFlight))
+        // Repeating is the client's own business; a refused connection is known at once.
+        settings.connectionPool.retryConnectionEstablishment = false
         settings.decompression = .enabled(limit: .size(Transport.maximumBody))
         return HTTPClient(eventLoopGroupProvider: .singleton, configuration: settings)
     }

@@ -157,7 +157,8 @@ struct SyncSession {
             entity.run.finishedAt = sync.mirror.now()
             if !sync.options.isDryRun {
                 let (run, state, error) = (entity.run, state, error)
-                try? await uncancelled { try await mirror.finish(run, state, error: error) }
+                let cursor = entity.cursor.resumePage == nil ? nil : entity.cursor
+                try? await uncancelled { try await mirror.finish(run, state, error: error, cursor: cursor) }
             }
             report.runs.append(entity.run)
             await sync.onEvent(

@@ -38,9 +38,12 @@ extension Mirror {
     }
 
     /// Records how a run ended.
-    package func finish(_ run: Run, _ state: Run.State, error: String? = nil) async throws {
+    ///
+    /// - Parameter cursor: where an interrupted list goes on, where that is further than the pages themselves could say.
+    package func finish(_ run: Run, _ state: Run.State, error: String? = nil, cursor: Cursor? = nil) async throws {
         let time = now()
         try await database.write { transaction in
+            if let cursor { try transaction.save(cursor) }
             try transaction.record(run.progress, of: run.id)
             try transaction.execute(
                 "update sync_runs set state = $1, finished_at = $2, last_error = $3 where id = $4",

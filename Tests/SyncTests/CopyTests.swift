@@ -1,0 +1,191 @@
+import Foundation
+import Mirror
+import Sync
+import TestSupport
+import Testing
+import ZohoSimulator
+
+@Suite("A sync makes a copy")
+struct CopyTests {
+    @Test("Every record of every module lands, whole and exact, with its children", arguments: Engine.allCases)
+    func whole(engine: Engine) async throws {
+        try await Rig.with(engine) { rig in
+            let report = try await rig.sync()
+            #expect(report.isSuccess)
+            #expect(report.detailsOutstanding == 0)
+            try await Self.expectEqual(rig)
+        }
+    }
+
+    static func expectEqual(_ rig: Rig) async throws {
+        try await rig.expectCopy(
+            of: .items, in: "products", key: "zoho_item_id",
+            hash: [
+                "name": "name", "sku": "sku", "unit_price": "rate", "purchase_price": "purchase_rate",
+                "stock_quantity": "stock_on_hand", "brand": "brand", "status": "status",
+                "category_name": "category_name",
+                "image_document_id": "image_document_id",
+            ])
+        for (table, type) in [("customers", "customer"), ("vendors", "vendor")] {
+            try await rig.expectCopy(
+                of: .contacts, in: table, key: "zoho_contact_id",
+                hash: [
+                    "name": "contact_name", "company_name": "company_name", "currency_code": "currency_code",
+                    "notes": "notes", "status": "status",
+                ], { $0["contact_type"] as? String == type })
+        }
+        try await rig.expectCopy(
+            of: .invoices, in: "invoices", key: "zoho_invoice_id",
+            hash: [
+                "invoice_number": "invoice_number", "invoice_date": "date", "due_date": "due_date", "total": "total",
+                "balance": "balance", "sub_total": "sub_total", "status": "status", "zoho_customer_id": "customer_id",
+            ])
+        for (module, table, key) in [
+            (SimulatorModule.bills, "bills", "zoho_bill_id"), (.creditnotes, "credit_notes", "zoho_creditnote_id"),
+            (.salesorders, "sales_orders", "zoho_salesorder_id"),
+        ] {
+            try await rig.expectCopy(of: module, in: table, key: key, hash: ["total": "total", "status": "status"])
+        }
+        try await rig.expectCopy(
+            of: .customerpayments, in: "customer_payments", key: "zoho_payment_id", hash: ["amount": "amount"])
+        try await rig.expectCopy(
+            of: .pricebooks, in: "pricelists", key: "zoho_pricebook_id",
+            hash: ["name": "name", "currency_code": "currency_code", "pricelist_type": "pricebook_type"])
+        try await expectChildren(rig)
+    }
+
+    private static func expectChildren(_ rig: Rig) async throws {
+        var lines: [String: [String]] = [:]
+        for id in rig.control.ids(.invoices) {
+            for line in try rig.record(.invoices, id)["line_items"] as? [[String: Any]] ?? [] {
+                let key = try #require(line["line_item_id"] as? String)
+                let number = { (name: String) in (line[name] as? NSNumber)?.digits ?? "" }
+                lines[key] = [id, number("quantity"), number("rate"), number("item_total")]
+            }
+        }
+        let rows = try await rig.rows(
+            """
+            select l.zoho_line_item_id, i.zoho_invoice_id, l.quantity, l.unit_price, l.line_total
+            from invoice_line_items l join invoices i on i.id = l.invoice_id where i.deleted_at is null
+            """)
+        #expect(rows.count == lines.count && !lines.isEmpty)
+        for row in rows { #expect(lines[row[0] ?? ""] == row.dropFirst().map { $0 ?? "" }) }
+
+        var addresses = 0
+        var persons: Set<String> = []
+        for id in rig.control.ids(.contacts) {
+            let contact = try rig.record(.contacts, id)
+            guard contact["contact_type"] as? String == "customer" else { continue }
+            for key in ["billing_address", "shipping_address"] {
+                let address = contact[key] as? [String: Any] ?? [:]
+                if !(address["address_id"] as? String ?? "").isEmpty { addresses += 1 }
+            }
+            addresses += (contact["addresses"] as? [Any])?.count ?? 0
+            for person in contact["contact_persons"] as? [[String: Any]] ?? [] {
+                persons.insert(person["contact_person_id"] as? String ?? "")
+            }
+        }
+        let live = "join customers c on c.id = customer_id where c.deleted_at is null"
+        #expect(try await rig.value("select count(*) from customer_addresses \(live)") == "\(addresses)")
+        let found = try await rig.rows("select zoho_contact_person_id from customer_contacts \(live)").map {
+            $0[0] ?? ""
+        }
+        #expect(Set(found) == persons)
+    }
+
+    @Test("A second sync of an unchanged organisation writes no row and logs no change", arguments: Engine.allCases)
+    func nothingChanged(engine: Engine) async throws {
+        try await Rig.with(engine) { rig in
+            try await rig.sync()
+            let tables = [
+                "products", "customers", "customer_addresses", "pricelists", "product_prices", "invoices", "bills",
+            ]
+            var before: [[[String?]]] = []
+            for table in tables { before.append(try await Self.versions(rig, table, engine)) }
+            let changes = try await rig.value("select count(*) from sync_changes")
+            let report = try await rig.sync()
+            #expect(report.isSuccess)
+            #expect(report.runs.allSatisfy { $0.progress[.inserted] + $0.progress[.updated] == 0 })
+            #expect(report.runs.allSatisfy { $0.progress.details == 0 })
+            for (table, rows) in zip(tables, before) {
+                #expect(try await Self.versions(rig, table, engine) == rows, "\(table)")
+            }
+            #expect(try await rig.value("select count(*) from sync_changes") == changes)
+        }
+    }
+
+    /// What tells whether a row has been written: its version in PostgreSQL, all its values in SQLite.
+    private static func versions(_ rig: Rig, _ table: String, _ engine: Engine) async throws -> [[String?]] {
+        try await rig.rows(
+            engine == .postgres
+                ? "select xmin::text, ctid::text from \(table) order by id" : "select * from \(table) order by id")
+    }
+
+    @Test(
+        "Edits, creations, deactivations and mergers between two syncs land with the second", arguments: Engine.allCases
+    )
+    func changes(engine: Engine) async throws {
+        try await Rig.with(engine) { rig in
+            try await rig.sync()
+            let control = rig.control
+            control.advanceClock(by: .seconds(3_600))
+            let item = control.id(.items, at: 3)
+            try control.edit(.items, id: item, ["rate": 12.35, "name": "Renamed"])
+            let stocked = control.id(.items, at: 4)
+            try control.setStock(id: stocked, to: 7.5)
+            try control.deactivate(.items, id: control.id(.items, at: 5))
+            let created = control.create(.items, ["name": "Brand new"])
+            let invoice = control.id(.invoices, at: 2)
+            try control.edit(.invoices, id: invoice, ["notes": "Changed"])
+            let report = try await rig.sync()
+            #expect(report.isSuccess)
+            #expect(try await rig.value("select unit_price from products where zoho_item_id = '\(item)'") == "12.35")
+            #expect(
+                try await rig.value("select stock_quantity from products where zoho_item_id = '\(stocked)'") == "7.5")
+            #expect(try await rig.value("select name from products where zoho_item_id = '\(created)'") == "Brand new")
+            try await Self.expectEqual(rig)
+        }
+    }
+
+    @Test("An edit in the second of the last one seen is not lost", arguments: [SimulatorModule.invoices, .items])
+    func sameSecond(module: SimulatorModule) async throws {
+        try await Rig.with(.sqlite) { rig in
+            let control = rig.control
+            try control.edit(module, id: control.id(module, at: 0), ["notes": "first"])
+            try await rig.sync()
+            // The simulator's clock stands in the same second, as Zoho's does for edits that follow at once.
+            let id = control.id(module, at: 1)
+            try control.edit(module, id: id, [module == .items ? "name" : "notes": "second"])
+            try await rig.sync()
+            try await Self.expectEqual(rig)
+            let change = try await rig.value(
+                "select count(*) from sync_changes where zoho_id = '\(id)' and kind = 'updated'")
+            #expect(change != "0")
+        }
+    }
+
+    @Test("Random edits while syncs run, then one more sync: the mirror equals the source", arguments: Engine.allCases)
+    func editsMeanwhile(engine: Engine) async throws {
+        try await Rig.with(engine) { rig in
+            let control = rig.control
+            async let edits: Void = {
+                for step in 0..<300 {
+                    let module: SimulatorModule = [.items, .contacts, .invoices][step % 3]
+                    let id = control.id(module, at: step * 7 % control.count(module))
+                    switch module {
+                    case .items: try control.edit(.items, id: id, ["rate": .json("\(step).25")])
+                    case .contacts: try control.edit(.contacts, id: id, ["notes": .string("note \(step)")])
+                    default: try control.edit(.invoices, id: id, ["reference_number": .string("ref \(step)")])
+                    }
+                    await Task.yield()
+                }
+            }()
+            try await rig.sync()
+            try await rig.sync()
+            try await edits
+            control.advanceClock(by: .seconds(5))
+            try await rig.sync()
+            try await Self.expectEqual(rig)
+        }
+    }
+}

@@ -1,0 +1,190 @@
+import Catalog
+import Foundation
+import Mirror
+import Sync
+import Synchronization
+import TestSupport
+import Testing
+import ZohoBooks
+import ZohoSimulator
+
+@Suite("Interruptions")
+struct InterruptionTests {
+    @Test(
+        "A cancelled sync stops at a commit, and the next goes on from its page", arguments: Engine.allCases, [1, 3, 6])
+    func cancelled(engine: Engine, page: Int) async throws {
+        try await Rig.with(engine, { $0.counts[.items] = 2_000 }) { rig in
+            let pages = Mutex(0)
+            let stopped = AsyncStream<Void>.makeStream()
+            let sync = Task {
+                try await rig.sync(
+                    ["products"], concurrency: 3,
+                    onEvent: { event in
+                        guard event.phase == .list,
+                            pages.withLock({ count in
+                                count += 1
+                                return count == page
+                            })
+                        else { return }
+                        stopped.continuation.yield()
+                        // The task is cancelled while this page is reported.
+                        while !Task.isCancelled { await Task.yield() }
+                    })
+            }
+            for await _ in stopped.stream { break }
+            sync.cancel()
+            await #expect(throws: CancellationError.self) { try await sync.value }
+            let run = try #require(try await rig.mirror.runs().first)
+            #expect(run.state == .interrupted)
+            let rows = Int(try #require(try await rig.value("select count(*) from products"))) ?? 0
+            #expect(rows >= page * 200 && rows < 2_000)
+            #expect(run.progress.fetched == rows && run.progress[.inserted] == rows)
+
+            let calls = try await rig.calls {
+                let report = try await rig.sync(["products"]) { $0.includesDetails = false }
+                #expect(report.isSuccess)
+            }
+            let pages = try await rig.mirror.runs().map(\.progress.pages)
+            #expect(calls <= 10 - page + 1, "pages \(pages)")
+            #expect(try await rig.value("select count(*) from products") == "2000")
+        }
+    }
+
+    @Test("A process that vanished leaves a run and a lease, which the next one takes over")
+    func vanished() async throws {
+        try await Rig.with(.sqlite) { rig in
+            let names = ["products"]
+            try await rig.mirror.acquireLease("sync products", holder: "dead", duration: 60)
+            _ = try await rig.mirror.beginRun(of: "products", kind: .full, options: "{}", holder: "dead")
+            await #expect(throws: MirrorError.self) { try await rig.sync(names) }
+            rig.control.advanceClock(by: .seconds(61))
+            #expect(try await rig.sync(names).isSuccess)
+            #expect(try await rig.mirror.runs().map(\.state) == [.completed, .interrupted])
+        }
+    }
+
+    @Test("A second sync of an entity is refused while one runs, and says who runs it", arguments: Engine.allCases)
+    func second(engine: Engine) async throws {
+        try await Rig.with(engine) { rig in
+            let began = AsyncStream<Void>.makeStream()
+            let first = Task {
+                try await rig.sync(
+                    ["products"], holder: "first",
+                    onEvent: { event in
+                        guard event.phase == .list else { return }
+                        began.continuation.yield()
+                        while !Task.isCancelled { await Task.yield() }
+                    })
+            }
+            for await _ in began.stream { break }
+            let error = await #expect(throws: MirrorError.self) { try await rig.sync(["products"], holder: "second") }
+            #expect(error?.description.contains("first") == true)
+            let other = try await rig.sync(["invoices"], holder: "second")
+            #expect(other.isSuccess)
+            first.cancel()
+            _ = await first.result
+            let after = try await rig.sync(["products"], holder: "second")
+            #expect(after.isSuccess)
+        }
+    }
+
+    @Test(
+        "The day's calls end in the middle: partial, what is outstanding, when they return; then it goes on",
+        arguments: Engine.allCases)
+    func quota(engine: Engine) async throws {
+        var limits = BudgetLimits()
+        limits.callsPerMinute = nil
+        limits.detailCallsPerMinute = nil
+        limits.reserve = 5
+        try await Rig.with(engine, limits: limits, { $0.limits.callsPerDay = 60 }) { rig in
+            let report = try await rig.sync()
+            #expect(report.isSuccess)
+            #expect(report.runs.contains { $0.state == .partial })
+            #expect(report.detailsOutstanding > 100)
+            let returns = try #require(report.quotaReturnsAt)
+            #expect(returns > rig.mirror.now())
+            #expect(rig.control.statistics.answersByStatus[429] == nil)
+            #expect(rig.control.statistics.calls <= 55)
+            // Newest first.
+            let newest = try await rig.rows(
+                "select detail_synced_at is not null from customers order by zoho_modified_at desc, id desc limit 3")
+            if try await rig.value("select count(*) from customers where detail_synced_at is not null") != "0" {
+                #expect(newest.allSatisfy { $0[0] == "1" })
+            }
+            var days = 0
+            var last = report
+            while last.detailsOutstanding > 0, days < 20 {
+                days += 1
+                rig.control.advanceClock(by: .seconds(86_400))
+                let outstanding = last.detailsOutstanding
+                last = try await rig.sync()
+                #expect(last.detailsOutstanding < outstanding)
+            }
+            #expect(last.detailsOutstanding == 0)
+            try await CopyTests.expectEqual(rig)
+        }
+    }
+
+    @Test("Zoho's limits are kept, not run into", arguments: [5, 10])
+    func limits(inFlight: Int) async throws {
+        var limits = BudgetLimits()
+        limits.inFlight = inFlight
+        try await Rig.with(.sqlite, limits: limits) { configuration in
+            configuration.limits = .paid()
+            configuration.limits.inFlight = inFlight
+            configuration.limits.detailCallsPerMinute = 54
+            configuration.counts[.contacts] = 60
+        } _: { rig in
+            #expect(try await rig.sync().isSuccess)
+            #expect(rig.control.statistics.answersByStatus[429] == nil)
+            #expect(rig.control.statistics.largestInFlight <= inFlight)
+            try await CopyTests.expectEqual(rig)
+        }
+    }
+
+    @Test("Throttled all the same, a sync waits as it is told and ends whole")
+    func throttled() async throws {
+        // Somebody else uses the organisation's calls: ours are counted as if they were alone.
+        try await Rig.with(.sqlite, { $0.limits.callsPerMinute = 20 }) { rig in
+            let report = try await rig.sync(["products", "invoices", "pricelists"])
+            #expect(report.isSuccess)
+            #expect(rig.control.statistics.answersByStatus[429] ?? 0 > 0)
+            #expect(try await rig.value("select count(*) from invoices where detail_synced_at is null") == "0")
+        }
+    }
+
+    @Test(
+        "Records that cannot be applied are dead letters; the run says so and the rest is there",
+        arguments: Engine.allCases)
+    func poison(engine: Engine) async throws {
+        try await Rig.with(
+            engine, { $0.poison = [.unreadableTime: 2, .zeroCharacter: 1, .textForNumber: 2, .displayDate: 1] }
+        ) { rig in
+            let report = try await rig.sync()
+            let letters = try await rig.mirror.deadLetters()
+            #expect(!letters.isEmpty)
+            #expect(report.isSuccess == false)
+            let products = try #require(report.runs.first { $0.entity == "products" })
+            let buried = Set(letters.filter { $0.entity == "products" }.compactMap(\.zohoID))
+            #expect(products.progress[.failed] >= buried.count && !buried.isEmpty)
+            #expect(try await rig.value("select count(*) from products") == "\(450 - buried.count)")
+            let faults = report.runs.reduce(0) { $0 + $1.progress.faults.count }
+            #expect(faults + letters.count >= 5)
+        }
+    }
+
+    @Test("A record that is gone when its detail is read is marked deleted")
+    func goneMeanwhile() async throws {
+        try await Rig.with(.sqlite) { rig in
+            let control = rig.control
+            try await rig.sync { $0.includesDetails = false }
+            let id = control.id(.invoices, at: 1)
+            try control.delete(.invoices, id: id)
+            try await rig.sync()
+            #expect(
+                try await rig.value("select deleted_at is not null from invoices where zoho_invoice_id = '\(id)'")
+                    == "1")
+            try await CopyTests.expectEqual(rig)
+        }
+    }
+}

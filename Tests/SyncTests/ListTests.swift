@@ -1,0 +1,208 @@
+import Foundation
+import Mirror
+import Sync
+import Synchronization
+import TestSupport
+import Testing
+import ZohoBooks
+import ZohoSimulator
+
+@Suite("Lists")
+struct ListTests {
+    private static let minimum = [
+        "/items": 7, "/contacts": 13, "/pricebooks": 1, "/invoices": 1, "/bills": 1, "/creditnotes": 1,
+        "/salesorders": 1, "/customerpayments": 1,
+    ]
+
+    @Test(
+        "The lists of the seed organisation cost exactly their pages, whether or not lists tell their totals",
+        arguments: [SimulatorConfiguration.ListTotals.all, .documented, .none])
+    func minimum(totals: SimulatorConfiguration.ListTotals) async throws {
+        try await Rig.with(.sqlite) { configuration in
+            configuration.counts = SimulatorConfiguration.seedOrganization
+            configuration.listTotals = totals
+        } _: { rig in
+            let report = try await rig.sync { $0.includesDetails = false }
+            #expect(report.isSuccess)
+            #expect(rig.control.statistics.callsByPath == Self.minimum)
+            #expect(report.runs.reduce(0) { $0 + $1.progress.calls } == 26)
+            #expect(report.runs.reduce(0) { $0 + $1.progress.pages } == 26)
+            #expect(try await rig.value("select count(*) from products") == "1312")
+            #expect(
+                try await rig.value("select (select count(*) from customers) + (select count(*) from vendors)")
+                    == "2502")
+        }
+    }
+
+    @Test("An incremental sync asks only for what changed where the module honours it, and lists the rest again")
+    func incremental() async throws {
+        try await Rig.with(.sqlite) { rig in
+            try await rig.sync()
+            let calls = try await rig.calls { try await rig.sync() }
+            // Items 3 pages, contacts 2, the others one each; a probe for each module of which nothing is known.
+            #expect(calls <= 3 + 2 + 6 + 8)
+            let again = try await rig.calls { try await rig.sync() }
+            #expect(again == 3 + 2 + 6)
+            #expect(try await rig.sync(["products"]) { $0.mode = .full }.runs[0].kind == .full)
+            #expect(try await rig.sync(["invoices"]).runs[0].kind == .incremental)
+        }
+    }
+
+    @Test("Rows that a list holds twice, or without their time, are no harm", arguments: Engine.allCases)
+    func duplicateRows(engine: Engine) async throws {
+        try await Rig.with(engine) { rig in
+            rig.control.script(.duplicateRows, next: 4)
+            #expect(try await rig.sync().isSuccess)
+            try await CopyTests.expectEqual(rig)
+        }
+    }
+
+    @Test(
+        "Faults of the network and of Zoho that pass leave the same mirror",
+        arguments: [
+            SimulatorFault.internalError, .badGateway, .truncatedBody, .emptyBody, .connectionReset, .connectionLost,
+        ])
+    func faults(fault: SimulatorFault) async throws {
+        try await Rig.with(.sqlite, { $0.faults = [fault: 0.15] }) { rig in
+            let report = try await rig.sync()
+            #expect(report.isSuccess, "\(report.runs.compactMap(\.lastError))")
+            try await CopyTests.expectEqual(rig)
+            #expect(rig.control.statistics.faults[fault] ?? 0 > 5)
+        }
+    }
+
+    @Test("Tokens that expire in the middle, again and again, cost no record")
+    func expiredTokens() async throws {
+        try await Rig.with(.sqlite) { rig in
+            let expired = Mutex(0)
+            let report = try await rig.sync(
+                onEvent: { event in
+                    guard event.phase == .list, event.entity != "vendors" else { return }
+                    if expired.withLock({ count in
+                        count += 1
+                        return count <= 5
+                    }) {
+                        rig.control.expireTokens()
+                    }
+                })
+            #expect(report.isSuccess)
+            try await CopyTests.expectEqual(rig)
+            #expect(rig.control.statistics.tokenRequests <= 9)
+        }
+    }
+
+    @Test(
+        "Filters leave what they leave out as it is; the next sync without them brings it up to date",
+        arguments: Engine.allCases)
+    func filters(engine: Engine) async throws {
+        try await Rig.with(engine) { rig in
+            let control = rig.control
+            try await rig.sync()
+            control.advanceClock(by: .seconds(600))
+            let gone = control.id(.items, at: 0)
+            try control.edit(.items, id: gone, ["name": "Renamed, then inactive"])
+            try control.deactivate(.items, id: gone)
+            let kept = control.id(.items, at: 1)
+            try control.edit(.items, id: kept, ["name": "Still active"])
+            let before = try await rig.rows("select name, status from products where zoho_item_id = '\(gone)'")
+            let cursor = try await rig.mirror.cursor(of: "products")
+            let filtered = try await rig.sync(["products"]) { $0.isActiveOnly = true }
+            #expect(filtered.isSuccess)
+            #expect(try await rig.rows("select name, status from products where zoho_item_id = '\(gone)'") == before)
+            #expect(try await rig.value("select name from products where zoho_item_id = '\(kept)'") == "Still active")
+            #expect(try await rig.mirror.cursor(of: "products").listedAt == cursor.listedAt)
+            #expect(try await rig.mirror.cursor(of: "products").modifiedThrough == cursor.modifiedThrough)
+            try await rig.sync(["products"])
+            #expect(
+                try await rig.rows("select name, is_active from products where zoho_item_id = '\(gone)'")
+                    == [["Renamed, then inactive", "0"]])
+        }
+    }
+
+    @Test("Products without stock are left out on request, and counted as skipped")
+    func stockOnly() async throws {
+        try await Rig.with(.sqlite) { rig in
+            let report = try await rig.sync(["products"]) {
+                $0.isWithStockOnly = true
+                $0.includesDetails = false
+            }
+            let progress = report.runs[0].progress
+            #expect(progress.fetched == 450)
+            #expect(progress.skipped + progress[.inserted] == 450 && progress.skipped > 0)
+            #expect(try await rig.value("select count(*) from products where stock_quantity is null") == "0")
+            try await rig.sync(["products"])
+            #expect(try await rig.value("select count(*) from products") == "450")
+        }
+    }
+
+    @Test("From a given instant, only what was modified since is looked at")
+    func modifiedSince() async throws {
+        try await Rig.with(.sqlite) { rig in
+            let control = rig.control
+            try await rig.sync { $0.includesDetails = false }
+            control.advanceClock(by: .seconds(86_400))
+            let since = Int64(control.now.timeIntervalSince1970) * 1_000_000
+            for module in [SimulatorModule.items, .invoices] {
+                try control.edit(module, id: control.id(module, at: 0), ["notes": "x"])
+            }
+            let report = try await rig.sync(["products", "invoices"]) {
+                $0.modifiedSince = since
+                $0.includesDetails = false
+            }
+            #expect(report.runs.map { $0.progress.fetched - $0.progress.skipped } == [1, 1])
+        }
+    }
+
+    @Test("Without images, references to them are not written, and not taken away")
+    func images() async throws {
+        try await Rig.with(.sqlite) { rig in
+            try await rig.sync(["products"]) { $0.includesImages = false }
+            #expect(try await rig.value("select count(*) from products where image_document_id is not null") == "0")
+            try await rig.sync(["products"]) { $0.mode = .full }
+            let count = try await rig.value("select count(*) from products where image_document_id <> ''")
+            #expect(count != "0")
+            try await rig.sync(["products"]) {
+                $0.includesImages = false
+                $0.mode = .full
+            }
+            #expect(try await rig.value("select count(*) from products where image_document_id <> ''") == count)
+        }
+    }
+
+    @Test("A dry run compares, counts, and writes neither rows nor runs nor cursors", arguments: Engine.allCases)
+    func dryRun(engine: Engine) async throws {
+        try await Rig.with(engine) { rig in
+            let first = try await rig.sync { $0.isDryRun = true }
+            #expect(first.runs.first?.progress[.inserted] == 450)
+            for table in ["products", "customers", "sync_runs", "sync_cursors", "sync_changes"] {
+                #expect(try await rig.value("select count(*) from \(table)") == "0", "\(table)")
+            }
+            try await rig.sync()
+            rig.control.advanceClock(by: .seconds(60))
+            try rig.control.edit(.items, id: rig.control.id(.items, at: 9), ["name": "Changed"])
+            let second = try await rig.sync(["products"]) { $0.isDryRun = true }
+            #expect(second.runs[0].progress[.updated] == 1)
+            #expect(try await rig.value("select count(*) from products where name = 'Changed'") == "0")
+        }
+    }
+
+    @Test("Small batches commit more often and end the same", arguments: Engine.allCases)
+    func batchSize(engine: Engine) async throws {
+        try await Rig.with(engine) { rig in
+            #expect(try await rig.sync { $0.batchSize = 10 }.isSuccess)
+            try await CopyTests.expectEqual(rig)
+        }
+    }
+
+    @Test("A module that is switched off is left out of everything, and an error where it was asked for")
+    func disabledModule() async throws {
+        try await Rig.with(.sqlite, { $0.disabledModules = [.salesorders] }) { rig in
+            let report = try await rig.sync()
+            #expect(report.isSuccess)
+            let run = try #require(report.runs.first { $0.entity == "sales_orders" })
+            #expect(run.lastError?.contains("salesorders") == true)
+            let named = try await rig.sync(["sales_orders"])
+            #expect(!named.isSuccess)
+        }
+    }
+}

@@ -170,8 +170,9 @@ private final class CountingLedger: CallLedger {
         }
     }
 
-    @Test func aThrottledCallWaitsAndIsMadeAgain() async throws {
-        try await Script(calls: { $1 == 1 ? .refusal(429, 44) : .items }).run { world in
+    @Test(arguments: [(429, 44), (200, 44), (429, 43), (429, 0)])
+    func aThrottledCallWaitsAndIsMadeAgain(status: Int, code: Int) async throws {
+        try await Script(calls: { $1 == 1 ? .refusal(status, code) : .items }).run { world in
             _ = try await world.items()
             #expect(world.time.sleeps == [.seconds(60)])
         }

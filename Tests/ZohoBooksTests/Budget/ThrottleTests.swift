@@ -43,6 +43,14 @@ import Testing
         #expect(purse.calls(at: 301, .detail) == 50)
     }
 
+    @Test func theSoftThrottleOfAListPausesEverything() {
+        let purse = Purse()
+        purse.call(at: 0, .list, status: 429, code: 43)
+        #expect(purse.ask(at: 0, .list) == .wait(.seconds(60)))
+        #expect(purse.ask(at: 0, .detail) == .wait(.seconds(60)))
+        #expect(purse.call(at: 60))
+    }
+
     @Test func tooManyAtOnceMeansFewerForAWhile() {
         let purse = Purse()
         purse.limits.callsPerMinute = nil

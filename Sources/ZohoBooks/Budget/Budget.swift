@@ -36,6 +36,7 @@ public enum CallKind: String, Sendable, Hashable, Codable {
 /// Leave to make one call; handed back with its outcome.
 public struct CallTicket: Sendable, Hashable, Codable {
     let number: Int
+    let kind: CallKind
 }
 
 /// Whether a call may be made now.
@@ -143,7 +144,7 @@ public struct Budget: Sendable, Hashable, Codable {
         nextTicket += 1
         underWay[nextTicket] = CallUnderWay(holder: holder, lapsesAt: second + Self.ticketLifetime)
         if let left = dailyRemaining { dailyRemaining = max(0, left - 1) }
-        return .go(CallTicket(number: nextTicket))
+        return .go(CallTicket(number: nextTicket, kind: kind))
     }
 
     private func exhaustedUntil(_ priority: CallPriority, _ limits: BudgetLimits) -> Int? {
@@ -206,10 +207,11 @@ public struct Budget: Sendable, Hashable, Codable {
             narrowed = max(1, min(underWay.count, limits.inFlight) * 3 / 4)
             narrowedUntil = second + 60
             pausedUntil = max(pausedUntil, second + max(1, hint))
-        case .details:
+        case .details where ticket.kind == .detail:
             gentleUntil = second + 300
             detailsPausedUntil = max(detailsPausedUntil, second + max(60, hint))
-        case .minute:
+        // The soft throttle is undocumented; where it meets a list, details alone are not what it is about.
+        case .minute, .details:
             pausedUntil = max(pausedUntil, second + max(60, hint))
         case nil:
             // Not Zoho's own refusal; whoever it is knows best.

@@ -14,7 +14,7 @@ public struct ListRequest: Sendable, Hashable {
     public var isAscending: Bool
     /// `last_modified_time`: only records modified at or after this second (section 5.3).
     public var modifiedSince: Date?
-    /// Asks for the total with the first page (`response_option=1`), at no further call.
+    /// Asks for the total with the page (`response_option=1`), at no further call.
     public var wantsTotal: Bool
 
     /// Describes a list.

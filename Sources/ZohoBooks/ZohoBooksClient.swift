@@ -50,7 +50,7 @@ public struct ZohoBooksClient: Sendable {
     public func page(
         _ number: Int, of request: ListRequest, priority: CallPriority = .background
     ) async throws -> RecordPage {
-        let asksTotal = request.wantsTotal && number == 1 && !withoutTotal.contains(request.path)
+        let asksTotal = request.wantsTotal && !withoutTotal.contains(request.path)
         do {
             return try await page(number, of: request, asksTotal: asksTotal, priority)
         } catch let error as ZohoBooksError where asksTotal && error.kind == .badRequest {

@@ -44,8 +44,8 @@ struct InterruptionTests {
                 let report = try await rig.sync(["products"]) { $0.includesDetails = false }
                 #expect(report.isSuccess)
             }
-            let pages = try await rig.mirror.runs().map(\.progress.pages)
-            #expect(calls <= 10 - page + 1, "pages \(pages)")
+            let counts = try await rig.mirror.runs().map(\.progress.pages)
+            #expect(calls <= 10 - page + 1, "pages \(counts)")
             #expect(try await rig.value("select count(*) from products") == "2000")
         }
     }

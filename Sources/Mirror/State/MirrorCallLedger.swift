@@ -28,7 +28,7 @@ package struct MirrorCallLedger: CallLedger {
         try await step { [limits, holder, isDead] budget in
             let decision = budget.reserve(kind, priority, holder: holder, limits: limits, at: now)
             guard case .busy = decision else { return decision }
-            budget.release { $0 != holder && isDead($0) }
+            budget.release(of: { $0 != holder && isDead($0) }, limits: limits, at: now)
             return budget.reserve(kind, priority, holder: holder, limits: limits, at: now)
         }
     }

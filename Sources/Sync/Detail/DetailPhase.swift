@@ -21,11 +21,16 @@ struct DetailPhase: Sendable {
     private static let lookup = 500
     /// Details that are gathered before they are applied: what a kill can cost in calls.
     private static let gathered = 25
+    /// So many refused records in a row are no accident of theirs.
+    private static let patience = 10
 
     /// Reads details until none is outstanding.
     ///
-    /// - Throws: ``ZohoBooksError`` where nothing more can be read, such as at the end of the day's quota; what was read
-    ///   before has been applied, and `entity` is as far as the last commit.
+    /// A record that Zoho fails to give costs itself alone: the others are read, and it stays outstanding.
+    ///
+    /// - Throws: ``ZohoBooksError`` where nothing more can be read, such as at the end of the day's quota, or at the end
+    ///   for the first record that could not be read; what was read has been applied, and `entity` is as far as the last
+    ///   commit.
     func run(_ entity: inout EntityRun) async throws {
         let expected = try await mirror.outstandingDetails(of: entity.mapping, before: expiredBefore)
         guard expected > 0 else { return }
@@ -33,22 +38,28 @@ struct DetailPhase: Sendable {
         let start = clock.now
         var stuck: Set<String> = []
         var previous: Set<String> = []
+        var refusal: (any Error)?
         while true {
             let due = try await mirror.dueDetails(
                 of: entity.mapping, before: expiredBefore, limit: Self.lookup, excluding: stuck)
             // A row that is still due after its detail was read cannot be settled in this run.
             stuck.formUnion(previous.intersection(due))
             let fresh = due.filter { !previous.contains($0) }
-            if fresh.isEmpty { return }
+            if fresh.isEmpty { break }
             previous = Set(fresh)
-            try await read(fresh, &entity, expected, clock, start)
+            let refused = try await read(fresh, &entity, expected, clock, start)
+            refusal = refusal ?? refused
         }
+        if let refusal { throw refusal }
     }
 
+    /// Reads and applies the details of some rows.
+    ///
+    /// - Returns: why a record could not be read, where that happened.
     private func read(
         _ ids: [String], _ entity: inout EntityRun, _ expected: Int, _ clock: ContinuousClock,
         _ start: ContinuousClock.Instant
-    ) async throws {
+    ) async throws -> (any Error)? {
         var calls =
             entity.mapping.entity.module.callSize.map { size in
                 stride(from: 0, to: ids.count, by: size).map { Array(ids[$0..<min($0 + size, ids.count)]) }
@@ -56,6 +67,8 @@ struct DetailPhase: Sendable {
         let module = entity.mapping.entity.module
         var pending = DetailAnswer()
         var failure: (any Error)?
+        var refusal: (any Error)?
+        var refusedInARow = 0
 
         await withTaskGroup(of: Result<DetailAnswer, any Error>.self) { group in
             var inFlight = 0
@@ -71,8 +84,13 @@ struct DetailPhase: Sendable {
             while let result = await group.next() {
                 inFlight -= 1
                 switch result {
-                case .success(let answer): pending.add(answer)
-                case .failure(let error): failure = failure ?? error
+                case .success(let answer):
+                    pending.add(answer)
+                    refusedInARow = 0
+                case .failure(let error):
+                    refusedInARow += 1
+                    refusal = refusal ?? error
+                    if !error.concernsOneRecord || refusedInARow >= Self.patience { failure = failure ?? error }
                 }
                 fill()
                 guard pending.count >= Self.gathered || inFlight == 0 else { continue }
@@ -88,6 +106,7 @@ struct DetailPhase: Sendable {
         }
         if let failure { throw failure }
         try Task.checkCancellation()
+        return refusal
     }
 
     private func answer(to ids: [String], _ module: Module) async throws -> DetailAnswer {
@@ -171,6 +190,16 @@ private struct DetailAnswer: Sendable {
         gone += other.gone
         goneAt = max(goneAt, other.goneAt)
         calls += other.calls
+    }
+}
+
+extension Error {
+    /// Whether another record may be read all the same.
+    fileprivate var concernsOneRecord: Bool {
+        switch (self as? ZohoBooksError)?.kind {
+        case .badRequest, .server, .invalidAnswer: true
+        default: false
+        }
     }
 }
 

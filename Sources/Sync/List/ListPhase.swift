@@ -50,7 +50,9 @@ struct ListPhase: Sendable {
                 }
                 while fetching + committing + waiting.count < window, let number = pages.next() {
                     fetching += 1
-                    group.addTask { .fetched(try await client.page(number, of: plan.request)) }
+                    var request = plan.request
+                    request.wantsTotal = number == first
+                    group.addTask { [request] in .fetched(try await client.page(number, of: request)) }
                 }
             }
             try proceed()

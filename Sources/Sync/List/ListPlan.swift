@@ -41,8 +41,7 @@ struct ListPlan: Sendable {
         request = ListRequest(
             path: module.path, listKey: module.listKey, filter: filter,
             sortColumn: isFiltered ? "last_modified_time" : module.stableSort,
-            modifiedSince: isFiltered ? since.map { Date(timeIntervalSince1970: Double($0) / 1_000_000) } : nil,
-            wantsTotal: true)
+            modifiedSince: isFiltered ? since.map { Date(timeIntervalSince1970: Double($0) / 1_000_000) } : nil)
         isComplete = options.isUnfiltered
         let sinceName = request.modifiedSince.map { String(Int($0.timeIntervalSince1970)) } ?? "all"
         name = "\(filter ?? "-")/\(request.sortColumn ?? "-")/\(sinceName)/\(isComplete)"

@@ -90,7 +90,8 @@ public struct BudgetSnapshot: Sendable, Hashable {
 /// A value without clock or I/O. It is small and Codable, so that all processes on one mirror can share it as one row;
 /// see ``CallLedger``.
 public struct Budget: Sendable, Hashable, Codable {
-    /// Calls of the last minute, counted by the second in which they were made.
+    /// Calls of the last minute, counted by the second in which they ended: only then it is certain that Zoho has
+    /// counted them no later. Those under way count beside them.
     private var made: [Int: Int] = [:]
     /// The same for calls for single records.
     private var madeForDetails: [Int: Int] = [:]
@@ -135,14 +136,13 @@ public struct Budget: Sendable, Hashable, Codable {
         if pause > second { return .wait(.seconds(pause - second)) }
         let places = second < narrowedUntil ? min(narrowed, limits.inFlight) : limits.inFlight
         if underWay.count >= places { return .busy(underWay: underWay.count) }
-        if let wait = wait(made, limits.callsPerMinute, second) { return .wait(wait) }
+        if let wait = wait(made, underWay.count, limits.callsPerMinute, second) { return .wait(wait) }
         let detailPace = limits.detailCallsPerMinute.map { second < gentleUntil ? max(1, $0 / 2) : $0 }
-        if kind == .detail, let wait = wait(madeForDetails, detailPace, second) { return .wait(wait) }
+        let detailsUnderWay = underWay.values.count { $0.kind == .detail }
+        if kind == .detail, let wait = wait(madeForDetails, detailsUnderWay, detailPace, second) { return .wait(wait) }
 
-        if limits.callsPerMinute != nil { made[second, default: 0] += 1 }
-        if kind == .detail, detailPace != nil { madeForDetails[second, default: 0] += 1 }
         nextTicket += 1
-        underWay[nextTicket] = CallUnderWay(holder: holder, lapsesAt: second + Self.ticketLifetime)
+        underWay[nextTicket] = CallUnderWay(kind: kind, holder: holder, lapsesAt: second + Self.ticketLifetime)
         if let left = dailyRemaining { dailyRemaining = max(0, left - 1) }
         return .go(CallTicket(number: nextTicket, kind: kind))
     }
@@ -155,15 +155,21 @@ public struct Budget: Sendable, Hashable, Codable {
     }
 
     /// How long until the window has room again, nil where it has now.
-    private func wait(_ window: [Int: Int], _ limit: Int?, _ second: Int) -> Duration? {
+    private func wait(_ window: [Int: Int], _ underWay: Int, _ limit: Int?, _ second: Int) -> Duration? {
         guard let limit else { return nil }
-        var excess = window.values.reduce(0, +) - limit
+        var excess = window.values.reduce(underWay, +) - limit
         guard excess >= 0 else { return nil }
         for (made, count) in window.sorted(by: { $0.key < $1.key }) {
             excess -= count
             if excess < 0 { return .seconds(max(1, made + 61 - second)) }
         }
-        return .seconds(60)
+        return .seconds(1)
+    }
+
+    /// Notes when a call ended.
+    private mutating func count(_ call: CallUnderWay, at second: Int, _ limits: BudgetLimits) {
+        if limits.callsPerMinute != nil { made[second, default: 0] += 1 }
+        if call.kind == .detail, limits.detailCallsPerMinute != nil { madeForDetails[second, default: 0] += 1 }
     }
 
     /// A call of the second `s` counts until the second `s + 60` has passed, so that no 60 seconds hold too many.
@@ -186,13 +192,15 @@ public struct Budget: Sendable, Hashable, Codable {
     /// Takes a call's outcome.
     public mutating func finish(_ ticket: CallTicket, _ outcome: CallOutcome, limits: BudgetLimits, at now: Date) {
         let second = Int(now.timeIntervalSince1970)
-        underWay[ticket.number] = nil
+        if let call = underWay.removeValue(forKey: ticket.number) { count(call, at: second, limits) }
         if let limit = outcome.dailyLimit { dailyLimit = limit }
         // An absurd header must neither overflow nor stop the work for longer than a day.
         if let reset = outcome.dailyReset { returnsAt = second + min(max(1, reset), Self.day) }
         if let remaining = outcome.dailyRemaining {
-            // Answers overtake one another; what is under way is not in the figure yet.
-            dailyRemaining = max(0, remaining - underWay.count)
+            // What is under way is not in the figure yet, and answers overtake one another: only one that nothing can
+            // have overtaken raises it.
+            let left = max(0, remaining - underWay.count)
+            dailyRemaining = underWay.isEmpty ? left : min(left, dailyRemaining ?? left)
         }
         let code = ThrottleCode(rawValue: outcome.code)
         guard outcome.status == 429 || code != nil else { return }
@@ -220,15 +228,20 @@ public struct Budget: Sendable, Hashable, Codable {
     }
 
     /// Takes back the calls of processes that have ended without handing their tickets back.
-    public mutating func release(of isGone: (_ holder: String) -> Bool) {
+    ///
+    /// - Parameter now: when they are taken to have ended at the latest.
+    public mutating func release(of isGone: (_ holder: String) -> Bool, limits: BudgetLimits, at now: Date) {
         let gone = Set(underWay.values.map(\.holder)).filter { isGone($0) }
-        underWay = underWay.filter { !gone.contains($0.value.holder) }
+        for (ticket, call) in underWay where gone.contains(call.holder) {
+            underWay[ticket] = nil
+            count(call, at: Int(now.timeIntervalSince1970), limits)
+        }
     }
 
     /// What is left.
     public func snapshot(limits: BudgetLimits, at now: Date) -> BudgetSnapshot {
         let second = Int(now.timeIntervalSince1970)
-        let minute = made.filter { $0.key > second - 61 }.values.reduce(0, +)
+        let minute = made.filter { $0.key > second - 61 }.values.reduce(underWay.count, +)
         return BudgetSnapshot(
             remainingThisMinute: limits.callsPerMinute.map { max(0, $0 - minute) },
             remainingToday: isExhausted ? 0 : dailyRemaining, dailyLimit: dailyLimit,
@@ -238,6 +251,7 @@ public struct Budget: Sendable, Hashable, Codable {
 
 /// A call that has been made and not answered.
 private struct CallUnderWay: Sendable, Hashable, Codable {
+    let kind: CallKind
     let holder: String
     /// When the ticket lapses, in seconds since 1970, so that a process that vanished keeps none.
     let lapsesAt: Int

@@ -16,6 +16,7 @@ struct CallLimits: Sendable {
     private var details: Window
     private(set) var today = 0
     private var dayNumber = 0
+    private var latest = 0.0
     private(set) var inFlight = 0
     /// The most calls that were ever in flight at once.
     private(set) var largestInFlight = 0
@@ -29,6 +30,9 @@ struct CallLimits: Sendable {
 
     /// Lets a call in, or says which limit refuses it; whoever is let in must ``leave()``.
     mutating func enter(isDetail: Bool, now: Double) -> Refusal? {
+        // Calls that looked at the clock before it was moved may come in after those that looked later.
+        let now = max(now, latest)
+        latest = now
         startDay(now)
         if let limit = rules.callsPerDay, today >= limit { return .day }
         if let limit = rules.inFlight, inFlight >= limit { return .concurrency }

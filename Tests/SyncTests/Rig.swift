@@ -64,11 +64,12 @@ struct Rig: Sendable {
         configuration.accountsURL = URL(string: address)
         configuration.apiURL = URL(string: address)
         let http = HTTPClient.zohoBooks(configuration, inFlight: 10)
+        let time = SimulatedTime(control)
         let client = ZohoBooksClient(
             configuration: configuration, http: http, tokens: MirrorTokenStore(mirror, holder: holder),
             calls: MirrorCallLedger(mirror, limits: limits, holder: holder),
-            logger: Logger(label: "test", factory: { _ in SwiftLogNoOpLogHandler() }), now: { control.now },
-            sleep: { control.advanceClock(by: $0) }, random: { 0.5 })
+            logger: Logger(label: "test", factory: { _ in SwiftLogNoOpLogHandler() }), now: { time.now() },
+            sleep: { await time.sleep(for: $0) }, random: { 0.5 })
         do {
             let report = try await Synchroniser(
                 client: client, mirror: mirror, options: options, holder: holder, concurrency: concurrency,
@@ -142,6 +143,34 @@ struct Rig: Sendable {
         default: ""
         }
     }
+}
+
+/// The simulator's clock, which waiting moves: to where the one who waits wants it, and no further.
+private final class SimulatedTime: Sendable {
+    private let control: SimulatorControl
+    /// When each task looked at the clock last, which is when it decided how long to wait.
+    private let looks = Mutex<[Int: Date]>([:])
+
+    init(_ control: SimulatorControl) { self.control = control }
+
+    func now() -> Date {
+        let now = control.now
+        looks.withLock { $0[Self.task] = now }
+        return now
+    }
+
+    func sleep(for duration: Duration) async {
+        let start = looks.withLock { $0[Self.task] } ?? control.now
+        let rest = duration.seconds - control.now.timeIntervalSince(start)
+        if rest > 0 { control.advanceClock(by: .seconds(rest)) }
+        await Task.yield()
+    }
+
+    private static var task: Int { withUnsafeCurrentTask { $0?.hashValue ?? 0 } }
+}
+
+extension Duration {
+    fileprivate var seconds: Double { Double(components.seconds) + Double(components.attoseconds) / 1e18 }
 }
 
 extension NSNumber {

@@ -142,7 +142,8 @@ public struct Budget: Sendable, Hashable, Codable {
         if kind == .detail, let wait = wait(madeForDetails, detailsUnderWay, detailPace, second) { return .wait(wait) }
 
         nextTicket += 1
-        underWay[nextTicket] = CallUnderWay(kind: kind, holder: holder, lapsesAt: second + Self.ticketLifetime)
+        underWay[nextTicket] = CallUnderWay(
+            kind: kind, beganAlone: underWay.isEmpty, holder: holder, lapsesAt: second + Self.ticketLifetime)
         if let left = dailyRemaining { dailyRemaining = max(0, left - 1) }
         return .go(CallTicket(number: nextTicket, kind: kind))
     }
@@ -167,9 +168,9 @@ public struct Budget: Sendable, Hashable, Codable {
     }
 
     /// Notes when a call ended.
-    private mutating func count(_ call: CallUnderWay, at second: Int, _ limits: BudgetLimits) {
+    private mutating func count(_ kind: CallKind, at second: Int, _ limits: BudgetLimits) {
         if limits.callsPerMinute != nil { made[second, default: 0] += 1 }
-        if call.kind == .detail, limits.detailCallsPerMinute != nil { madeForDetails[second, default: 0] += 1 }
+        if kind == .detail, limits.detailCallsPerMinute != nil { madeForDetails[second, default: 0] += 1 }
     }
 
     /// A call of the second `s` counts until the second `s + 60` has passed, so that no 60 seconds hold too many.
@@ -192,15 +193,17 @@ public struct Budget: Sendable, Hashable, Codable {
     /// Takes a call's outcome.
     public mutating func finish(_ ticket: CallTicket, _ outcome: CallOutcome, limits: BudgetLimits, at now: Date) {
         let second = Int(now.timeIntervalSince1970)
-        if let call = underWay.removeValue(forKey: ticket.number) { count(call, at: second, limits) }
+        let call = underWay.removeValue(forKey: ticket.number)
+        count(ticket.kind, at: second, limits)
         if let limit = outcome.dailyLimit { dailyLimit = limit }
         // An absurd header must neither overflow nor stop the work for longer than a day.
         if let reset = outcome.dailyReset { returnsAt = second + min(max(1, reset), Self.day) }
         if let remaining = outcome.dailyRemaining {
-            // What is under way is not in the figure yet, and answers overtake one another: only one that nothing can
-            // have overtaken raises it.
+            // What is under way may not be in the figure yet, and answers overtake one another: only that of a call
+            // beside which there was no other raises it.
             let left = max(0, remaining - underWay.count)
-            dailyRemaining = underWay.isEmpty ? left : min(left, dailyRemaining ?? left)
+            let wasAlone = call?.beganAlone == true && nextTicket == ticket.number
+            dailyRemaining = wasAlone ? left : min(left, dailyRemaining ?? left)
         }
         let code = ThrottleCode(rawValue: outcome.code)
         guard outcome.status == 429 || code != nil else { return }
@@ -234,7 +237,7 @@ public struct Budget: Sendable, Hashable, Codable {
         let gone = Set(underWay.values.map(\.holder)).filter { isGone($0) }
         for (ticket, call) in underWay where gone.contains(call.holder) {
             underWay[ticket] = nil
-            count(call, at: Int(now.timeIntervalSince1970), limits)
+            count(call.kind, at: Int(now.timeIntervalSince1970), limits)
         }
     }
 
@@ -252,6 +255,8 @@ public struct Budget: Sendable, Hashable, Codable {
 /// A call that has been made and not answered.
 private struct CallUnderWay: Sendable, Hashable, Codable {
     let kind: CallKind
+    /// Whether no other call was under way when it was made.
+    let beganAlone: Bool
     let holder: String
     /// When the ticket lapses, in seconds since 1970, so that a process that vanished keeps none.
     let lapsesAt: Int

@@ -54,24 +54,23 @@ final class ScriptedZoho: HTTPResponder {
         return try await answer(incoming, number).response(on: context.channel.eventLoop)
     }
 
-    /// Serves as long as `body` takes.
+    /// Serves as long as `body` takes, whose clients have closed their connections at its end.
     func serving<Value>(_ body: () async throws -> Value) async throws -> Value {
-        let (ready, continuation) = AsyncStream.makeStream(of: Void.self)
+        let (listeners, continuation) = AsyncStream.makeStream(of: (any Channel).self)
         let application = Application(
             responder: self, configuration: .init(address: .hostname("127.0.0.1", port: 0), serverName: nil),
-            onServerRunning: { [self] channel in
-                state.withLock { $0.baseURL = "http://127.0.0.1:\(channel.localAddress?.port ?? 0)" }
-                continuation.yield()
-            },
+            onServerRunning: { continuation.yield($0) },
             logger: Logger(label: "scripted", factory: { _ in SwiftLogNoOpLogHandler() }))
         return try await withThrowingTaskGroup(of: Void.self) { group in
             group.addTask {
                 defer { continuation.finish() }
                 try await application.run()
             }
-            _ = await ready.first { true }
+            guard let listener = await listeners.first(where: { _ in true }) else { throw CancellationError() }
+            state.withLock { $0.baseURL = "http://127.0.0.1:\(listener.localAddress?.port ?? 0)" }
             let value = try await body()
-            group.cancelAll()
+            // Not by cancellation, which would abandon a connection that was accepted just now.
+            try await listener.close()
             _ = await group.nextResult()
             return value
         }

@@ -78,8 +78,8 @@ import Testing
 
     @Test(arguments: [301, 302, 303, 307, 308]) func noTokenAndNoSecretFollowsARedirect(status: Int) async throws {
         let elsewhere = ScriptedZoho { _, _ in .items }
-        try await elsewhere.serving {
-            let redirect = Reply.html(status, headers: ["Location": elsewhere.baseURL + "/books/v3/items"])
+        try await elsewhere.serving { baseURL in
+            let redirect = Reply.html(status, headers: ["Location": baseURL + "/books/v3/items"])
             try await Script(calls: { _, _ in redirect }).run { world in
                 let error = try await failure { _ = try await world.items() }
                 #expect(error.kind == .invalidAnswer)

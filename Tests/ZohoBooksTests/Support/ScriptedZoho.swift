@@ -1,6 +1,3 @@
-import Hummingbird
-import Logging
-import NIOCore
 import Synchronization
 
 /// A request as the server saw it.
@@ -16,16 +13,9 @@ struct Incoming: Sendable {
     var token: String? { headers["authorization"].map { String($0.dropFirst("Zoho-oauthtoken ".count)) } }
 }
 
-/// A server on loopback whose every answer the test chooses.
-final class ScriptedZoho: HTTPResponder {
-    typealias Context = ConnectionContext
-
-    private struct State {
-        var baseURL = ""
-        var requests: [Incoming] = []
-    }
-
-    private let state = Mutex(State())
+/// A Zoho on loopback whose every answer the test chooses.
+final class ScriptedZoho: Sendable {
+    private let received = Mutex<[Incoming]>([])
     private let answer: @Sendable (Incoming, _ number: Int) async throws -> Reply
 
     /// - Parameter answer: what to say to a request, which is the `number`th of its kind (tokens, calls), from 1.
@@ -33,57 +23,21 @@ final class ScriptedZoho: HTTPResponder {
         self.answer = answer
     }
 
-    var baseURL: String { state.withLock { $0.baseURL } }
-    var requests: [Incoming] { state.withLock { $0.requests } }
+    var requests: [Incoming] { received.withLock { $0 } }
     /// What the accounts server was asked for.
     var tokenRequests: [Incoming] { requests.filter(\.isForToken) }
     /// What the API was asked for.
     var calls: [Incoming] { requests.filter { !$0.isForToken } }
 
-    func respond(to request: Request, context: ConnectionContext) async throws -> Response {
-        let body = try await request.body.collect(upTo: 1 << 20)
-        let headers = Dictionary(
-            request.headers.map { ($0.name.canonicalName, $0.value) }, uniquingKeysWith: { first, _ in first })
-        let incoming = Incoming(
-            path: request.uri.path, query: request.uri.query ?? "", headers: headers,
-            body: String(buffer: body))
-        let number = state.withLock { state in
-            state.requests.append(incoming)
-            return state.requests.count { $0.isForToken == incoming.isForToken }
-        }
-        return try await answer(incoming, number).response(on: context.channel.eventLoop)
-    }
-
-    /// Serves as long as `body` takes.
-    func serving<Value>(_ body: () async throws -> Value) async throws -> Value {
-        let (ready, continuation) = AsyncStream.makeStream(of: Void.self)
-        let application = Application(
-            responder: self, configuration: .init(address: .hostname("127.0.0.1", port: 0), serverName: nil),
-            onServerRunning: { [self] channel in
-                state.withLock { $0.baseURL = "http://127.0.0.1:\(channel.localAddress?.port ?? 0)" }
-                continuation.yield()
-            },
-            logger: Logger(label: "scripted", factory: { _ in SwiftLogNoOpLogHandler() }))
-        return try await withThrowingTaskGroup(of: Void.self) { group in
-            group.addTask {
-                defer { continuation.finish() }
-                try await application.run()
-            }
-            _ = await ready.first { true }
-            let value = try await body()
-            group.cancelAll()
-            _ = await group.nextResult()
-            return value
-        }
-    }
-}
-
-struct ConnectionContext: RequestContext {
-    var coreContext: CoreRequestContextStorage
-    let channel: any Channel
-
-    init(source: ApplicationRequestContextSource) {
-        coreContext = .init(source: source)
-        channel = source.channel
+    /// Answers as long as `body` takes.
+    func serving<Value>(_ body: (_ baseURL: String) async throws -> Value) async throws -> Value {
+        try await LoopbackServer.shared.serving(
+            { [self] request in
+                let number = received.withLock { requests in
+                    requests.append(request)
+                    return requests.count { $0.isForToken == request.isForToken }
+                }
+                return try await answer(request, number)
+            }, body)
     }
 }

@@ -58,12 +58,12 @@ struct Script {
         let zoho = ScriptedZoho { request, number in
             try await request.isForToken ? tokens(number) : calls(request, number)
         }
-        try await zoho.serving {
+        try await zoho.serving { baseURL in
             var configuration = ZohoBooksConfiguration(
                 clientID: "1000.CLIENT", clientSecret: Secret(World.secret), refreshToken: Secret(World.refreshToken),
                 organizationID: "60099900001", dataCenter: .eu)
-            configuration.accountsURL = URL(string: zoho.baseURL)
-            configuration.apiURL = URL(string: zoho.baseURL)
+            configuration.accountsURL = URL(string: baseURL)
+            configuration.apiURL = URL(string: baseURL)
             configure(&configuration)
             let http = HTTPClient.zohoBooks(configuration, inFlight: 20)
             let (time, log) = (ManualTime(), LogRecorder())

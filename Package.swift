@@ -145,8 +145,7 @@ let package = Package(
             ],
             swiftSettings: strict),
         .testTarget(
-            name: "CommandTests",
-            dependencies: ["Database", "ZohoSimulator", "TestSupport", "zohosync"],
+            name: "CommandTests", dependencies: ["Database", "ZohoSimulator", "TestSupport", "zohosync"],
             swiftSettings: strict),
     ],
     swiftLanguageModes: [.v6]

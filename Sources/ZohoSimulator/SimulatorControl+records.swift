@@ -130,6 +130,9 @@ extension SimulatorControl {
 
     // MARK: Trouble
 
+    /// Every access token that has been issued and not evicted.
+    package var liveTokens: [String] { tokens.withLock { $0.texts } }
+
     /// Makes every access token worthless at once; the refresh token stays good.
     package func expireTokens() { tokens.withLock { $0.expireAll() } }
 

@@ -13,7 +13,9 @@ struct InterruptionTests {
     @Test(
         "A cancelled sync stops at a commit, and the next goes on from its page", arguments: Engine.allCases, [1, 3, 6])
     func cancelled(engine: Engine, page: Int) async throws {
-        try await Rig.with(engine, { $0.counts[.items] = 2_000 }) { rig in
+        try await Rig.with(engine) {
+            $0.counts[.items] = 2_000
+        } _: { rig in
             let pages = Mutex(0)
             let stopped = AsyncStream<Void>.makeStream()
             let sync = Task {
@@ -96,7 +98,9 @@ struct InterruptionTests {
         limits.callsPerMinute = nil
         limits.detailCallsPerMinute = nil
         limits.reserve = 5
-        try await Rig.with(engine, limits: limits, { $0.limits.callsPerDay = 60 }) { rig in
+        try await Rig.with(engine, limits: limits) {
+            $0.limits.callsPerDay = 60
+        } _: { rig in
             let report = try await rig.sync()
             #expect(report.isSuccess)
             #expect(report.runs.contains { $0.state == .partial })
@@ -145,7 +149,9 @@ struct InterruptionTests {
     @Test("Throttled all the same, a sync waits as it is told and ends whole")
     func throttled() async throws {
         // Somebody else uses the organisation's calls: ours are counted as if they were alone.
-        try await Rig.with(.sqlite, { $0.limits.callsPerMinute = 20 }) { rig in
+        try await Rig.with(.sqlite) {
+            $0.limits.callsPerMinute = 20
+        } _: { rig in
             let report = try await rig.sync(["products", "invoices", "pricelists"])
             #expect(report.isSuccess)
             #expect(rig.control.statistics.answersByStatus[429] ?? 0 > 0)
@@ -157,9 +163,9 @@ struct InterruptionTests {
         "Records that cannot be applied are dead letters; the run says so and the rest is there",
         arguments: Engine.allCases)
     func poison(engine: Engine) async throws {
-        try await Rig.with(
-            engine, { $0.poison = [.unreadableTime: 2, .zeroCharacter: 1, .textForNumber: 2, .displayDate: 1] }
-        ) { rig in
+        try await Rig.with(engine) {
+            $0.poison = [.unreadableTime: 2, .zeroCharacter: 1, .textForNumber: 2, .displayDate: 1]
+        } _: { rig in
             let report = try await rig.sync()
             let letters = try await rig.mirror.deadLetters()
             #expect(!letters.isEmpty)

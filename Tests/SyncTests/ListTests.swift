@@ -63,7 +63,9 @@ struct ListTests {
             SimulatorFault.internalError, .badGateway, .truncatedBody, .emptyBody, .connectionReset, .connectionLost,
         ])
     func faults(fault: SimulatorFault) async throws {
-        try await Rig.with(.sqlite, { $0.faults = [fault: 0.08] }) { rig in
+        try await Rig.with(.sqlite) {
+            $0.faults = [fault: 0.08]
+        } _: { rig in
             let report = try await rig.sync()
             #expect(report.isSuccess, "\(report.runs.compactMap(\.lastError))")
             try await CopyTests.expectEqual(rig)
@@ -190,7 +192,9 @@ struct ListTests {
 
     @Test("A module that is switched off is left out of everything, and an error where it was asked for")
     func disabledModule() async throws {
-        try await Rig.with(.sqlite, { $0.disabledModules = [.salesorders] }) { rig in
+        try await Rig.with(.sqlite) {
+            $0.disabledModules = [.salesorders]
+        } _: { rig in
             let report = try await rig.sync()
             #expect(report.isSuccess)
             let run = try #require(report.runs.first { $0.entity == "sales_orders" })

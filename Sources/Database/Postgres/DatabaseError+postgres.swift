@@ -5,11 +5,12 @@ extension DatabaseError {
     init(_ error: PostgresError) {
         let state = error.sqlState
         let (kind, advice) = Self.classify(state, error)
-        // A failed connection explains itself, with what to do.
-        let isExplained = error.kind == .connect
+        let isConnecting = error.kind == .connect
+        // What libpq asks back on a second line is the advice's business.
+        let message = error.message.replacing(#/\s+Is the server running .*\?/#, with: "")
         self.init(
-            kind: kind, code: state.isEmpty ? "libpq" : state, message: error.message,
-            advice: isExplained ? error.hint ?? advice : advice)
+            kind: kind, code: state.isEmpty ? "libpq" : state,
+            message: isConnecting ? "No connection to PostgreSQL: \(message)" : message, advice: advice)
     }
 
     private static func classify(_ state: String, _ error: PostgresError) -> (Kind, String) {

@@ -76,31 +76,3 @@ extension Mirror {
         }
     }
 }
-
-extension SQLTransaction {
-    /// The columns of a table, none where there is no such table.
-    func columnNames(of table: String) throws -> [String] {
-        let sql =
-            switch dialect {
-            case .postgres:
-                "select attname::text from pg_attribute where attrelid = to_regclass($1) and attnum > 0 and not attisdropped"
-            case .sqlite:
-                "select name from pragma_table_info($1)"
-            }
-        return try query(sql, [.text(table)]).compactMap { $0.text(0) }
-    }
-
-    /// Compresses a wide column with lz4 where the server has it: records are just wide enough to be compressed, and
-    /// PostgreSQL's default costs more than the rest of the insert.
-    func preferFastCompression(of column: String, in table: String) throws {
-        guard dialect == .postgres else { return }
-        let isOffered = try query(
-            """
-            select 1 from pg_settings, pg_attribute where name = 'default_toast_compression' and 'lz4' = any(enumvals)
-            and attrelid = to_regclass($1) and attname = $2
-            """, [.text(table), .text(column)])
-        if !isOffered.isEmpty {
-            try script("alter table \(table) alter column \(column) set compression lz4")
-        }
-    }
-}

@@ -90,8 +90,9 @@ public struct BudgetSnapshot: Sendable, Hashable {
 /// A value without clock or I/O. It is small and Codable, so that all processes on one mirror can share it as one row;
 /// see ``CallLedger``.
 public struct Budget: Sendable, Hashable, Codable {
-    /// Calls of the last minute, counted by the second in which they ended: only then it is certain that Zoho has
-    /// counted them no later. Those under way count beside them.
+    /// Calls of the last minute, by the second in which they ended.
+    ///
+    /// Only then it is certain that Zoho has counted them no later. Those under way count beside them.
     private var made: [Int: Int] = [:]
     /// The same for calls for single records.
     private var madeForDetails: [Int: Int] = [:]

@@ -63,6 +63,9 @@ struct TokenLedger: Sendable {
         return .token(text, refreshToken: isGrant ? rules.refreshToken : nil, scopes: rules.scopes)
     }
 
+    /// The tokens that live.
+    var texts: [String] { tokens.map(\.text) }
+
     func standing(of token: String, now: Double) -> Standing {
         guard let found = tokens.first(where: { $0.text == token }), found.expires > now else { return .unknown }
         return .valid(scopes: found.scopes)

@@ -1,0 +1,68 @@
+/// What the engines say of a schema in different ways.
+extension SQLTransaction {
+    /// Keeps other processes from changing the schema until the transaction ends.
+    package func lockSchema() throws {
+        // Any number does, so long as every version of this program uses the same.
+        if dialect == .postgres { _ = try query("select pg_advisory_xact_lock(7264991)") }
+    }
+
+    /// Lets one transaction at a time number its changes, until it ends, so that a reader who has seen a number never
+    /// misses a smaller one.
+    package func lockChanges() throws {
+        if dialect == .postgres {
+            _ = try query("select pg_advisory_xact_lock(7264992, hashtext(current_schema()))")
+        }
+    }
+
+    /// The statements that a table's owner has to run so that this role may read and write the tables; none where it
+    /// may.
+    package func missingPrivileges(tables: [String]) throws -> [String] {
+        guard dialect == .postgres else { return [] }
+        return try query(
+            """
+            select format('grant %s on %s to %I', string_agg(privilege, ', ' order by privilege), relation, current_user)
+            from (
+                select to_regclass(name) as relation, privilege
+                from unnest($1::text[]) as name, unnest('{select,insert,update,delete}'::text[]) as privilege
+            ) as wanted
+            where relation is not null and not has_table_privilege(relation, privilege)
+            group by relation
+            union all
+            select format('grant usage on sequence %s to %I', sequence, current_user)
+            from (
+                select case when exists (
+                    select from pg_attribute where attrelid = to_regclass(name) and attname = 'id'
+                ) then pg_get_serial_sequence(to_regclass(name)::text, 'id') end as sequence
+                from unnest($1::text[]) as name
+            ) as sequences
+            where sequence is not null and not has_sequence_privilege(sequence, 'usage')
+            """, [.texts(tables)]
+        ).compactMap { $0.text(0) }
+    }
+
+    /// The columns of a table, none where there is no such table.
+    package func columnNames(of table: String) throws -> [String] {
+        let sql =
+            switch dialect {
+            case .postgres:
+                "select attname::text from pg_attribute where attrelid = to_regclass($1) and attnum > 0 and not attisdropped"
+            case .sqlite:
+                "select name from pragma_table_info($1)"
+            }
+        return try query(sql, [.text(table)]).compactMap { $0.text(0) }
+    }
+
+    /// Compresses a wide column with lz4 where the server has it: records are just wide enough to be compressed, and
+    /// PostgreSQL's default costs more than the rest of the insert.
+    package func preferFastCompression(of column: String, in table: String) throws {
+        guard dialect == .postgres else { return }
+        let isOffered = try query(
+            """
+            select 1 from pg_settings, pg_attribute where name = 'default_toast_compression' and 'lz4' = any(enumvals)
+            and attrelid = to_regclass($1) and attname = $2
+            """, [.text(table), .text(column)])
+        if !isOffered.isEmpty {
+            try script("alter table \(table) alter column \(column) set compression lz4")
+        }
+    }
+}

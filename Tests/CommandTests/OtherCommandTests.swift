@@ -1,0 +1,74 @@
+import Foundation
+import Testing
+import ZohoSimulator
+
+@Suite("Other commands")
+struct OtherCommandTests {
+    @Test("A grant code from standard input becomes a refresh token, once")
+    func auth() async throws {
+        try await withFolder { folder in
+            try await ZohoSimulator.withSimulator(.small) { simulator in
+                var environment = simulator.environment()
+                environment["ZOHO_REFRESH_TOKEN"] = nil
+                environment["ZOHO_ORGANIZATION_ID"] = nil
+                let oauth = simulator.control.configuration.oauth
+                let code = try #require(oauth.grantCodes.first)
+                let granted = try await Program.run(["auth"], environment, input: code + "\n", folder: folder)
+                #expect(granted.status == 0, "\(granted.errors)")
+                #expect(
+                    granted.output.split(separator: "\n") == [
+                        "ZOHO_REFRESH_TOKEN=\(oauth.refreshToken)",
+                        "ZOHO_ORGANIZATION_ID=\(simulator.control.configuration.organizationID)",
+                    ])
+                let again = try await Program.run(["auth"], environment, input: code + "\n", folder: folder)
+                #expect(again.status == 2)
+                #expect(again.errors.contains("works once"))
+                #expect(!again.errors.contains(code))
+            }
+        }
+    }
+
+    @Test("The scopes to ask for are those of the modules")
+    func scopes() async throws {
+        try await withFolder { folder in
+            let outcome = try await Program.run(["auth", "scopes"], folder: folder)
+            #expect(outcome.output.contains("ZohoBooks.contacts.READ,"))
+            #expect(!outcome.output.contains("ALL"))
+        }
+    }
+
+    @Test("The simulator stands alone and says how it is reached")
+    func simulate() async throws {
+        try await withFolder { folder in
+            let program = try Program(["simulate", "--port", "0"], folder: folder)
+            var sync: Program.Outcome?
+            let environment = try await Self.environment(of: program)
+            sync = try await Program.run(["sync", "invoices", "--no-details"], environment, folder: folder)
+            #expect(sync?.status == 0, "\(sync?.errors ?? "")")
+            #expect(sync?.output.contains("125") == true)
+            program.send(SIGTERM)
+            _ = await program.outcome()
+        }
+    }
+
+    /// Reads the lines that the simulator prints for a shell.
+    private static func environment(of program: Program) async throws -> [String: String] {
+        var environment: [String: String] = [:]
+        for await line in program.outputLines {
+            guard let match = line.wholeMatch(of: #/export (\w+)=(.*)/#) else { continue }
+            environment[String(match.1)] = String(match.2)
+            if match.1 == "ZOHO_ORGANIZATION_ID" { break }
+        }
+        return environment
+    }
+
+    @Test("The demonstration loads a whole organisation and says how to look at it")
+    func demo() async throws {
+        try await withFolder { folder in
+            let outcome = try await Program.run(["demo", "--file", "demo.sqlite"], folder: folder)
+            #expect(outcome.status == 0, "\(outcome.errors.suffix(400))")
+            #expect(outcome.output.contains("1,312") && outcome.output.contains("sqlite3"))
+            #expect(FileManager.default.fileExists(atPath: folder.appending(path: "demo.sqlite").path))
+        }
+    }
+}

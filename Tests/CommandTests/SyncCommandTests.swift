@@ -1,0 +1,267 @@
+import Database
+import Foundation
+import TestSupport
+import Testing
+import ZohoSimulator
+
+@Suite("zohosync sync")
+struct SyncCommandTests {
+    @Test("Loads everything, says each page in a plain line, ends with a table and with 0", arguments: Engine.allCases)
+    func loads(engine: Engine) async throws {
+        try await withFolder { folder in
+            try await withLocation(engine) { location in
+                try await ZohoSimulator.withSimulator(.small) { simulator in
+                    let environment = simulator.environment(["DATABASE_URL": location.url])
+                    let first = try await Program.run(["sync"], environment, folder: folder)
+                    #expect(first.status == 0, "\(first.errors)")
+                    #expect(first.output.contains("products"))
+                    #expect(first.output.split(separator: "\n").count >= 10)
+                    let pages = first.errors.split(separator: "\n").filter {
+                        $0.contains("products") && $0.contains("list")
+                    }
+                    #expect(pages.count == 3)
+                    #expect(!first.errors.contains("\u{1B}"))
+
+                    let second = try await Program.run(["sync", "--json"], environment, folder: folder)
+                    let document = try JSONSerialization.jsonObject(with: Data(second.output.utf8)) as? [String: Any]
+                    #expect(document?["success"] as? Bool == true)
+                    let runs = try #require(document?["runs"] as? [[String: Any]])
+                    #expect(runs.count == 9)
+                    #expect(runs.allSatisfy { $0["state"] as? String == "completed" })
+
+                    let history = try await Program.run(["runs", "products"], environment, folder: folder)
+                    #expect(history.status == 0)
+                    #expect(history.output.split(separator: "\n").count == 3)
+                }
+            }
+        }
+    }
+
+    @Test("A file in the working folder is the mirror where nothing else is said")
+    func defaultDatabase() async throws {
+        try await withFolder { folder in
+            try await ZohoSimulator.withSimulator(.small) { simulator in
+                let outcome = try await Program.run(
+                    ["sync", "invoices", "--no-details"], simulator.environment(), folder: folder)
+                #expect(outcome.status == 0)
+                #expect(FileManager.default.fileExists(atPath: folder.appending(path: "zoho.sqlite").path))
+            }
+        }
+    }
+
+    @Test("The configuration file says what the environment does not")
+    func configurationFile() async throws {
+        try await withFolder { folder in
+            try await ZohoSimulator.withSimulator(.small) { simulator in
+                let oauth = simulator.control.configuration.oauth
+                let yaml = """
+                    zoho:
+                      clientId: "\(oauth.clientID)"
+                      clientSecret: "\(oauth.clientSecret)"
+                      refreshToken: "\(oauth.refreshToken)"
+                      organizationId: "\(simulator.control.configuration.organizationID)"
+                      accountsUrl: "\(simulator.baseURL)"
+                      apiUrl: "http://127.0.0.1:1"
+                    """
+                try yaml.write(to: folder.appending(path: "zohosync.yaml"), atomically: true, encoding: .utf8)
+                let outcome = try await Program.run(
+                    ["sync", "invoices", "--no-details"], ["ZOHO_API_URL": simulator.baseURL], folder: folder)
+                #expect(outcome.status == 0, "\(outcome.errors)")
+            }
+        }
+    }
+
+    /// Something wrong, the exit code, and what the sentence has to name.
+    static let mistakes: [(arguments: [String], environment: [String: String], status: Int32, names: [String])] = [
+        (["sync"], ["ZOHO_CLIENT_SECRET": "wrong"], 2, ["ZOHO_CLIENT_SECRET"]),
+        (["sync"], ["ZOHO_REFRESH_TOKEN": "1000.wrong.token"], 2, ["ZOHO_REFRESH_TOKEN", "ZOHO_DATA_CENTER"]),
+        (["sync"], ["ZOHO_CLIENT_ID": "1000.OTHER"], 2, ["ZOHO_CLIENT_ID"]),
+        (["sync"], ["ZOHO_ORGANIZATION_ID": "60000000000"], 2, ["60000000000", "ZOHO_ORGANIZATION_ID"]),
+        (["sync"], ["ZOHO_DATA_CENTER": "fr"], 2, ["ZOHO_DATA_CENTER", "com.au"]),
+        (["sync"], ["ZOHO_CLIENT_ID": ""], 2, ["ZOHO_CLIENT_ID"]),
+        (["sync"], ["DATABASE_URL": "mysql://root@localhost/x"], 2, ["DATABASE_URL", "postgres://"]),
+        (["sync"], ["DATABASE_URL": "postgres://u:sesame@127.0.0.1:1/x"], 1, ["PostgreSQL", "DATABASE_URL"]),
+        (["sync"], ["DATABASE_URL": "sqlite:/no/such/folder/zoho.sqlite"], 1, ["/no/such/folder"]),
+        (["sync"], ["ZOHOSYNC_IN_FLIGHT": "many"], 2, ["ZOHOSYNC_IN_FLIGHT"]),
+        (["sync", "widgets"], [:], 2, ["widgets", "products"]),
+        (["sync", "--batch-size", "9"], [:], 2, ["9", "10 to 200"]),
+        (["sync", "--batch-size", "201"], [:], 2, ["201"]),
+        (["sync", "--modified-since", "yesterday"], [:], 2, ["yesterday", "2025-11-01"]),
+        (["sync", "--config", "missing.yaml"], [:], 2, ["missing.yaml"]),
+        (["sync", "--wrong-flag"], [:], 2, ["--wrong-flag"]),
+        (["runs"], [:], 1, ["zohosync sync"]),
+        (["dead-letters"], [:], 1, ["zohosync sync"]),
+    ]
+
+    @Test("Each mistake gives one sentence that says what to do, and the right exit code", arguments: mistakes.indices)
+    func mistake(index: Int) async throws {
+        let mistake = Self.mistakes[index]
+        try await withFolder { folder in
+            try await ZohoSimulator.withSimulator(.small) { simulator in
+                let outcome = try await Program.run(
+                    mistake.arguments, simulator.environment(mistake.environment), folder: folder)
+                #expect(outcome.status == mistake.status, "\(outcome.errors)")
+                for name in mistake.names { #expect(outcome.errors.contains(name), "\(outcome.errors)") }
+                #expect(!outcome.errors.contains("sesame"))
+                #expect(!outcome.errors.contains("Error("))
+            }
+        }
+    }
+
+    @Test("A role without rights is told which, and nothing is touched")
+    func missingGrant() async throws {
+        try await withFolder { folder in
+            try await withLocation(.postgres) { location in
+                try await ZohoSimulator.withSimulator(.small) { simulator in
+                    let owner = simulator.environment(["DATABASE_URL": location.url])
+                    #expect(try await Program.run(["sync", "--no-details"], owner, folder: folder).status == 0)
+                    let role = "reader_\(UInt32.random(in: 0 ..< .max))"
+                    try await withDatabase(at: location) { database in
+                        try await database.write { transaction in
+                            try transaction.script(
+                                """
+                                create role \(role) login; grant usage on schema zoho to \(role);
+                                grant select, insert, update, delete on all tables in schema zoho to \(role);
+                                grant usage on all sequences in schema zoho to \(role);
+                                revoke insert on products from \(role)
+                                """)
+                        }
+                    }
+                    let url = location.url.replacing("postgres@", with: "\(role)@")
+                    let outcome = try await Program.run(
+                        ["sync"], simulator.environment(["DATABASE_URL": url]), folder: folder)
+                    #expect(outcome.status == 2)
+                    #expect(
+                        outcome.errors.contains("grant INSERT on products to \(role)")
+                            || outcome.errors.lowercased().contains("grant insert on"), "\(outcome.errors)")
+                    try await withDatabase(at: location) { database in
+                        try await database.write { try $0.script("drop owned by \(role); drop role \(role)") }
+                    }
+                }
+            }
+        }
+    }
+
+    @Test("A dry run of a database that is not there yet shows what would come and makes nothing")
+    func dryRun() async throws {
+        try await withFolder { folder in
+            try await ZohoSimulator.withSimulator(.small) { simulator in
+                let outcome = try await Program.run(["sync", "--dry-run"], simulator.environment(), folder: folder)
+                #expect(outcome.status == 0)
+                #expect(outcome.output.contains("dry run"))
+                #expect(outcome.output.contains("450"))
+                let made = try FileManager.default.contentsOfDirectory(atPath: folder.path)
+                #expect(!made.contains { $0.hasSuffix("sqlite") })
+            }
+        }
+    }
+
+    @Test("A second sync while one runs is refused; the first goes on", arguments: Engine.allCases)
+    func second(engine: Engine) async throws {
+        try await withFolder { folder in
+            try await withLocation(engine) { location in
+                var configuration = SimulatorConfiguration.small
+                configuration.latency = .milliseconds(150)
+                configuration.counts[.items] = 3_000
+                configuration.listTotals = .none
+                try await ZohoSimulator.withSimulator(configuration) { simulator in
+                    let environment = simulator.environment(["DATABASE_URL": location.url])
+                    let arguments = ["sync", "products", "--no-details"]
+                    let first = try Program(arguments, environment, folder: folder)
+                    for await line in first.errorLines where line.contains("list") { break }
+                    let second = try await Program.run(arguments, environment, folder: folder)
+                    #expect(second.status == 1)
+                    #expect(second.errors.contains("Another process"), "\(second.errors)")
+                    let outcome = await first.outcome()
+                    #expect(outcome.status == 0)
+                    #expect(outcome.output.contains("3,000"))
+                }
+            }
+        }
+    }
+
+    @Test(
+        "Stopped by a signal, the run is interrupted and the next goes on from its page", arguments: Engine.allCases,
+        [SIGINT, SIGTERM, SIGKILL])
+    func stopped(engine: Engine, signal: Int32) async throws {
+        try await withFolder { folder in
+            try await withLocation(engine) { location in
+                var configuration = SimulatorConfiguration.small
+                configuration.latency = .milliseconds(50)
+                configuration.counts[.items] = 6_000
+                configuration.listTotals = .none
+                try await ZohoSimulator.withSimulator(configuration) { simulator in
+                    let environment = simulator.environment(["DATABASE_URL": location.url])
+                    let arguments = ["sync", "products", "--no-details"]
+                    let first = try Program(arguments, environment, folder: folder)
+                    var pages = 0
+                    for await line in first.errorLines where line.contains("list") {
+                        pages += 1
+                        if pages == 12 { break }
+                    }
+                    first.send(signal)
+                    let outcome = await first.outcome()
+                    if signal != SIGKILL {
+                        #expect(outcome.status == 1)
+                        #expect(outcome.errors.contains("next sync goes on"))
+                    }
+                    let before = simulator.control.statistics.calls
+                    let next = try await Program.run(arguments, environment, folder: folder)
+                    #expect(next.status == 0, "\(next.errors)")
+                    #expect(simulator.control.statistics.calls - before < 26)
+                    let runs = try await Program.run(["runs"], environment, folder: folder)
+                    #expect(runs.output.contains("interrupted") && runs.output.contains("completed"))
+                    try await withDatabase(at: location, access: .readOnly) { database in
+                        let count = try await database.read {
+                            try $0.query("select count(*) from products").first?.int(0)
+                        }
+                        #expect(count == 6_000)
+                    }
+                }
+            }
+        }
+    }
+
+    @Test("Records that cannot be applied are listed, and applied when the cause is gone")
+    func deadLetters() async throws {
+        try await withFolder { folder in
+            try await withLocation(.postgres) { location in
+                try await ZohoSimulator.withSimulator(.small) { simulator in
+                    let environment = simulator.environment(["DATABASE_URL": location.url])
+                    #expect(
+                        try await Program.run(["sync", "bills", "--no-details"], environment, folder: folder).status
+                            == 0)
+                    try await withDatabase(at: location) { database in
+                        try await database.write {
+                            try $0.script("alter table invoices add constraint small check (total < 0)")
+                        }
+                    }
+                    let sync = try await Program.run(["sync", "invoices", "--no-details"], environment, folder: folder)
+                    #expect(sync.status == 1)
+                    #expect(sync.output.contains("zohosync dead-letters"))
+                    let list = try await Program.run(["dead-letters"], environment, folder: folder)
+                    #expect(list.status == 0)
+                    #expect(list.output.contains("small") && list.output.contains("23514"))
+                    let vain = try await Program.run(["dead-letters", "retry"], environment, folder: folder)
+                    #expect(vain.status == 1)
+                    try await withDatabase(at: location) { database in
+                        try await database.write { try $0.script("alter table invoices drop constraint small") }
+                    }
+                    let retry = try await Program.run(["dead-letters", "retry", "--json"], environment, folder: folder)
+                    #expect(retry.status == 0)
+                    #expect(retry.output.contains("\"inserted\" : 10"), "\(retry.output)")
+                }
+            }
+        }
+    }
+}
+
+extension DatabaseLocation {
+    /// The value of `DATABASE_URL`.
+    var url: String {
+        switch self {
+        case .sqlite(let path): "sqlite:\(path)"
+        case .postgres(let url): url
+        }
+    }
+}

@@ -27,7 +27,7 @@ package final class ZohoSimulator: Sendable {
         control = SimulatorControl(configuration)
     }
 
-    /// Serves until cancelled or gracefully shut down.
+    /// Serves, sends webhooks and makes traffic until cancelled or gracefully shut down.
     ///
     /// - Parameter onReady: called once with the address, such as `http://127.0.0.1:8080`, when calls are accepted.
     /// - Throws: what prevents listening.
@@ -43,7 +43,12 @@ package final class ZohoSimulator: Sendable {
             },
             logger: logger)
         do {
-            try await application.run()
+            try await withThrowingTaskGroup(of: Void.self) { group in
+                group.addTask { try await control.sender.run() }
+                group.addTask { try await control.runTraffic() }
+                try await application.run()
+                group.cancelAll()
+            }
         } catch is CancellationError {
             return
         }

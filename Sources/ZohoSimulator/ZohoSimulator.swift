@@ -4,7 +4,8 @@ package import Logging
 /// A stand-in for Zoho Books' API and its OAuth endpoint, for development, demonstrations, tests and benchmarks.
 ///
 /// It answers under `/books/v3` and `/oauth/v2` as section 11.2 of the reference describes, and under `/_simulator`
-/// lets a person change the organisation. Any number of records costs no memory: each is generated when asked for.
+/// lets a person change the organisation. Changes fire webhooks as section 8 has them, and the simulator can make traffic
+/// of its own. Any number of records costs no memory: each is generated when asked for.
 ///
 /// Lists can be sorted by the module's name or number, `created_time`, `last_modified_time` and, for documents, `date`;
 /// any other `sort_column` is ignored. Untouched records stand in order of their index in each of these; an edited one

@@ -35,7 +35,7 @@ package struct SimulatorConfiguration: Sendable {
     package var limits = Limits()
     /// Added to every answer of the API, refusals excepted, which come at once.
     package var latency: Duration = .zero
-    /// What the latency is waited by.
+    /// What everything is waited by: latency, the repetition of webhooks, the pace of traffic.
     package var clock: any Clock<Duration> = ContinuousClock()
     /// How late an answer with ``SimulatorFault/slowAnswer`` is.
     package var slowAnswer: Duration = .seconds(5)
@@ -56,6 +56,11 @@ package struct SimulatorConfiguration: Sendable {
     package var itemDetailsLimit = 200
     /// Records that a database may refuse, and how many of each.
     package var poison: [PoisonKind: Int] = [:]
+
+    /// The webhooks.
+    package var webhooks = Webhooks()
+    /// Changes a second of the traffic that starts with the simulator; 0 for none.
+    package var trafficPerSecond = 0.0
 
     /// The default organisation.
     package init() {}

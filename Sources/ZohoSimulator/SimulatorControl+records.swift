@@ -37,13 +37,15 @@ extension SimulatorControl {
 
     // MARK: Change
 
+    // Each change fires the webhook rules that match it.
+
     /// Changes keys of a record; its `last_modified_time` becomes now unless `changes` name one or `touching` is false.
     ///
     /// Lists show a changed key only where they show the key at all.
     package func edit(
         _ module: SimulatorModule, id: String, touching: Bool = true, _ changes: [String: SimulatorValue]
     ) throws(SimulatorControlError) {
-        try change(module, id) { books, index in
+        try change(module, id, .edited) { books, index in
             books.edit(module, index, changes, now: touching ? Int(seconds) : nil)
         }
     }
@@ -57,22 +59,31 @@ extension SimulatorControl {
 
     /// Removes a record from lists; its detail is 404 from now on.
     package func delete(_ module: SimulatorModule, id: String) throws(SimulatorControlError) {
-        try change(module, id) { books, index in books.setDeleted(module, index, true) }
+        try change(module, id, .deleted) { books, index in books.setDeleted(module, index, true) }
     }
 
-    /// Brings a deleted record back as it was, its time of change too.
+    /// Brings a deleted record back as it was, its time of change too; for webhooks it is created.
     package func restore(_ module: SimulatorModule, id: String) throws(SimulatorControlError) {
         guard let index = module.idSpace.index(of: id), index < snapshot.end(module) else {
             throw SimulatorControlError(description: "There never was a record \(id) in \(module.rawValue).")
         }
-        books.withLock { $0.setDeleted(module, index, false) }
+        send(
+            books.withLock { books in
+                books.setDeleted(module, index, false)
+                return deliveries(books, module, index, .created)
+            })
     }
 
     /// Makes a record whose keys are `fields`, and generated ones otherwise; returns its id.
     @discardableResult
     package func create(_ module: SimulatorModule, _ fields: [String: SimulatorValue] = [:]) -> String {
         let now = Int(seconds)
-        return id(module, at: books.withLock { $0.create(module, fields, now: now) })
+        let (index, fired) = books.withLock { books in
+            let index = books.create(module, fields, now: now)
+            return (index, deliveries(books, module, index, .created))
+        }
+        send(fired)
+        return id(module, at: index)
     }
 
     /// Makes a record inactive, which hides it from lists of items and contacts.
@@ -101,6 +112,8 @@ extension SimulatorControl {
     }
 
     /// Merges contacts into one: they are gone, their documents are the target's, no time of change moves.
+    ///
+    /// For webhooks the sources are deleted and the target is edited.
     package func merge(contacts sources: [String], into target: String) throws(SimulatorControlError) {
         let books = snapshot
         guard let index = books.index(.contacts, id: target) else { throw Self.unknown(.contacts, target) }
@@ -110,18 +123,24 @@ extension SimulatorControl {
             indices.append(found)
         }
         let merged = indices
-        self.books.withLock { $0.merge(contacts: merged, into: index) }
+        send(
+            self.books.withLock { books in
+                books.merge(contacts: merged, into: index)
+                return merged.filter { $0 != index }.flatMap { deliveries(books, .contacts, $0, .deleted) }
+                    + deliveries(books, .contacts, index, .edited)
+            })
     }
 
     private func change(
-        _ module: SimulatorModule, _ id: String, _ body: (inout Books, Int) -> Void
+        _ module: SimulatorModule, _ id: String, _ event: WebhookEvent, _ body: (inout Books, Int) -> Void
     ) throws(SimulatorControlError) {
-        let found = books.withLock { books in
-            guard let index = books.index(module, id: id) else { return false }
+        let fired: [WebhookDelivery]? = books.withLock { books in
+            guard let index = books.index(module, id: id) else { return nil }
             body(&books, index)
-            return true
+            return deliveries(books, module, index, event)
         }
-        guard found else { throw Self.unknown(module, id) }
+        guard let fired else { throw Self.unknown(module, id) }
+        send(fired)
     }
 
     private static func unknown(_ module: SimulatorModule, _ id: String) -> SimulatorControlError {

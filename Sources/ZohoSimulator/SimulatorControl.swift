@@ -14,6 +14,8 @@ package final class SimulatorControl: Sendable {
     let limits: Mutex<CallLimits>
     let faults: Mutex<FaultPlan>
     let listings = ListingCache()
+    let sender: WebhookSender
+    let traffic: Traffic
     private let counters = Mutex(CallStatistics())
     private let clockOffset = Mutex(0.0)
     private let address = Mutex("")
@@ -30,6 +32,8 @@ package final class SimulatorControl: Sendable {
         tokens = Mutex(TokenLedger(rules: configuration.oauth, seed: configuration.seed))
         limits = Mutex(CallLimits(rules: configuration.limits, calendar: calendar))
         faults = Mutex(FaultPlan(seed: configuration.seed, probabilities: configuration.faults))
+        sender = WebhookSender(configuration)
+        traffic = Traffic(configuration)
     }
 
     // MARK: Time

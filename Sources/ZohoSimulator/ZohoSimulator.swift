@@ -4,7 +4,8 @@ package import Logging
 /// A stand-in for Zoho Books' API and its OAuth endpoint, for development, demonstrations, tests and benchmarks.
 ///
 /// It answers under `/books/v3` and `/oauth/v2` as section 11.2 of the reference describes, and under `/_simulator`
-/// lets a person change the organisation. Any number of records costs no memory: each is generated when asked for.
+/// lets a person change the organisation. Changes fire webhooks as section 8 has them, and the simulator can make traffic
+/// of its own. Any number of records costs no memory: each is generated when asked for.
 ///
 /// Lists can be sorted by the module's name or number, `created_time`, `last_modified_time` and, for documents, `date`;
 /// any other `sort_column` is ignored. Untouched records stand in order of their index in each of these; an edited one
@@ -27,7 +28,7 @@ package final class ZohoSimulator: Sendable {
         control = SimulatorControl(configuration)
     }
 
-    /// Serves until cancelled or gracefully shut down.
+    /// Serves, sends webhooks and makes traffic until cancelled or gracefully shut down.
     ///
     /// - Parameter onReady: called once with the address, such as `http://127.0.0.1:8080`, when calls are accepted.
     /// - Throws: what prevents listening.
@@ -43,7 +44,12 @@ package final class ZohoSimulator: Sendable {
             },
             logger: logger)
         do {
-            try await application.run()
+            try await withThrowingTaskGroup(of: Void.self) { group in
+                group.addTask { try await control.sender.run() }
+                group.addTask { try await control.runTraffic() }
+                try await application.run()
+                group.cancelAll()
+            }
         } catch is CancellationError {
             return
         }

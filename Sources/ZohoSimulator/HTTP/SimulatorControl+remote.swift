@@ -2,7 +2,8 @@ import Foundation
 
 /// The control by HTTP, for a person with curl: the same things that Swift code can do.
 extension SimulatorControl {
-    private struct Bad: Error {
+    /// What is wrong with a request.
+    struct Bad: Error {
         let message: String
     }
 
@@ -29,7 +30,13 @@ extension SimulatorControl {
             let module = try module(query["module"])
             guard let record = record(module, id: query["id"] ?? "") else { return .missing(module.noun) }
             return .success(module.detailKey) { $0.raw(record) }
-        default: throw Bad(message: "There is GET stats, ids and record; see the documentation of the simulator.")
+        case "webhooks": return try webhookReport
+        case "webhooks/acknowledged": return try acknowledgedReport(skipping: query["skip"].flatMap(Int.init) ?? 0)
+        case "traffic": return try trafficReport
+        default:
+            throw Bad(
+                message: "There is GET stats, ids, record, webhooks, webhooks/acknowledged and traffic; see the "
+                    + "documentation of the simulator.")
         }
     }
 
@@ -61,6 +68,15 @@ extension SimulatorControl {
                 throw Bad(message: "The fault must be one of \(known).")
             }
             script(fault, next: given["count"] as? Int ?? 1, prefix: given["prefix"] as? String ?? "/")
+        case "webhooks":
+            try setWebhooks(given)
+            return try webhookReport
+        case "traffic":
+            guard let rate = given["per_second"] as? Double, rate >= 0 else {
+                throw Bad(message: "per_second must be a number of changes, 0 to stop.")
+            }
+            startTraffic(perSecond: rate)
+            return try trafficReport
         default: throw Bad(message: "There is no action \(action).")
         }
         return .success("id") { $0.string(id) }

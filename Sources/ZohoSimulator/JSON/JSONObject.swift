@@ -68,7 +68,8 @@ enum JSONObject {
 
     private static func isSpace(_ byte: UInt8) -> Bool { byte == 0x20 || (0x09...0x0D).contains(byte) }
 
-    private static func endOfString(_ text: [UInt8], from quote: Int) -> Int {
+    /// Where a string ends that starts with the quote.
+    static func endOfString(_ text: [UInt8], from quote: Int) -> Int {
         var position = quote + 1
         while position < text.endIndex, text[position] != UInt8(ascii: "\"") {
             position += text[position] == UInt8(ascii: "\\") ? 2 : 1
@@ -76,7 +77,8 @@ enum JSONObject {
         return min(position + 1, text.endIndex)
     }
 
-    private static func endOfValue(_ text: [UInt8], from start: Int) -> Int {
+    /// Where a value ends that starts here.
+    static func endOfValue(_ text: [UInt8], from start: Int) -> Int {
         var depth = 0
         var position = start
         while position < text.endIndex {

@@ -47,6 +47,9 @@ struct OrganizationCalendar: Sendable {
         return days(year: year, month: month, day: day) * 86_400 + hour * 3_600 + minute * 60 + second - zone * 60
     }
 
+    /// Reads `yyyy-MM-dd` as midnight UTC, and nothing else.
+    static func day(_ text: String) -> Int? { text.utf8.count == 10 ? instant(text + "T00:00:00+0000") : nil }
+
     private static func floorDivide(_ value: Int, _ divisor: Int) -> Int {
         value >= 0 ? value / divisor : -((-value + divisor - 1) / divisor)
     }

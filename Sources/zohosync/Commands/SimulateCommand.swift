@@ -11,6 +11,7 @@ struct SimulateCommand: AsyncParsableCommand {
             """)
 
     @OptionGroup var options: SimulatorOptions
+    @OptionGroup(title: "Webhooks") var webhooks: WebhookOptions
 
     @Option(help: "The port to listen on; 0 takes a free one.")
     var port = 8_090
@@ -18,6 +19,7 @@ struct SimulateCommand: AsyncParsableCommand {
     func run() async throws {
         var configuration = try options.configuration()
         configuration.port = port
+        webhooks.apply(to: &configuration)
         let simulator = ZohoSimulator(configuration)
         let oauth = configuration.oauth
         let organizationID = configuration.organizationID

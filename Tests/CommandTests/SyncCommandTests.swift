@@ -142,6 +142,27 @@ struct SyncCommandTests {
         }
     }
 
+    @Test("A database that only allows reading is told apart, and nothing is touched")
+    func readOnlyDatabase() async throws {
+        try await withFolder { folder in
+            try await withLocation(.postgres) { location in
+                try await ZohoSimulator.withSimulator(.small) { simulator in
+                    let environment = simulator.environment(["DATABASE_URL": location.url])
+                    try await withDatabase(at: location) { database in
+                        let name = try await database.read { try $0.query("select current_database()").first?.text(0) }
+                        try await database.write {
+                            try $0.script("alter database \(name ?? "") set default_transaction_read_only = on")
+                        }
+                    }
+                    let outcome = try await Program.run(["sync"], environment, folder: folder)
+                    #expect(outcome.status == 1)
+                    #expect(outcome.errors.contains("only allows reading"), "\(outcome.errors)")
+                    #expect(outcome.errors.split(separator: "\n").count == 1)
+                }
+            }
+        }
+    }
+
     @Test("A dry run of a database that is not there yet shows what would come and makes nothing")
     func dryRun() async throws {
         try await withFolder { folder in

@@ -1,4 +1,5 @@
 import Catalog
+import Database
 import Foundation
 import Mirror
 import Sync
@@ -191,6 +192,43 @@ struct InterruptionTests {
                 try await rig.value("select deleted_at is not null from invoices where zoho_invoice_id = '\(id)'")
                     == "1")
             try await CopyTests.expectEqual(rig)
+        }
+    }
+
+    @Test("A full disk stops the sync with a sentence; with space again the next goes on")
+    func fullDisk() async throws {
+        try await Rig.with(.sqlite) {
+            $0.counts[.items] = 3_000
+        } _: { rig in
+            let pages = try #require(Int(try await rig.value("pragma page_count") ?? ""))
+            try await rig.mirror.database.write { try $0.script("pragma max_page_count = \(pages + 800)") }
+            let error = await #expect(throws: DatabaseError.self) { try await rig.sync(["products"]) }
+            #expect(error?.kind == .exhausted)
+            #expect(error?.description.contains("free space") == true)
+            let rows = Int(try await rig.value("select count(*) from products") ?? "") ?? 0
+            #expect(rows > 0 && rows < 3_000 && rows % 200 == 0)
+            let resumed = try await rig.mirror.cursor(of: "products").resumePage ?? 0
+            #expect(resumed <= rows / 200 + 1)
+            try await rig.mirror.database.write { try $0.script("pragma max_page_count = 1000000") }
+            let next = try await rig.sync(["products"])
+            #expect(next.isSuccess)
+            #expect(try await rig.value("select count(*) from products") == "3000")
+            #expect(try await rig.value("select count(*) from sync_dead_letters") == "0")
+        }
+    }
+
+    @Test("A scope that the token lacks fails its own entities, and says which to ask for")
+    func missingScope() async throws {
+        try await Rig.with(.sqlite) {
+            $0.oauth.scopes = ["ZohoBooks.settings.READ", "ZohoBooks.invoices.READ"]
+        } _: { rig in
+            let report = try await rig.sync()
+            #expect(!report.isSuccess)
+            let states = Dictionary(uniqueKeysWithValues: report.runs.map { ($0.entity, $0) })
+            #expect(states["products"]?.state == .completed && states["invoices"]?.state == .completed)
+            #expect(states["customers"]?.state == .failed)
+            #expect(states["customers"]?.lastError?.contains("scope") == true)
+            #expect(rig.control.statistics.tokenRequests < 10)
         }
     }
 }

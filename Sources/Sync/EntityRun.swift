@@ -1,9 +1,12 @@
 import Catalog
 import Mirror
+import ZohoBooks
 
 /// One entity's run and cursor as they stand after the last commit.
 struct EntityRun: Sendable {
     let mapping: EntityMapping
+    /// Counts the calls that are made for this entity, or for its module's first entity.
+    let counter: CallCounter
     var run: Run
     var cursor: Cursor
 }
@@ -18,6 +21,8 @@ struct PageStep: Sendable {
     let plan: String
     /// 1 for the entity that the page is counted for, 0 for its siblings from the same module.
     let pages: Int
+    /// Calls that were made since the last page.
+    let calls: Int
     let fetched: Int
     let skipped: Int
     /// How many records the list has, with its last page.
@@ -33,7 +38,7 @@ extension Run.Progress {
         addition.listMilliseconds = max(listMilliseconds, page?.milliseconds ?? 0)
         guard let page else { return addition }
         addition.pages = page.pages
-        addition.calls = page.pages
+        addition.calls = page.calls
         addition.fetched = page.fetched
         addition.skipped = page.skipped
         return addition

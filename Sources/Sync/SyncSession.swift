@@ -34,8 +34,10 @@ struct SyncSession {
             let (plan, begun) = try await begin(module, mappings)
             entities = begun
             let events = events(.list)
+            let counter = begun[0].counter
             let phase = ListPhase(
-                plan: plan, options: sync.options, client: sync.client, mirror: sync.mirror,
+                plan: plan, options: sync.options, client: sync.client.counted(by: counter), counter: counter,
+                mirror: sync.mirror,
                 startedAt: begun[0].run.startedAt, window: sync.concurrency, report: events)
             try await phase.run(&entities)
             runs += entities
@@ -53,7 +55,8 @@ struct SyncSession {
         let run = runs[index].run
         let lifetime = mapping.entity.module.detailLifetime.map { Int64($0) * 1_000_000 }
         let phase = DetailPhase(
-            client: sync.client, mirror: sync.mirror, batchSize: sync.options.batchSize,
+            client: sync.client.counted(by: runs[index].counter), mirror: sync.mirror,
+            batchSize: sync.options.batchSize,
             includesImages: sync.options.includesImages, concurrency: sync.concurrency,
             expiredBefore: lifetime.map { run.kind == .full ? run.startedAt : run.startedAt - $0 },
             report: events(.details))
@@ -68,8 +71,9 @@ struct SyncSession {
 
     private func begin(_ module: Module, _ mappings: [EntityMapping]) async throws -> (ListPlan, [EntityRun]) {
         var cursors: [Cursor] = []
+        let counter = CallCounter()
         for mapping in mappings { cursors.append(try await sync.mirror.cursor(of: mapping.entity.name)) }
-        let honoured = try await honoursModifiedFilter(module, mappings, &cursors)
+        let honoured = try await honoursModifiedFilter(module, mappings, &cursors, counter)
         let plan = ListPlan(
             module, mappings, options: sync.options, cursors: cursors, honoursModifiedFilter: honoured)
         var entities: [EntityRun] = []
@@ -80,14 +84,16 @@ struct SyncSession {
                 ? Run.rehearsal(of: name, kind: plan.kind, at: sync.mirror.now())
                 : try await sync.mirror.beginRun(
                     of: name, kind: plan.kind, options: sync.options.json, holder: sync.holder)
-            entities.append(EntityRun(mapping: mapping, run: run, cursor: cursor))
+            entities.append(
+                EntityRun(
+                    mapping: mapping, counter: entities.isEmpty ? counter : CallCounter(), run: run, cursor: cursor))
         }
         return (plan, entities)
     }
 
     /// Whether the module's list honours `last_modified_time`; asks once, and only where the answer would be used.
     private func honoursModifiedFilter(
-        _ module: Module, _ mappings: [EntityMapping], _ cursors: inout [Cursor]
+        _ module: Module, _ mappings: [EntityMapping], _ cursors: inout [Cursor], _ counter: CallCounter
     ) async throws -> Bool {
         switch module.modifiedFilter {
         case .documented: return true
@@ -100,7 +106,7 @@ struct SyncSession {
             || (sync.options.mode != .full && cursors.allSatisfy { $0.modifiedThrough != nil })
         guard isUseful else { return false }
         let request = ListRequest(path: module.path, listKey: module.listKey, filter: module.everything)
-        let honoured = try await sync.client.honoursModifiedFilter(request)
+        let honoured = try await sync.client.counted(by: counter).honoursModifiedFilter(request)
         for index in cursors.indices {
             cursors[index].filterHonoured = honoured
             if !sync.options.isDryRun { try await sync.mirror.save(cursors[index]) }
@@ -144,6 +150,7 @@ struct SyncSession {
                 sync.options.isDryRun
                 ? nil : try? await uncancelled { try await mirror.outstandingDetails(of: mapping) }
             entity.run.progress.detailsOutstanding = outstanding
+            entity.run.progress.calls += entity.counter.take()
             var (state, error) = ended[name] ?? (.completed, nil)
             if ended[name] == nil {
                 if fatal is CancellationError {

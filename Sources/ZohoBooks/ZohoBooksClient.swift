@@ -17,6 +17,7 @@ public struct ZohoBooksClient: Sendable {
     let environment: ClientEnvironment
     let redaction: Redaction
     let places = Places()
+    var counter: CallCounter?
     private let withoutTotal = PathSet()
 
     /// Zoho's page size (reference, section 4).

@@ -115,7 +115,6 @@ struct DetailPhase: Sendable {
         case .single:
             for id in ids { try await read(id, module, into: &answer) }
         case .itemDetails:
-            answer.calls += 1
             answer.records = try await client.itemDetails(ids: ids)
             let found = Set(answer.records.compactMap { Catalog.id(of: $0.json, in: module) })
             // The call leaves unknown ids out without a word; only a read of the record itself confirms it.
@@ -125,7 +124,6 @@ struct DetailPhase: Sendable {
     }
 
     private func read(_ id: String, _ module: Module, into answer: inout DetailAnswer) async throws {
-        answer.calls += 1
         if let record = try await client.record(module.path, id: id, detailKey: module.detailKey) {
             answer.records.append(record)
         } else {
@@ -135,7 +133,7 @@ struct DetailPhase: Sendable {
     }
 
     private func apply(_ answer: DetailAnswer, _ entity: inout EntityRun, _ milliseconds: Int) async throws {
-        guard answer.count > 0 || answer.calls > 0 else { return }
+        guard answer.count > 0 else { return }
         var batch = Batch(entity.mapping, origin: .run(entity.run.id))
         for record in answer.records {
             batch.add(
@@ -146,9 +144,9 @@ struct DetailPhase: Sendable {
             batch.records = batch.records.map { $0.leavingOut { columns[$0].column.hasPrefix("image_") } }
         }
         let runID = entity.run.id
-        for (position, chunk) in batch.chunks(of: batchSize).enumerated() {
+        for chunk in batch.chunks(of: batchSize) {
             var addition = Run.Progress()
-            addition.calls = position == 0 ? answer.calls : 0
+            addition.calls = entity.counter.take()
             addition.details = chunk.records.count + chunk.rejected.count
             addition.listMilliseconds = entity.run.progress.listMilliseconds
             addition.detailMilliseconds = milliseconds
@@ -181,7 +179,6 @@ private struct DetailAnswer: Sendable {
     var gone: [String] = []
     /// When it said so, in microseconds since 1970.
     var goneAt: Int64 = 0
-    var calls = 0
 
     var count: Int { records.count + gone.count }
 
@@ -189,7 +186,6 @@ private struct DetailAnswer: Sendable {
         records += other.records
         gone += other.gone
         goneAt = max(goneAt, other.goneAt)
-        calls += other.calls
     }
 }
 

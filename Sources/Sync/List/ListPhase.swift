@@ -7,6 +7,7 @@ struct ListPhase: Sendable {
     let plan: ListPlan
     let options: SyncOptions
     let client: ZohoBooksClient
+    let counter: CallCounter
     let mirror: Mirror
     let startedAt: Int64
     /// Pages that are fetched, or fetched and not yet committed, at the same time.
@@ -83,11 +84,12 @@ struct ListPhase: Sendable {
     private func commit(_ page: RecordPage, _ progress: ListProgress, _ elapsed: Duration) async throws -> Step {
         let page = MappedPage(page, plan, options, runs: progress.entities.map(\.run))
         let count = (page.number - 1) * PagePlan.pageSize + page.fetched
+        let calls = counter.take()
         for (index, batch) in page.batches.enumerated() {
             let chunks = batch.chunks(of: options.batchSize)
             let step = PageStep(
                 number: page.number, isLast: !page.hasMore, movesCursor: plan.isComplete, plan: plan.name,
-                pages: index == 0 ? 1 : 0,
+                pages: index == 0 ? 1 : 0, calls: index == 0 ? calls : 0,
                 fetched: batch.records.count + batch.rejected.count + page.skipped[index],
                 skipped: page.skipped[index],
                 listCount: plan.request.modifiedSince == nil && plan.isComplete ? count : nil,

@@ -75,6 +75,7 @@ extension ZohoBooksClient {
 
     private func attemptOnce(_ call: Call, _ token: AccessToken) async throws -> Result<(Envelope, Date), Failed> {
         let ticket = try await leave(for: call)
+        counter?.add()
         let result: Transport.Result
         do {
             result = try await transport.get(

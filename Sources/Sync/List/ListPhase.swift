@@ -117,11 +117,6 @@ struct ListPhase: Sendable {
     }
 }
 
-/// Runs work that must not be torn in the middle when its caller is cancelled: a commit, the record of how a run ended.
-func uncancelled<T: Sendable>(_ work: @escaping @Sendable () async throws -> T) async throws -> T {
-    try await Task { try await work() }.value
-}
-
 extension Duration {
     /// Whole milliseconds.
     package var milliseconds: Int {

@@ -1,7 +1,7 @@
 import Synchronization
 
-/// Does what must not be left half done, whether or not the caller is cancelled meanwhile.
-func uncancelled<T: Sendable>(_ body: @escaping @Sendable () async throws -> T) async throws -> T {
+/// Does what must not be left half done, such as a commit, whether or not the caller is cancelled meanwhile.
+package func uncancelled<T: Sendable>(_ body: @escaping @Sendable () async throws -> T) async throws -> T {
     try await Task { try await body() }.value
 }
 

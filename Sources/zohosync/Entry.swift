@@ -12,6 +12,9 @@ struct Entry {
         #if canImport(Glibc)
         // A heap for each thread, glibc's standard, keeps what every thread once needed for a page.
         mallopt(M_ARENA_MAX, 2)
+        // Nor does a heap keep a large buffer, such as a page of records: it goes back to the system when it is freed.
+        // glibc would raise this threshold with the first of them.
+        mallopt(M_MMAP_THRESHOLD, 256 * 1024)
         #endif
         do {
             var command = try ZohoSync.parseAsRoot()

@@ -18,13 +18,15 @@ struct DemoCommand: AsyncParsableCommand {
         try removeOldFile()
         var configuration = SimulatorConfiguration()
         configuration.latency = .milliseconds(20)
+        configuration.limits.callsPerDay = 10_000
         let options = SyncOptions()
         let display = ProgressDisplay(isJSON: false)
         note(
             """
             A simulated Zoho Books organisation: 1,312 items, 2,502 contacts, 10 price lists, 125 invoices and more.
-            It answers in 20 ms and without Zoho's limits on calls; a real one of this size is usable after 30 calls
-            and complete after about 3,000, which a plan of 2,000 calls a day spreads over two days.
+            It answers in 20 ms, takes any number of calls a minute, and 10,000 a day as Zoho's largest plan does. A
+            real one of this size is usable after 30 calls and complete after about 3,000, which a plan of 2,000 calls a
+            day spreads over two days.
 
             """)
         let path = file

@@ -22,13 +22,16 @@ package struct Entity: Sendable {
     package let discriminator: Discriminator?
     /// The entities that a record of this one refers to; they are synchronised first.
     package let references: [String]
-    /// Names under which webhooks arrive for this entity; the first path segment after `webhooks/`.
-    package let webhookNames: [String]
+    /// The path segment after `webhooks/` under which whole records of this entity arrive; nil where Zoho offers no
+    /// webhook for it (reference, section 8.1).
+    package let webhookName: String?
+    /// Path segments under which arrives that records have changed, without the records.
+    package let markNames: [String]
 
     package init(
         name: String, module: Module, keyColumn: String, idKeys: [String], fields: [Field], children: [Child] = [],
         inactiveStatuses: Set<String> = ["inactive"], discriminator: Discriminator? = nil, references: [String] = [],
-        webhookNames: [String]
+        webhookName: String? = nil, markNames: [String] = []
     ) {
         self.name = name
         self.module = module
@@ -39,7 +42,8 @@ package struct Entity: Sendable {
         self.inactiveStatuses = inactiveStatuses
         self.discriminator = discriminator
         self.references = references
-        self.webhookNames = webhookNames
+        self.webhookName = webhookName
+        self.markNames = markNames
     }
 
     /// The member of a record that tells to which of a module's entities it belongs.
@@ -81,6 +85,8 @@ package struct Module: Sendable {
     package let listKey: String
     /// The key that holds the record of a detail answer and of a webhook body.
     package let detailKey: String
+    /// Another key that may hold the record of a webhook body, where the reference is not sure.
+    package let otherDeliveryKey: String?
     package let detail: Detail
     package let modifiedFilter: ModifiedFilter
     /// The `filter_by` that shows every record; lists of items and contacts hide inactive ones without it.
@@ -96,13 +102,15 @@ package struct Module: Sendable {
     package let scope: String
 
     package init(
-        path: String, listKey: String? = nil, detailKey: String, detail: Detail = .single,
+        path: String, listKey: String? = nil, detailKey: String, otherDeliveryKey: String? = nil,
+        detail: Detail = .single,
         modifiedFilter: ModifiedFilter, everything: String?, activeOnly: String? = nil, stableSort: String?,
         detailLifetime: Int? = nil, scope: String
     ) {
         self.path = path
         self.listKey = listKey ?? path
         self.detailKey = detailKey
+        self.otherDeliveryKey = otherDeliveryKey
         self.detail = detail
         self.modifiedFilter = modifiedFilter
         self.everything = everything

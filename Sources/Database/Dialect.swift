@@ -44,6 +44,14 @@ package enum Dialect: Sendable {
         }
     }
 
+    /// Appended to a select so that it takes only rows that nobody else has locked, and locks them.
+    package var forUpdateSkippingLocked: String {
+        switch self {
+        case .postgres: " for update skip locked"
+        case .sqlite: ""
+        }
+    }
+
     /// Appended to a select so that the rows stay locked until the transaction ends; SQLite has one writer anyway.
     package var forUpdate: String {
         switch self {

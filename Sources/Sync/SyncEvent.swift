@@ -5,6 +5,7 @@ package import ZohoBooks
 package struct SyncEvent: Sendable {
     /// What a run is doing.
     package enum Phase: String, Sendable, Hashable {
+        case began
         case list
         case details
         case ended
@@ -20,7 +21,7 @@ package struct SyncEvent: Sendable {
     package let elapsed: Duration
     package let progress: Run.Progress
     package let budget: BudgetSnapshot?
-    /// The run as it ended; nil before.
+    /// The run as it began or ended; nil in between.
     package let run: Run?
 }
 

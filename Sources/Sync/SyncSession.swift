@@ -87,6 +87,7 @@ struct SyncSession {
             entities.append(
                 EntityRun(
                     mapping: mapping, counter: entities.isEmpty ? counter : CallCounter(), run: run, cursor: cursor))
+            await tell(.began, run)
         }
         return (plan, entities)
     }
@@ -168,13 +169,17 @@ struct SyncSession {
                 try? await uncancelled { try await mirror.finish(run, state, error: error, cursor: cursor) }
             }
             report.runs.append(entity.run)
-            await sync.onEvent(
-                SyncEvent(
-                    entity: name, phase: .ended, done: entity.run.progress.fetched, expected: nil, elapsed: .zero,
-                    progress: entity.run.progress, budget: nil, run: entity.run))
+            await tell(.ended, entity.run)
         }
         if let fatal { throw fatal }
         return report
+    }
+
+    private func tell(_ phase: SyncEvent.Phase, _ run: Run) async {
+        await sync.onEvent(
+            SyncEvent(
+                entity: run.entity, phase: phase, done: run.progress.fetched, expected: nil, elapsed: .zero,
+                progress: run.progress, budget: nil, run: run))
     }
 
     private func events(

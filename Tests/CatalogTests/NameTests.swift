@@ -84,7 +84,7 @@ struct NameTests {
         for (position, mapping) in Catalog.entities.enumerated() {
             for reference in mapping.entity.references { #expect(names[..<position].contains(reference)) }
         }
-        let hooks = Catalog.entities.flatMap(\.entity.webhookNames)
+        let hooks = Catalog.entities.compactMap(\.entity.webhookName)
         #expect(Set(hooks).count == hooks.count)
     }
 

@@ -27,10 +27,12 @@ struct IsolationTests {
             #expect(letters.allSatisfy { $0.code == "23514" && $0.reason.contains("no_x") })
             #expect(Array(letters[0].record.bytes) == Array(records[6].json.bytes))
 
-            #expect(try await mirror.retry(letters[0]) == .failed)
+            #expect(try await mirror.retry(letters[0]) == .applied(.failed))
             #expect(try await mirror.deadLetters().first { $0.zohoID == "7" }?.attempts == 2)
             try await mirror.database.write { try $0.script("alter table products drop constraint no_x") }
-            for letter in try await mirror.deadLetters() { #expect(try await mirror.retry(letter) == .inserted) }
+            for letter in try await mirror.deadLetters() {
+                #expect(try await mirror.retry(letter) == .applied(.inserted))
+            }
             #expect(try await mirror.deadLetterCount() == 0)
             #expect(try await mirror.text("select count(*) from products") == "200")
         }
@@ -111,7 +113,7 @@ struct IsolationTests {
                 #expect(letters.map(\.zohoID) == ["10", "20"])
                 #expect(letters.allSatisfy { $0.reason.contains("row-level security") })
                 try await owner.write { try $0.script("alter policy cheap on products with check (true)") }
-                for letter in letters { #expect(try await restricted.retry(letter) == .inserted) }
+                for letter in letters { #expect(try await restricted.retry(letter) == .applied(.inserted)) }
 
                 try await owner.write { try $0.script("revoke insert on products from \(role)") }
                 let denied = await #expect(throws: DatabaseError.self) {

@@ -17,7 +17,7 @@ struct StateTests {
                 try await group.waitForAll()
             }
             #expect(try await mirror.isPrepared())
-            #expect(try await mirror.text("select count(*) from sync_migrations") == "1")
+            #expect(try await mirror.text("select count(*) from sync_migrations") == "2")
         }
     }
 

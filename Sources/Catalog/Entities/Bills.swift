@@ -19,5 +19,5 @@ extension Entity {
         children: [.lines("bill_line_items")],
         inactiveStatuses: ["void"],
         references: ["vendors", "products"],
-        webhookNames: ["bills"])
+        webhookName: "bills")
 }

@@ -18,5 +18,5 @@ extension Entity {
         children: [.lines("credit_note_line_items")],
         inactiveStatuses: ["void"],
         references: ["customers", "products"],
-        webhookNames: ["credit-notes"])
+        webhookName: "credit-notes")
 }

@@ -3,7 +3,8 @@ extension Entity {
     static let customerPayments = Entity(
         name: "customer_payments",
         module: Module(
-            path: "customerpayments", detailKey: "payment", modifiedFilter: .probed, everything: nil,
+            path: "customerpayments", detailKey: "payment", otherDeliveryKey: "customer_payment",
+            modifiedFilter: .probed, everything: nil,
             stableSort: "created_time", scope: "ZohoBooks.customerpayments.READ"),
         keyColumn: "zoho_payment_id", idKeys: ["payment_id"],
         fields: [
@@ -35,5 +36,5 @@ extension Entity {
         ],
         inactiveStatuses: ["void"],
         references: ["customers", "invoices"],
-        webhookNames: ["payments"])
+        webhookName: "payments")
 }

@@ -60,7 +60,7 @@ extension Entity {
                     ]),
             ],
             discriminator: .init("contact_type", is: type),
-            webhookNames: [webhookName])
+            webhookName: webhookName)
     }
 }
 

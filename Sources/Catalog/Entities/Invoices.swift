@@ -22,7 +22,7 @@ extension Entity {
         children: [.lines("invoice_line_items")],
         inactiveStatuses: ["void"],
         references: ["customers", "products"],
-        webhookNames: ["invoices"])
+        webhookName: "invoices")
 }
 
 extension Field {

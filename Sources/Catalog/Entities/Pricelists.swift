@@ -33,5 +33,5 @@ extension Entity {
                 ])
         ],
         references: ["products"],
-        webhookNames: ["prices"])
+        markNames: ["prices"])
 }

@@ -54,5 +54,5 @@ extension Entity {
             .json("tags", in: .preview),
             .customFields,
         ],
-        webhookNames: ["products", "stock"])
+        webhookName: "products", markNames: ["stock", "prices"])
 }

@@ -20,5 +20,5 @@ extension Entity {
         children: [.lines("sales_order_line_items")],
         inactiveStatuses: ["void"],
         references: ["customers", "products"],
-        webhookNames: ["orders"])
+        webhookName: "orders")
 }

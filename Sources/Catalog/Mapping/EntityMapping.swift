@@ -91,11 +91,14 @@ package struct EntityMapping: Sendable {
 
     /// The id that a record carries, however broken the rest of it is; nil where there is none to be found.
     package func id(of record: RawJSON) -> String? {
-        try? record.read { view in
-            for key in entity.idKeys {
-                if let value = try view.member(key), case .text(let id)? = FieldValue.text(from: value) { return id }
-            }
-            return nil
+        try? record.read { try id(in: $0) }
+    }
+
+    /// The id that a record carries; nil where it has none.
+    func id(in record: JSONView) throws -> String? {
+        for key in entity.idKeys {
+            if let value = try record.member(key), case .text(let id)? = FieldValue.text(from: value) { return id }
         }
+        return nil
     }
 }

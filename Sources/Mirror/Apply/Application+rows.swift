@@ -41,10 +41,8 @@ extension Application {
             let record = write.record
             var cells = old.cells
             var difference = ChangeDocument()
-            for (position, column) in mapping.columns.enumerated() {
-                guard let said = record.cells[position], said != cells[position] else { continue }
-                if column.presence == .preview, record.shape == .list, stored.hasDetail { continue }
-                difference.add(column.column, before: cells[position], after: said)
+            for (position, said) in news(of: write, to: cells) {
+                difference.add(mapping.columns[position].column, before: cells[position], after: said)
                 cells[position] = said
             }
             let children = childChanges[stored.rowID]
@@ -64,6 +62,7 @@ extension Application {
             }
             updates.append((stored.rowID, row(for: write, cells: cells, old: old, hash: hash)))
             if !difference.isEmpty {
+                if origin.isDelivery, write.isOfTheSameMoment { contested.insert(record.id) }
                 log(
                     change(
                         stored.isDeleted ? .restored : .updated, record.id, hash: hash, changes: difference.json))
@@ -72,6 +71,29 @@ extension Application {
         }
         if !updates.isEmpty { try transaction.update(updates, in: mapping.entity.name, columns: rowColumns) }
         return counts
+    }
+
+    /// What a record says that its row does not hold, by the position of the column.
+    private func news(of write: Write, to cells: [FieldValue]) -> [(position: Int, said: FieldValue)] {
+        mapping.columns.enumerated().compactMap { position, column in
+            guard let said = write.record.cells[position], said != cells[position] else { return nil }
+            if column.presence == .preview, write.record.shape == .list, write.stored?.hasDetail == true { return nil }
+            return (position, said)
+        }
+    }
+
+    /// The ids of those records that say something else than their rows hold.
+    func different(_ writes: [Write]) throws -> [String] {
+        guard !writes.isEmpty else { return [] }
+        let rows = try rows(of: writes.compactMap { $0.stored?.rowID })
+        return writes.compactMap { write in
+            guard let stored = write.stored, let row = rows[stored.rowID] else { return nil }
+            let children = write.children.map { mapping.fingerprint(children: $0) }
+            let isSame =
+                news(of: write, to: row.cells).isEmpty
+                && (children ?? stored.fingerprint?.children) == stored.fingerprint?.children
+            return isSame ? nil : write.record.id
+        }
     }
 
     private func row(for write: Write, cells: [FieldValue], old: OldRow, hash: String) -> [SQLValue] {
@@ -135,16 +157,10 @@ extension Application {
     // MARK: - The change log
 
     func change(_ kind: Outcome, _ id: String, hash: String, changes: [UInt8]?) -> [SQLValue] {
-        var run = SQLValue.null
-        var delivery = SQLValue.null
-        switch origin {
-        case .run(let id): run = .integer(id)
-        case .delivery(let id): delivery = .integer(id)
-        case .retry: break
-        }
-        return [
-            .text(mapping.entity.name), .text(id), .text(kind.rawValue), .instant(time), run, delivery, .text(hash),
-            changes.map { .json($0[...]) } ?? .null,
+        [
+            .text(mapping.entity.name), .text(id), .text(kind.rawValue), .instant(time),
+            origin.runID.map { .integer($0) } ?? .null, origin.delivery(of: id).map { .integer($0.id) } ?? .null,
+            .text(hash), changes.map { .json($0[...]) } ?? .null,
         ]
     }
 

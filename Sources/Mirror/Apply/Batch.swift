@@ -4,9 +4,43 @@ package import ZohoBooks
 /// Who brings a change to the mirror.
 package enum Origin: Sendable, Hashable {
     case run(Int64)
-    case delivery(Int64)
+    /// Webhook deliveries, by the id of the record.
+    ///
+    /// Deliveries overtake each other and come twice, so that what one says is not always what Zoho said last.
+    case deliveries([String: DeliveryReference])
+    /// Records that were read because deliveries asked for it, by their ids.
+    case reading([String: DeliveryReference])
     /// A dead letter that is applied again.
     case retry
+
+    /// The delivery that brings a record or asked for it.
+    func delivery(of id: String) -> DeliveryReference? {
+        switch self {
+        case .deliveries(let references), .reading(let references): references[id]
+        case .run, .retry: nil
+        }
+    }
+
+    var runID: Int64? {
+        if case .run(let id) = self { id } else { nil }
+    }
+
+    var isDelivery: Bool {
+        if case .deliveries = self { true } else { false }
+    }
+}
+
+/// A delivery as what it brought is traced back to it.
+package struct DeliveryReference: Sendable, Hashable {
+    /// Its id in the inbox.
+    package let id: Int64
+    /// The request that brought it.
+    package let requestID: String?
+
+    package init(id: Int64, requestID: String?) {
+        self.id = id
+        self.requestID = requestID
+    }
 }
 
 /// Records of one entity that are applied in one transaction.
@@ -85,6 +119,8 @@ package struct ApplyResult: Sendable {
     package var faults: [(id: String, fault: FieldFault)] = []
     /// The latest `last_modified_time` among the records, in microseconds since 1970.
     package var modifiedThrough: Int64?
+    /// Records of deliveries of which nobody can tell whether they are what Zoho said last; they have to be read again.
+    package var contested: Set<String> = []
 
     package subscript(_ outcome: Outcome) -> Int { counts[outcome] ?? 0 }
 

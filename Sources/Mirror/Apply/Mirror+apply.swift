@@ -48,7 +48,9 @@ final class Application {
     let time: Int64
     let rejected: [RejectedRecord]
     private let records: [MappedRecord]
-    private var duplicates = 0
+    private let duplicates: Int
+    /// Records of deliveries of which nobody can tell whether they are what Zoho said last.
+    var contested: Set<String>
     private var changes: [[SQLValue]] = []
 
     init(_ batch: Batch, _ transaction: any SQLTransaction, time: Int64) {
@@ -57,7 +59,8 @@ final class Application {
         self.time = time
         origin = batch.origin
         rejected = batch.rejected
-        (records, duplicates) = Self.newest(of: batch.records)
+        (records, duplicates, contested) = Self.newest(of: batch.records)
+        if !batch.origin.isDelivery { contested = [] }
     }
 
     func run() throws -> ApplyResult {
@@ -70,6 +73,7 @@ final class Application {
         var refused = rejected
         try apply(records[...], &result, &refused)
         result.count(.failed, refused.count)
+        result.contested = contested.subtracting(refused.compactMap(\.id))
         try transaction.bury(refused, of: mapping.entity.name, origin: origin, time: time)
         let buried = Set(refused.compactMap(\.id))
         try transaction.resolveDeadLetters(
@@ -87,11 +91,17 @@ final class Application {
         guard !changes.isEmpty else { return }
         try transaction.lockChanges()
         try transaction.insert(changes, into: "sync_changes", columns: Self.changeColumns)
+        try transaction.notify(Mirror.changeChannel)
         changes = []
     }
 
-    /// Lists can hold a record twice (reference, section 6.5); the newer of the two counts.
-    private static func newest(of records: [MappedRecord]) -> ([MappedRecord], duplicates: Int) {
+    /// Lists can hold a record twice (reference, section 6.5), and so can deliveries; the newer of the two counts.
+    ///
+    /// Contested are those of which two that say different things are of the same time.
+    private static func newest(
+        of records: [MappedRecord]
+    ) -> ([MappedRecord], duplicates: Int, contested: Set<String>) {
+        var contested: Set<String> = []
         var kept: [MappedRecord] = []
         kept.reserveCapacity(records.count)
         var positions: [String: Int] = [:]
@@ -109,9 +119,10 @@ final class Application {
                 } else {
                     record.observedAt < other.observedAt
                 }
+            if record.modifiedAt == other.modifiedAt, record.raw != other.raw { contested.insert(record.id) }
             if !isOlder { kept[position] = record }
         }
-        return (kept, records.count - kept.count)
+        return (kept, records.count - kept.count, contested)
     }
 
     /// Applies records as a set and, where the database refuses one of them, each half by itself.
@@ -157,22 +168,30 @@ final class Application {
         var inserts: [Write] = []
         var candidates: [Write] = []
         var settled: [Int64] = []
+        var overtaken: [Write] = []
         for record in records {
             let write = Write(record, mapping, stored: stored[record.id])
             switch write.decision {
+            case .restore where origin.isDelivery:
+                // A deletion was confirmed by a call; a delivery that came late must not take that back.
+                contested.insert(record.id)
+                counts[.stale, default: 0] += 1
             case .insert: inserts.append(write)
             case .compare, .restore: candidates.append(write)
             case .settle:
                 if let rowID = write.stored?.rowID { settled.append(rowID) }
                 counts[.unchanged, default: 0] += 1
             case .unchanged: counts[.unchanged, default: 0] += 1
-            case .stale: counts[.stale, default: 0] += 1
+            case .stale:
+                if origin.isDelivery, write.isOfTheSameMoment { overtaken.append(write) }
+                counts[.stale, default: 0] += 1
             }
         }
         counts[.inserted] = inserts.count
         try insert(inserts)
         for (outcome, number) in try update(candidates) { counts[outcome, default: 0] += number }
         try settle(settled)
+        for id in try different(overtaken) { contested.insert(id) }
         return counts
     }
 
@@ -228,5 +247,16 @@ struct Write {
         fingerprint = mapping.fingerprint(record.cells, children: childHash ?? 0)
         decision = .on(
             record, summary: fingerprint.summary, detail: fingerprint.detail, children: childHash, stored: stored)
+    }
+
+    /// For how long deliveries may overtake each other: as long as Zoho tries again by default, in microseconds.
+    private static let overtakingWindow: Int64 = 600_000_000
+
+    /// Whether the record and the row are of the same second and were told shortly after each other, so that the order
+    /// in which deliveries arrived need not be the order in which Zoho said them.
+    var isOfTheSameMoment: Bool {
+        guard let stored, !stored.isDeleted, stored.hasDetail else { return false }
+        let isSameTime = record.modifiedAt == nil || stored.modifiedAt == nil || record.modifiedAt == stored.modifiedAt
+        return isSameTime && abs(record.observedAt - stored.observedAt) < Self.overtakingWindow
     }
 }

@@ -1,5 +1,5 @@
 package import Catalog
-import Database
+package import Database
 
 extension Mirror {
     /// Marks records as deleted that are confirmed to be gone at the source.
@@ -11,10 +11,12 @@ extension Mirror {
     /// - Returns: how many rows were marked; those that are marked already or unknown are not counted.
     @discardableResult
     package func markDeleted(
-        _ ids: [String], of mapping: EntityMapping, observedAt: Int64, origin: Origin
+        _ ids: [String], of mapping: EntityMapping, observedAt: Int64, origin: Origin,
+        alongside: @escaping @Sendable (any SQLTransaction) throws -> Void = { _ in }
     ) async throws -> Int {
         let time = now()
         return try await database.write { transaction in
+            try alongside(transaction)
             let entity = mapping.entity
             let application = Application(Batch(mapping, origin: origin), transaction, time: time)
             let rows = try transaction.query(

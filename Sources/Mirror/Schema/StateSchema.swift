@@ -4,7 +4,7 @@ import Database
 enum StateSchema {
     static let tables = [
         "sync_organization", "sync_runs", "sync_cursors", "sync_dead_letters", "sync_changes", "sync_budget",
-        "sync_leases", "sync_tokens",
+        "sync_leases", "sync_tokens", "sync_inbox", "sync_api_tokens",
     ]
 
     static let migrations = [
@@ -102,6 +102,38 @@ enum StateSchema {
                     token \(json) not null
                 );
                 """)
-        }
+        },
+        Migration("0002-inbox") { transaction in
+            let dialect = transaction.dialect
+            let instant = dialect.type(.instant)
+            try transaction.script(
+                """
+                create table sync_inbox (
+                    id \(dialect.identity),
+                    entity text not null,
+                    kind text not null check (kind in ('record', 'deletion', 'mark')),
+                    zoho_id text not null,
+                    record \(dialect.type(.bytes)),
+                    received_at \(instant) not null,
+                    available_at \(instant) not null,
+                    attempts bigint not null default 0,
+                    claimed_by text,
+                    last_error text,
+                    request_id text
+                );
+                create index sync_inbox_available on sync_inbox (available_at, id);
+                create table sync_api_tokens (
+                    id \(dialect.identity),
+                    name text not null,
+                    role text not null check (role in ('read', 'operate')),
+                    digest text not null unique,
+                    created_at \(instant) not null,
+                    revoked_at \(instant)
+                );
+                alter table sync_dead_letters add column delivery_id bigint;
+                alter table sync_dead_letters add column request_id text;
+                alter table sync_dead_letters add column close_reason text;
+                """)
+        },
     ]
 }

@@ -1,4 +1,4 @@
-package import Catalog
+import Catalog
 import Crypto
 import Database
 package import ZohoBooks
@@ -9,7 +9,8 @@ package struct DeadLetter: Sendable, Hashable {
     package let entity: String
     /// The Zoho id, where the record has one.
     package let zohoID: String?
-    package let shape: RecordShape
+    package let form: Form
+    /// As it came; empty for a mark.
     package let record: RawJSON
     /// When Zoho said it, in microseconds since 1970.
     package let observedAt: Int64
@@ -20,21 +21,72 @@ package struct DeadLetter: Sendable, Hashable {
     package let attempts: Int
     package let firstFailedAt: Int64
     package let lastFailedAt: Int64
+    /// The request that brought it, where it was a delivery.
+    package let requestID: String?
+
+    /// What is kept.
+    package enum Form: String, Sendable, Hashable {
+        /// A row of a list.
+        case list
+        /// A complete record.
+        case detail
+        /// The body of a delivery that could not be read.
+        case delivery
+        /// A delivery which said that the record is gone, and could not be confirmed.
+        case deletion
+        /// A record that was to be read again, and could not be.
+        case mark
+    }
+
+    /// What trying again led to.
+    package enum Retry: Sendable, Hashable {
+        case applied(Outcome)
+        /// It waits in the inbox again; a running `zohosync serve` goes on with it.
+        case queued
+    }
 }
 
 extension Mirror {
+    private static let letterColumns = """
+        id, entity, zoho_id, shape, record, observed_at, reason, code, attempts, first_failed_at, last_failed_at,
+        request_id
+        """
+
     /// The records that wait to be applied, oldest first.
-    package func deadLetters(entity: String? = nil, limit: Int = 1_000) async throws -> [DeadLetter] {
+    ///
+    /// - Parameter after: only letters with a higher id.
+    package func deadLetters(entity: String? = nil, after: Int64 = 0, limit: Int = 1_000) async throws -> [DeadLetter] {
         try await database.read { transaction in
             try transaction.query(
                 """
-                select id, entity, zoho_id, shape, record, observed_at, reason, code, attempts, first_failed_at,
-                    last_failed_at
-                from sync_dead_letters
-                where state = 'open' and entity = coalesce($1, entity)
-                order by id limit $2
-                """, [entity.map { .text($0) } ?? .null, .integer(Int64(limit))]
+                select \(Self.letterColumns) from sync_dead_letters
+                where state = 'open' and entity = coalesce($1, entity) and id > $2
+                order by id limit $3
+                """, [entity.map { .text($0) } ?? .null, .integer(after), .integer(Int64(limit))]
             ).compactMap { DeadLetter($0) }
+        }
+    }
+
+    /// The open letter with this id, or nil where there is none.
+    package func deadLetter(_ id: Int64) async throws -> DeadLetter? {
+        try await database.read { transaction in
+            try transaction.query(
+                "select \(Self.letterColumns) from sync_dead_letters where state = 'open' and id = $1", [.integer(id)]
+            ).first.flatMap { DeadLetter($0) }
+        }
+    }
+
+    /// Closes a letter that nobody wants to apply any more; it stays in its table.
+    ///
+    /// - Returns: false where there is no such open letter.
+    package func discardDeadLetter(_ id: Int64, reason: String) async throws -> Bool {
+        let time = now()
+        return try await database.write { transaction in
+            try transaction.execute(
+                """
+                update sync_dead_letters set state = 'discarded', closed_at = $1, close_reason = $2
+                where id = $3 and state = 'open'
+                """, [.instant(time), .text(reason), .integer(id)]) > 0
         }
     }
 
@@ -50,47 +102,126 @@ extension Mirror {
 
     /// Applies a dead letter again, with the time at which Zoho said it, so that a newer row stays.
     ///
-    /// - Returns: the outcome; `failed` where it still cannot be applied and stays.
-    package func retry(_ letter: DeadLetter) async throws -> Outcome {
-        guard let mapping = Catalog.entity(named: letter.entity) else { return .failed }
+    /// - Returns: the outcome, `failed` where it still cannot be applied and stays; or that it is queued.
+    package func retry(_ letter: DeadLetter) async throws -> DeadLetter.Retry {
+        guard let mapping = Catalog.entity(named: letter.entity) else { return .applied(.failed) }
+        switch letter.form {
+        case .list: return .applied(try await apply(letter.record, .list, of: mapping, letter))
+        case .detail: return .applied(try await apply(letter.record, .detail, of: mapping, letter))
+        case .mark: return try await queue(.mark, letter.zohoID ?? "", record: nil, of: mapping, letter)
+        case .deletion:
+            let record = letter.record.bytes.isEmpty ? nil : letter.record
+            return try await queue(.deletion, letter.zohoID ?? "", record: record, of: mapping, letter)
+        case .delivery:
+            let webhook = Webhook(name: mapping.entity.name, recordsOf: mapping)
+            guard let delivery = try? webhook.read(letter.record).first else { return .applied(.failed) }
+            guard let record = delivery.record else {
+                return try await queue(.mark, delivery.id, record: nil, of: delivery.mapping, letter)
+            }
+            return .applied(try await apply(record, .detail, of: delivery.mapping, letter))
+        }
+    }
+
+    private func apply(
+        _ record: RawJSON, _ shape: RecordShape, of mapping: EntityMapping, _ letter: DeadLetter
+    ) async throws -> Outcome {
         var batch = Batch(mapping, origin: .retry)
-        batch.add(letter.record, shape: letter.shape, observedAt: letter.observedAt)
+        batch.add(record, shape: shape, observedAt: letter.observedAt)
         let time = now()
         let result = try await apply(batch) { transaction, result in
             // A letter without an id is not found by the ids that were applied.
             guard result[.failed] == 0 else { return }
-            try transaction.execute(
-                "update sync_dead_letters set state = 'resolved', closed_at = $1 where id = $2 and state = 'open'",
-                [.instant(time), .integer(letter.id)])
+            try transaction.resolveDeadLetter(letter.id, time: time)
         }
         return result.counts.first { $0.value > 0 }?.key ?? .failed
+    }
+
+    private func queue(
+        _ kind: InboxEntry.Kind, _ zohoID: String, record: RawJSON?, of mapping: EntityMapping, _ letter: DeadLetter
+    ) async throws -> DeadLetter.Retry {
+        let time = now()
+        try await database.write { transaction in
+            let id = try transaction.reserveIDs(1, in: "sync_inbox")[0]
+            let row = Self.inboxRow(
+                id: id, entity: mapping.entity.name, kind, zohoID: zohoID, record: record,
+                receivedAt: letter.observedAt, availableAt: time, requestID: letter.requestID)
+            try transaction.insert([row], into: "sync_inbox", columns: Self.inboxColumns)
+            try transaction.resolveDeadLetter(letter.id, time: time)
+            try transaction.notify(kind.channel)
+        }
+        return .queued
+    }
+}
+
+/// What a dead letter is made of.
+struct LetterContent {
+    let entity: String
+    let zohoID: String?
+    let form: DeadLetter.Form
+    let record: [UInt8]
+    /// Microseconds since 1970.
+    let observedAt: Int64
+    let reason: String
+    var code: String?
+    var runID: Int64?
+    var deliveryID: Int64?
+    var requestID: String?
+
+    /// What tells it from the entity's other letters: the record's id, else its bytes.
+    var identity: String {
+        guard let zohoID else {
+            return SHA256.hash(data: record).prefix(16).map { String($0, radix: 16) }.joined(separator: "-")
+        }
+        // A record that could not be applied and one that could not be read are two matters.
+        return form == .mark || form == .deletion ? "\(form.rawValue) \(zohoID)" : zohoID
     }
 }
 
 extension SQLTransaction {
     /// Keeps refused records, each once: a record that fails again replaces its letter and counts the attempt.
     func bury(_ records: [RejectedRecord], of entity: String, origin: Origin, time: Int64) throws {
-        var runID = SQLValue.null
-        if case .run(let id) = origin { runID = .integer(id) }
         for record in records {
-            let digest = SHA256.hash(data: Array(record.raw.bytes)).prefix(16)
-            let identity = record.id ?? digest.map { String($0, radix: 16) }.joined(separator: "-")
-            try execute(
-                """
-                insert into sync_dead_letters (entity, identity, zoho_id, shape, record, observed_at, reason, code,
-                    run_id, first_failed_at, last_failed_at)
-                values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $10)
-                on conflict (entity, identity) where state = 'open' do update set
-                    shape = excluded.shape, record = excluded.record, observed_at = excluded.observed_at,
-                    reason = excluded.reason, code = excluded.code, run_id = excluded.run_id,
-                    attempts = sync_dead_letters.attempts + 1, last_failed_at = excluded.last_failed_at
-                """,
-                [
-                    .text(entity), .text(identity), record.id.map { .text($0) } ?? .null,
-                    .text(record.shape.rawValue), .bytes(Array(record.raw.bytes)), .instant(record.observedAt),
-                    .text(record.reason), record.code.map { .text($0) } ?? .null, runID, .instant(time),
-                ])
+            let delivery = record.id.flatMap { origin.delivery(of: $0) }
+            _ = try bury(
+                LetterContent(
+                    entity: entity, zohoID: record.id, form: record.shape == .list ? .list : .detail,
+                    record: Array(record.raw.bytes), observedAt: record.observedAt, reason: record.reason,
+                    code: record.code, runID: origin.runID, deliveryID: delivery?.id, requestID: delivery?.requestID),
+                time: time)
         }
+    }
+
+    /// Keeps one letter.
+    ///
+    /// - Returns: its id.
+    func bury(_ letter: LetterContent, time: Int64) throws -> Int64 {
+        try query(
+            """
+            insert into sync_dead_letters (entity, identity, zoho_id, shape, record, observed_at, reason, code, run_id,
+                delivery_id, request_id, first_failed_at, last_failed_at)
+            values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $12)
+            on conflict (entity, identity) where state = 'open' do update set
+                shape = excluded.shape, record = excluded.record, observed_at = excluded.observed_at,
+                reason = excluded.reason, code = excluded.code, run_id = excluded.run_id,
+                delivery_id = excluded.delivery_id, request_id = excluded.request_id,
+                attempts = sync_dead_letters.attempts + 1, last_failed_at = excluded.last_failed_at
+            returning id
+            """,
+            [
+                .text(letter.entity), .text(letter.identity), letter.zohoID.map { .text($0) } ?? .null,
+                .text(letter.form.rawValue), .bytes(letter.record), .instant(letter.observedAt), .text(letter.reason),
+                letter.code.map { .text($0) } ?? .null, letter.runID.map { .integer($0) } ?? .null,
+                letter.deliveryID.map { .integer($0) } ?? .null, letter.requestID.map { .text($0) } ?? .null,
+                .instant(time),
+            ]
+        ).first?.int(0) ?? 0
+    }
+
+    /// Closes one letter.
+    fileprivate func resolveDeadLetter(_ id: Int64, time: Int64) throws {
+        try execute(
+            "update sync_dead_letters set state = 'resolved', closed_at = $1 where id = $2 and state = 'open'",
+            [.instant(time), .integer(id)])
     }
 
     /// Closes the letters of records that were applied after all.
@@ -105,13 +236,14 @@ extension SQLTransaction {
 
 extension DeadLetter {
     fileprivate init?(_ row: SQLRow) {
-        guard let id = row.int(0), let entity = row.text(1), let shape = row.text(3).flatMap(RecordShape.init),
+        guard let id = row.int(0), let entity = row.text(1), let form = row.text(3).flatMap(Form.init),
             let record = row.bytes(4), let observedAt = row.instant(5), let reason = row.text(6),
             let attempts = row.int(8), let firstFailedAt = row.instant(9), let lastFailedAt = row.instant(10)
         else { return nil }
         self.init(
-            id: id, entity: entity, zohoID: row.text(2), shape: shape, record: RawJSON(record[...]),
+            id: id, entity: entity, zohoID: row.text(2), form: form, record: RawJSON(record[...]),
             observedAt: observedAt, reason: reason, code: row.text(7), attempts: Int(attempts),
-            firstFailedAt: firstFailedAt, lastFailedAt: lastFailedAt)
+            firstFailedAt: firstFailedAt, lastFailedAt: lastFailedAt,
+            requestID: row.text(11))
     }
 }

@@ -52,18 +52,48 @@ extension Mirror {
     }
 
     /// The newest runs first.
-    package func runs(entity: String? = nil, limit: Int = 20) async throws -> [Run] {
+    ///
+    /// - Parameter before: only runs with a lower id.
+    package func runs(
+        entity: String? = nil, state: Run.State? = nil, before: Int64? = nil, limit: Int = 20
+    ) async throws -> [Run] {
         try await database.read { transaction in
             try transaction.query(
                 """
-                select id, entity, kind, state, started_at, finished_at, fetched, inserted, updated, unchanged, stale,
-                    deleted, restored, failed, skipped, calls, pages, details, details_outstanding, list_milliseconds,
-                    detail_milliseconds, last_error
-                from sync_runs
-                where entity = coalesce($1, entity)
-                order by id desc limit $2
-                """, [entity.map { .text($0) } ?? .null, .integer(Int64(limit))]
+                \(Self.runColumns)
+                where entity = coalesce($1, entity) and state = coalesce($2, state) and id < $3
+                order by id desc limit $4
+                """,
+                [
+                    entity.map { .text($0) } ?? .null, state.map { .text($0.rawValue) } ?? .null,
+                    .integer(before ?? .max), .integer(Int64(limit)),
+                ]
             ).compactMap { Run($0) }
+        }
+    }
+
+    /// The run with this id, or nil where there is none.
+    package func run(_ id: Int64) async throws -> Run? {
+        try await database.read { transaction in
+            try transaction.query("\(Self.runColumns) where id = $1", [.integer(id)]).first.flatMap { Run($0) }
+        }
+    }
+
+    private static let runColumns = """
+        select id, entity, kind, state, started_at, finished_at, fetched, inserted, updated, unchanged, stale,
+            deleted, restored, failed, skipped, calls, pages, details, details_outstanding, list_milliseconds,
+            detail_milliseconds, last_error
+        from sync_runs
+        """
+
+    /// How many rows an entity has, those marked as deleted apart.
+    package func rowCounts(of mapping: EntityMapping) async throws -> (present: Int, deleted: Int) {
+        try await database.read { transaction in
+            let row = try transaction.query(
+                "select count(*), count(deleted_at) from \(mapping.entity.name)"
+            ).first
+            let (all, deleted) = (Int(row?.int(0) ?? 0), Int(row?.int(1) ?? 0))
+            return (all - deleted, deleted)
         }
     }
 

@@ -60,11 +60,8 @@ struct DetailPhase: Sendable {
         _ ids: [String], _ entity: inout EntityRun, _ expected: Int, _ clock: ContinuousClock,
         _ start: ContinuousClock.Instant
     ) async throws -> (any Error)? {
-        var calls =
-            entity.mapping.entity.module.callSize.map { size in
-                stride(from: 0, to: ids.count, by: size).map { Array(ids[$0..<min($0 + size, ids.count)]) }
-            }?[...] ?? ids.map { [$0] }[...]
-        let module = entity.mapping.entity.module
+        let reader = DetailReader(client: client, module: entity.mapping.entity.module, now: mirror.now)
+        var calls = reader.calls(for: ids)[...]
         var pending = DetailAnswer()
         var failure: (any Error)?
         var refusal: (any Error)?
@@ -76,7 +73,7 @@ struct DetailPhase: Sendable {
                 while failure == nil, inFlight < concurrency, let call = calls.popFirst() {
                     inFlight += 1
                     group.addTask {
-                        do { return .success(try await answer(to: call, module)) } catch { return .failure(error) }
+                        do { return .success(try await reader.answer(to: call)) } catch { return .failure(error) }
                     }
                 }
             }
@@ -107,29 +104,6 @@ struct DetailPhase: Sendable {
         if let failure { throw failure }
         try Task.checkCancellation()
         return refusal
-    }
-
-    private func answer(to ids: [String], _ module: Module) async throws -> DetailAnswer {
-        var answer = DetailAnswer()
-        switch module.detail {
-        case .single:
-            for id in ids { try await read(id, module, into: &answer) }
-        case .itemDetails:
-            answer.records = try await client.itemDetails(ids: ids)
-            let found = Set(answer.records.compactMap { Catalog.id(of: $0.json, in: module) })
-            // The call leaves unknown ids out without a word; only a read of the record itself confirms it.
-            for id in ids where !found.contains(id) { try await read(id, module, into: &answer) }
-        }
-        return answer
-    }
-
-    private func read(_ id: String, _ module: Module, into answer: inout DetailAnswer) async throws {
-        if let record = try await client.record(module.path, id: id, detailKey: module.detailKey) {
-            answer.records.append(record)
-        } else {
-            answer.gone.append(id)
-            answer.goneAt = Int64(Date().timeIntervalSince1970 * 1_000_000)
-        }
     }
 
     private func apply(_ answer: DetailAnswer, _ entity: inout EntityRun, _ milliseconds: Int) async throws {
@@ -172,23 +146,6 @@ struct DetailPhase: Sendable {
     }
 }
 
-/// What detail calls have brought.
-private struct DetailAnswer: Sendable {
-    var records: [DetailRecord] = []
-    /// Ids that Zoho says do not exist.
-    var gone: [String] = []
-    /// When it said so, in microseconds since 1970.
-    var goneAt: Int64 = 0
-
-    var count: Int { records.count + gone.count }
-
-    mutating func add(_ other: DetailAnswer) {
-        records += other.records
-        gone += other.gone
-        goneAt = max(goneAt, other.goneAt)
-    }
-}
-
 extension Error {
     /// Whether another record may be read all the same.
     fileprivate var concernsOneRecord: Bool {
@@ -196,19 +153,5 @@ extension Error {
         case .badRequest, .server, .invalidAnswer: true
         default: false
         }
-    }
-}
-
-extension Module {
-    /// How many records one detail call gives, where that is more than one.
-    fileprivate var callSize: Int? {
-        if case .itemDetails(let size) = detail { size } else { nil }
-    }
-}
-
-extension Catalog {
-    /// The id of a record of the module, whichever of its entities it belongs to.
-    fileprivate static func id(of record: RawJSON, in module: Module) -> String? {
-        entities.first { $0.entity.module.path == module.path }?.id(of: record)
     }
 }

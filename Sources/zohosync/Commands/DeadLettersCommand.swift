@@ -56,22 +56,26 @@ struct DeadLettersCommand: AsyncParsableCommand {
             let outcomes = try await Installation.with(
                 settings, databaseURL: common.databaseURL, to: .change
             ) { installation in
-                var outcomes: [Outcome: Int] = [:]
+                var outcomes: [String: Int] = [:]
                 for letter in try await installation.mirror.deadLetters(entity: entity, limit: .max) {
-                    outcomes[try await installation.mirror.retry(letter), default: 0] += 1
+                    switch try await installation.mirror.retry(letter) {
+                    case .applied(let outcome): outcomes[outcome.rawValue, default: 0] += 1
+                    case .queued: outcomes["queued", default: 0] += 1
+                    }
                 }
                 return outcomes
             }
             if common.json {
-                print(Dictionary(uniqueKeysWithValues: Outcome.allCases.map { ($0.rawValue, outcomes[$0] ?? 0) }).json)
+                let names = Outcome.allCases.map(\.rawValue) + ["queued"]
+                print(Dictionary(uniqueKeysWithValues: names.map { ($0, outcomes[$0] ?? 0) }).json)
             } else if outcomes.isEmpty {
                 print("No record waits to be applied.")
             } else {
                 print(
-                    outcomes.sorted { $0.key.rawValue < $1.key.rawValue }.map { "\($1) \($0.rawValue)" }.joined(
+                    outcomes.sorted { $0.key < $1.key }.map { "\($1) \($0)" }.joined(
                         separator: ", "))
             }
-            if outcomes[.failed] ?? 0 > 0 { throw ExitCode(ExitStatus.failure) }
+            if outcomes[Outcome.failed.rawValue] ?? 0 > 0 { throw ExitCode(ExitStatus.failure) }
         }
     }
 }
@@ -93,7 +97,7 @@ private struct DeadLetterDocument: Encodable {
         id = letter.id
         entity = letter.entity
         zohoId = letter.zohoID
-        shape = letter.shape.rawValue
+        shape = letter.form.rawValue
         reason = letter.reason
         code = letter.code
         attempts = letter.attempts

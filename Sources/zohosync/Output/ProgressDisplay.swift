@@ -19,6 +19,7 @@ actor ProgressDisplay {
     }
 
     func show(_ event: SyncEvent) {
+        if event.phase == .began { return }
         let text = ProgressLine(event).text
         guard isTerminal else {
             write(text + "\n")

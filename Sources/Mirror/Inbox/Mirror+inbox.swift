@@ -1,0 +1,182 @@
+package import Database
+import ZohoBooks
+
+extension Mirror {
+    /// The channel on which workers are woken when records wait.
+    package static let recordChannel = "inbox"
+    /// The channel on which workers are woken when something has to be read.
+    package static let readingChannel = "readings"
+
+    /// Stores deliveries so that they survive a power cut, all or none.
+    ///
+    /// - Returns: the id of each: in the inbox, or of its dead letter.
+    package func store(_ deliveries: [NewDelivery]) async throws -> [Int64] {
+        let time = now()
+        return try await database.write(.immediate) { transaction in
+            let ids = try transaction.reserveIDs(deliveries.count { $0.isReadable }, in: "sync_inbox")
+            var waiting = ids[...]
+            var rows: [[SQLValue]] = []
+            var channels: Set<String> = []
+            let stored = try deliveries.map { delivery in
+                switch delivery.content {
+                case .readable(let kind, let zohoID, let record):
+                    let id = waiting.popFirst() ?? 0
+                    channels.insert(kind.channel)
+                    rows.append(
+                        Self.inboxRow(
+                            id: id, entity: delivery.entity, kind, zohoID: zohoID, record: record,
+                            receivedAt: delivery.receivedAt, availableAt: delivery.receivedAt,
+                            requestID: delivery.requestID))
+                    return id
+                case .unreadable(let body, let reason):
+                    return try transaction.bury(
+                        LetterContent(
+                            entity: delivery.entity, zohoID: nil, form: .delivery, record: body,
+                            observedAt: delivery.receivedAt, reason: reason, requestID: delivery.requestID), time: time)
+                }
+            }
+            if !rows.isEmpty { try transaction.insert(rows, into: "sync_inbox", columns: Self.inboxColumns) }
+            for channel in channels { try transaction.notify(channel) }
+            return stored
+        }
+    }
+
+    /// Claims entries that are due, the longest waiting first; nobody else gets them until the lease ends.
+    ///
+    /// - Parameters:
+    ///   - kinds: what the worker can do.
+    ///   - lease: seconds until the entries come back unless they are removed, postponed or kept.
+    package func claim(
+        _ kinds: [InboxEntry.Kind], limit: Int, holder: String, lease: Int
+    ) async throws -> [InboxEntry] {
+        let time = now()
+        return try await database.write { transaction in
+            try transaction.query(
+                """
+                with due as materialized (
+                    select id from sync_inbox
+                    where available_at <= $1 and \(transaction.dialect.contains("kind", "$2"))
+                    order by available_at, id limit $3\(transaction.dialect.forUpdateSkippingLocked)
+                )
+                update sync_inbox set available_at = $4, claimed_by = $5, attempts = attempts + 1
+                where id in (select id from due)
+                returning id, entity, kind, zoho_id, record, received_at, attempts, request_id
+                """,
+                [
+                    .instant(time), .texts(kinds.map(\.rawValue)), .integer(Int64(limit)),
+                    .instant(time + Int64(lease) * 1_000_000), .text(holder),
+                ]
+            ).compactMap { InboxEntry($0) }
+        }.sorted { $0.id < $1.id }
+    }
+
+    /// Prolongs a claim while its work takes longer.
+    package func keep(_ entries: [InboxEntry], holder: String, lease: Int) async throws {
+        let expiry = now() + Int64(lease) * 1_000_000
+        try await database.write { transaction in
+            _ = try transaction.execute(
+                """
+                update sync_inbox set available_at = $1
+                where \(transaction.dialect.contains("id", "$2")) and claimed_by = $3
+                """, [.instant(expiry), .integers(entries.map(\.id)), .text(holder)])
+        }
+    }
+
+    /// Gives claimed entries back until a later time.
+    ///
+    /// - Parameters:
+    ///   - availableAt: in microseconds since 1970.
+    ///   - error: why they could not be worked on.
+    ///   - countsAttempt: whether it was an attempt; not where nothing was tried or nothing could have worked.
+    package func postpone(
+        _ entries: [InboxEntry], until availableAt: Int64, error: String?, countsAttempt: Bool, holder: String
+    ) async throws {
+        try await database.write { transaction in
+            _ = try transaction.execute(
+                """
+                update sync_inbox set available_at = $1, claimed_by = null, last_error = coalesce($2, last_error),
+                    attempts = attempts - $3
+                where \(transaction.dialect.contains("id", "$4")) and claimed_by = $5
+                """,
+                [
+                    .instant(availableAt), error.map { .text($0) } ?? .null, .integer(countsAttempt ? 0 : 1),
+                    .integers(entries.map(\.id)), .text(holder),
+                ])
+        }
+    }
+
+    /// Moves entries that cannot be worked on to the dead letters.
+    package func giveUp(_ entries: [InboxEntry], reason: String) async throws {
+        let time = now()
+        try await database.write { transaction in
+            for entry in entries {
+                _ = try transaction.bury(
+                    LetterContent(
+                        entity: entry.entity, zohoID: entry.zohoID, form: entry.form,
+                        record: entry.record.map { Array($0.bytes) } ?? [], observedAt: entry.receivedAt,
+                        reason: reason, deliveryID: entry.id, requestID: entry.requestID), time: time)
+            }
+            try transaction.removeFromInbox(entries.map(\.id))
+        }
+    }
+
+    /// What waits in the inbox.
+    package func inboxDepth() async throws -> InboxDepth {
+        try await database.read { transaction in
+            let row = try transaction.query("select count(*), min(received_at) from sync_inbox").first
+            return InboxDepth(count: Int(row?.int(0) ?? 0), oldestReceivedAt: row?.instant(1))
+        }
+    }
+
+    static let inboxColumns = [
+        "id", "entity", "kind", "zoho_id", "record", "received_at", "available_at", "request_id",
+    ]
+
+    static func inboxRow(
+        id: Int64, entity: String, _ kind: InboxEntry.Kind, zohoID: String, record: RawJSON?, receivedAt: Int64,
+        availableAt: Int64, requestID: String?
+    ) -> [SQLValue] {
+        [
+            .integer(id), .text(entity), .text(kind.rawValue), .text(zohoID),
+            record.map { .bytes(Array($0.bytes)) } ?? .null, .instant(receivedAt), .instant(availableAt),
+            requestID.map { .text($0) } ?? .null,
+        ]
+    }
+}
+
+extension SQLTransaction {
+    /// Takes deliveries out of the inbox that are done with.
+    package func removeFromInbox(_ ids: [Int64]) throws {
+        try execute("delete from sync_inbox where \(dialect.contains("id", "$1"))", [.integers(ids)])
+    }
+}
+
+extension InboxEntry.Kind {
+    /// The channel that wakes whoever works on it.
+    var channel: String { self == .record ? Mirror.recordChannel : Mirror.readingChannel }
+}
+
+extension NewDelivery {
+    fileprivate var isReadable: Bool {
+        if case .readable = content { true } else { false }
+    }
+}
+
+extension InboxEntry {
+    fileprivate var form: DeadLetter.Form {
+        switch kind {
+        case .record: .detail
+        case .deletion: .deletion
+        case .mark: .mark
+        }
+    }
+
+    fileprivate init?(_ row: SQLRow) {
+        guard let id = row.int(0), let entity = row.text(1), let kind = row.text(2).flatMap({ Kind(rawValue: $0) }),
+            let zohoID = row.text(3), let receivedAt = row.instant(5), let attempts = row.int(6)
+        else { return nil }
+        self.init(
+            id: id, entity: entity, kind: kind, zohoID: zohoID, record: row.bytes(4).map { RawJSON($0[...]) },
+            receivedAt: receivedAt, attempts: Int(attempts), requestID: row.text(7))
+    }
+}

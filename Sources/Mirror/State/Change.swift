@@ -1,0 +1,56 @@
+import Database
+package import ZohoBooks
+
+/// One entry of the mirror's ordered log.
+package struct Change: Sendable, Hashable {
+    /// Ascending in the order of the commits: who has seen a number never misses a smaller one.
+    package let id: Int64
+    package let entity: String
+    package let zohoID: String
+    /// `inserted`, `updated`, `deleted` or `restored`.
+    package let kind: String
+    /// Microseconds since 1970.
+    package let changedAt: Int64
+    package let runID: Int64?
+    package let deliveryID: Int64?
+    /// The row's hash afterwards.
+    package let contentHash: String
+    /// Each changed column and child table, before and after; nil for an insertion.
+    package let changes: RawJSON?
+}
+
+extension Mirror {
+    /// The channel on which readers of the change log are woken.
+    package static let changeChannel = "changes"
+
+    /// Entries of the change log in their order.
+    ///
+    /// - Parameter after: only entries with a higher number.
+    package func changes(after: Int64, entity: String? = nil, limit: Int) async throws -> [Change] {
+        try await database.read { transaction in
+            try transaction.query(
+                """
+                select id, entity, zoho_id, kind, changed_at, run_id, delivery_id, content_hash, changes
+                from sync_changes where id > $1 and entity = coalesce($2, entity)
+                order by id limit $3
+                """, [.integer(after), entity.map { .text($0) } ?? .null, .integer(Int64(limit))]
+            ).compactMap { Change($0) }
+        }
+    }
+
+    /// The number of the newest entry, 0 where there is none.
+    package func lastChangeID() async throws -> Int64 {
+        try await database.read { try $0.query("select max(id) from sync_changes").first?.int(0) ?? 0 }
+    }
+}
+
+extension Change {
+    fileprivate init?(_ row: SQLRow) {
+        guard let id = row.int(0), let entity = row.text(1), let zohoID = row.text(2), let kind = row.text(3),
+            let changedAt = row.instant(4), let hash = row.text(7)
+        else { return nil }
+        self.init(
+            id: id, entity: entity, zohoID: zohoID, kind: kind, changedAt: changedAt, runID: row.int(5),
+            deliveryID: row.int(6), contentHash: hash, changes: row.json(8).map { RawJSON($0) })
+    }
+}

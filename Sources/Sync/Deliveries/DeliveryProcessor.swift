@@ -1,0 +1,134 @@
+import AsyncAlgorithms
+import Catalog
+import Database
+package import Logging
+package import Mirror
+import ServiceLifecycle
+package import ZohoBooks
+
+/// What became of some deliveries.
+package struct DeliveryReport: Sendable {
+    package let entity: String
+    package let outcomes: [Outcome: Int]
+    /// From receipt to the commit, in microseconds, for each delivery.
+    package let lags: [Int64]
+}
+
+/// Works on the inbox: applies what was delivered, and reads again what deliveries ask for.
+///
+/// Workers claim entries for a time, so that any number of processes can work on one inbox and what a dead one had
+/// claimed comes back.
+package struct DeliveryProcessor: Sendable {
+    let mirror: Mirror
+    let client: ZohoBooksClient
+    /// Host and process, for people and for claims.
+    let holder: String
+    /// Workers that apply records; one more reads.
+    let workers: Int
+    /// Whether a delivery that says that a record is gone is believed without a call.
+    let trustsDeletions: Bool
+    /// In 0..<1.
+    let random: @Sendable () -> Double
+    let logger: Logger
+    let onProcessed: @Sendable (DeliveryReport) -> Void
+
+    /// How often a worker looks without being woken, for what was postponed and for claims that have ended.
+    private static let tick = Duration.seconds(1)
+
+    package init(
+        mirror: Mirror, client: ZohoBooksClient, holder: String, workers: Int = 2, trustsDeletions: Bool = false,
+        random: @escaping @Sendable () -> Double = { Double.random(in: 0..<1) }, logger: Logger,
+        onProcessed: @escaping @Sendable (DeliveryReport) -> Void = { _ in }
+    ) {
+        self.mirror = mirror
+        self.client = client
+        self.holder = holder
+        self.workers = workers
+        self.trustsDeletions = trustsDeletions
+        self.random = random
+        self.logger = logger
+        self.onProcessed = onProcessed
+    }
+
+    /// Works until the program shuts down; what is claimed then is finished or given back.
+    package func run() async throws {
+        await withTaskGroup(of: Void.self) { group in
+            for number in 1...max(1, workers) {
+                let worker = RecordWorker(processor: self, name: "\(holder)#\(number)")
+                group.addTask { await work(on: Mirror.recordChannel) { try await worker.drain() } }
+            }
+            let worker = ReadingWorker(processor: self, name: "\(holder)#reading")
+            group.addTask { await work(on: Mirror.readingChannel) { try await worker.drain() } }
+        }
+    }
+
+    private func work(on channel: String, _ drain: @escaping @Sendable () async throws -> Void) async {
+        let woken = mirror.database.notifications(of: channel)
+        let ticks = AsyncTimerSequence(interval: Self.tick, clock: .continuous).map { _ in () }
+        for await _ in merge(woken, ticks).cancelOnGracefulShutdown() {
+            do {
+                try await drain()
+            } catch {
+                logger.warning("The inbox cannot be worked on", metadata: ["error": "\(error)"])
+            }
+        }
+    }
+
+    /// Tells what became of entries.
+    func report(_ entries: [InboxEntry], _ result: ApplyResult) {
+        guard let entity = entries.first?.entity else { return }
+        let time = mirror.now()
+        onProcessed(
+            DeliveryReport(entity: entity, outcomes: result.counts, lags: entries.map { time - $0.receivedAt }))
+        if logger.logLevel <= .debug {
+            for entry in entries {
+                logger.debug(
+                    "Delivery processed",
+                    metadata: [
+                        "delivery": "\(entry.id)", "request_id": "\(entry.requestID ?? "-")",
+                        "entity": "\(entity)", "zoho_id": "\(entry.zohoID)", "kind": "\(entry.kind.rawValue)",
+                        "lag_ms": "\((time - entry.receivedAt) / 1_000)",
+                    ])
+            }
+        }
+        for (id, fault) in result.faults {
+            logger.notice(
+                "A value could not be read and was left out",
+                metadata: ["entity": "\(entity)", "zoho_id": "\(id)", "field": "\(fault.field)"])
+        }
+    }
+
+    /// Postpones entries whose attempt has failed, or makes dead letters of them after the last one.
+    ///
+    /// - Parameter isOutage: whether nothing could have worked, so that the attempt does not count.
+    func fail(_ entries: [InboxEntry], _ error: any Error, isOutage: Bool, worker: String) async throws {
+        let spent = isOutage ? [] : entries.filter { $0.attempts >= Backoff.attempts }
+        let rest = isOutage ? entries : entries.filter { $0.attempts < Backoff.attempts }
+        logger.warning(
+            "Deliveries could not be processed",
+            metadata: [
+                "error": "\(error)", "entity": "\(entries.first?.entity ?? "-")", "again": "\(rest.count)",
+                "dead_letters": "\(spent.count)",
+                "request_ids": "\(entries.prefix(5).compactMap(\.requestID).joined(separator: ","))",
+            ])
+        if !spent.isEmpty { try await mirror.giveUp(spent, reason: "\(error)") }
+        for (attempt, entries) in Dictionary(grouping: rest, by: \.attempts) {
+            let pause =
+                isOutage ? Backoff.outage(random: random()) : Backoff.pause(after: attempt, random: random())
+            try await mirror.postpone(
+                entries, until: mirror.now() + pause, error: "\(error)", countsAttempt: !isOutage, holder: worker)
+        }
+        if !spent.isEmpty, let entity = spent.first?.entity {
+            onProcessed(DeliveryReport(entity: entity, outcomes: [.failed: spent.count], lags: []))
+        }
+    }
+}
+
+extension [InboxEntry] {
+    /// The entries of each entity that there is, in the order of their receipt.
+    var byEntity: [(mapping: EntityMapping, entries: [InboxEntry])] {
+        Dictionary(grouping: self, by: \.entity).sorted { $0.key < $1.key }.compactMap { name, entries in
+            Catalog.entity(named: name).map { ($0, entries) }
+        }
+    }
+}

@@ -1,0 +1,93 @@
+import Database
+package import Mirror
+import ServiceLifecycle
+import Synchronization
+import ZohoBooks
+
+/// Stores deliveries durably, many in one transaction where many come at once.
+///
+/// A delivery is stored when ``store(_:)`` returns. While one group is on its way to the disk the next one gathers, so
+/// that a single delivery waits for nobody and a thousand cost little more than one.
+package final class InboxWriter: Sendable {
+    private struct Waiting {
+        let delivery: NewDelivery
+        let stored: CheckedContinuation<Int64, any Error>
+    }
+
+    private struct State {
+        var waiting: [Waiting] = []
+        var isClosed = false
+    }
+
+    private let mirror: Mirror
+    private let state = Mutex(State())
+    private let wakes: AsyncStream<Void>
+    private let wake: AsyncStream<Void>.Continuation
+
+    /// Deliveries in one transaction at most.
+    private static let groupSize = 500
+    /// Deliveries that may wait; more are refused, so that Zoho tries again instead of memory running out.
+    private static let capacity = 10_000
+
+    package init(_ mirror: Mirror) {
+        self.mirror = mirror
+        (wakes, wake) = AsyncStream.makeStream(bufferingPolicy: .bufferingNewest(1))
+    }
+
+    /// Stores a delivery.
+    ///
+    /// - Returns: its id: in the inbox, or of the dead letter that it became.
+    /// - Throws: whatever keeps it from being stored; it is not stored then.
+    package func store(_ delivery: NewDelivery) async throws -> Int64 {
+        try await withCheckedThrowingContinuation { continuation in
+            let isTaken = state.withLock { state in
+                guard !state.isClosed, state.waiting.count < Self.capacity else { return false }
+                state.waiting.append(Waiting(delivery: delivery, stored: continuation))
+                return true
+            }
+            guard isTaken else { return continuation.resume(throwing: InboxFull()) }
+            wake.yield()
+        }
+    }
+
+    /// Stores what comes until the program shuts down, and then what still waits.
+    package func run() async throws {
+        for await _ in wakes.cancelOnGracefulShutdown() { await storeWaiting() }
+        state.withLock { $0.isClosed = true }
+        await storeWaiting()
+    }
+
+    private func storeWaiting() async {
+        while true {
+            let group = state.withLock { state in
+                let group = state.waiting.prefix(Self.groupSize)
+                state.waiting.removeFirst(group.count)
+                return group
+            }
+            if group.isEmpty { return }
+            do {
+                let ids = try await uncancelled { [mirror] in try await mirror.store(group.map(\.delivery)) }
+                for (waiting, id) in zip(group, ids) { waiting.stored.resume(returning: id) }
+            } catch let error as DatabaseError where error.kind == .record && group.count > 1 {
+                // One that the database refuses must not cost the others.
+                for waiting in group { await storeAlone(waiting) }
+            } catch {
+                for waiting in group { waiting.stored.resume(throwing: error) }
+            }
+        }
+    }
+
+    private func storeAlone(_ waiting: Waiting) async {
+        do {
+            let ids = try await uncancelled { [mirror] in try await mirror.store([waiting.delivery]) }
+            waiting.stored.resume(returning: ids[0])
+        } catch {
+            waiting.stored.resume(throwing: error)
+        }
+    }
+}
+
+/// Why a delivery is not taken.
+package struct InboxFull: Error, CustomStringConvertible {
+    package let description = "Too many deliveries wait to be stored, or the server is stopping."
+}

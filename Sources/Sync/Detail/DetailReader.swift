@@ -1,0 +1,69 @@
+import Catalog
+import ZohoBooks
+
+/// Reads complete records of one module by their ids, in as few calls as the module allows.
+struct DetailReader: Sendable {
+    let client: ZohoBooksClient
+    let module: Module
+    var priority = CallPriority.background
+    /// Microseconds since 1970.
+    let now: @Sendable () -> Int64
+
+    /// The ids in groups, each of which costs one call as long as all of them exist.
+    func calls(for ids: [String]) -> [[String]] {
+        guard case .itemDetails(let size) = module.detail else { return ids.map { [$0] } }
+        return stride(from: 0, to: ids.count, by: size).map { Array(ids[$0..<min($0 + size, ids.count)]) }
+    }
+
+    /// Reads one group.
+    ///
+    /// - Throws: ``ZohoBooksError``.
+    func answer(to ids: [String]) async throws -> DetailAnswer {
+        var answer = DetailAnswer()
+        switch module.detail {
+        case .single:
+            for id in ids { try await read(id, into: &answer) }
+        case .itemDetails:
+            answer.records = try await client.itemDetails(ids: ids, priority: priority)
+            let found = Set(answer.records.compactMap { Catalog.id(of: $0.json, in: module) })
+            // The call leaves unknown ids out without a word; only a read of the record itself confirms it.
+            for id in ids where !found.contains(id) { try await read(id, into: &answer) }
+        }
+        return answer
+    }
+
+    private func read(_ id: String, into answer: inout DetailAnswer) async throws {
+        if let record = try await client.record(
+            module.path, id: id, detailKey: module.detailKey, priority: priority)
+        {
+            answer.records.append(record)
+        } else {
+            answer.gone.append(id)
+            answer.goneAt = now()
+        }
+    }
+}
+
+/// What detail calls have brought.
+struct DetailAnswer: Sendable {
+    var records: [DetailRecord] = []
+    /// Ids that Zoho says do not exist.
+    var gone: [String] = []
+    /// When it said so, in microseconds since 1970.
+    var goneAt: Int64 = 0
+
+    var count: Int { records.count + gone.count }
+
+    mutating func add(_ other: DetailAnswer) {
+        records += other.records
+        gone += other.gone
+        goneAt = max(goneAt, other.goneAt)
+    }
+}
+
+extension Catalog {
+    /// The id of a record of the module, whichever of its entities it belongs to.
+    fileprivate static func id(of record: RawJSON, in module: Module) -> String? {
+        entities.first { $0.entity.module.path == module.path }?.id(of: record)
+    }
+}

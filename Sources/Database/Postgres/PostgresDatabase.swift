@@ -1,5 +1,6 @@
 package import Logging
 import Postgres
+import Synchronization
 
 /// One schema of a PostgreSQL database.
 package final class PostgresDatabase: SQLDatabase {
@@ -8,6 +9,8 @@ package final class PostgresDatabase: SQLDatabase {
     private let configuration: PostgresConfiguration
     private let schema: String
     private let logger: Logger
+    private let broadcast = Broadcast()
+    private let listeners = Mutex<[String: Task<Void, Never>]>([:])
 
     package var dialect: Dialect { .postgres }
 
@@ -106,17 +109,20 @@ package final class PostgresDatabase: SQLDatabase {
     }
 
     package func notifications(of channel: String) -> AsyncStream<Void> {
-        let listener = PostgresListener(configuration, channels: ["\(schema).\(channel)"], logger: logger)
-        let (stream, continuation) = AsyncStream<Void>.makeStream(bufferingPolicy: .bufferingNewest(1))
-        let task = Task {
-            for await _ in listener { continuation.yield() }
-            continuation.finish()
+        // One connection listens for all who follow a channel in this process.
+        listeners.withLock { listeners in
+            guard listeners[channel] == nil else { return }
+            let listener = PostgresListener(configuration, channels: ["\(schema).\(channel)"], logger: logger)
+            listeners[channel] = Task { [broadcast] in
+                for await _ in listener { broadcast.notify([channel]) }
+            }
         }
-        continuation.onTermination = { _ in task.cancel() }
-        return stream
+        return broadcast.listen(to: channel)
     }
 
     package func close() async {
+        for listener in listeners.withLock({ $0.values.map(\.self) }) { listener.cancel() }
+        broadcast.finish()
         await pool.close()
     }
 }

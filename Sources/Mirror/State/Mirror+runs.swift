@@ -86,6 +86,18 @@ extension Mirror {
         from sync_runs
         """
 
+    /// How many runs there were and how many calls they made, by entity and state.
+    package func runTotals() async throws -> [(entity: String, state: String, runs: Int, calls: Int)] {
+        try await database.read { transaction in
+            try transaction.query(
+                """
+                select entity, state, count(*), cast(sum(calls) as bigint) from sync_runs
+                group by entity, state order by entity, state
+                """
+            ).map { ($0.text(0) ?? "", $0.text(1) ?? "", Int($0.int(2) ?? 0), Int($0.int(3) ?? 0)) }
+        }
+    }
+
     /// How many rows an entity has, those marked as deleted apart.
     package func rowCounts(of mapping: EntityMapping) async throws -> (present: Int, deleted: Int) {
         try await database.read { transaction in

@@ -8,7 +8,7 @@ import ZohoBooks
 struct AuthCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "auth", abstract: "Connects zohosync to a Zoho Books organisation.",
-        subcommands: [Grant.self, Scopes.self], defaultSubcommand: Grant.self)
+        subcommands: [Grant.self, Scopes.self, TokenCommand.self], defaultSubcommand: Grant.self)
 
     struct Grant: AsyncParsableCommand {
         static let configuration = CommandConfiguration(

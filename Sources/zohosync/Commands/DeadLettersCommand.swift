@@ -3,6 +3,7 @@ import Catalog
 import Database
 import Foundation
 import Mirror
+import Server
 import ZohoBooks
 
 struct DeadLettersCommand: AsyncParsableCommand {
@@ -24,7 +25,7 @@ struct DeadLettersCommand: AsyncParsableCommand {
                 settings, databaseURL: common.databaseURL, to: .look
             ) { try await $0.mirror.deadLetters(entity: entity) }
             if common.json {
-                print(letters.map { DeadLetterDocument($0) }.json)
+                print(letters.map { DeadLetterDocument($0) }.json(indented: true))
                 return
             }
             guard !letters.isEmpty else {
@@ -67,7 +68,7 @@ struct DeadLettersCommand: AsyncParsableCommand {
             }
             if common.json {
                 let names = Outcome.allCases.map(\.rawValue) + ["queued"]
-                print(Dictionary(uniqueKeysWithValues: names.map { ($0, outcomes[$0] ?? 0) }).json)
+                print(Dictionary(uniqueKeysWithValues: names.map { ($0, outcomes[$0] ?? 0) }).json(indented: true))
             } else if outcomes.isEmpty {
                 print("No record waits to be applied.")
             } else {
@@ -77,32 +78,5 @@ struct DeadLettersCommand: AsyncParsableCommand {
             }
             if outcomes[Outcome.failed.rawValue] ?? 0 > 0 { throw ExitCode(ExitStatus.failure) }
         }
-    }
-}
-
-/// A dead letter as JSON for machines, with the record as it came.
-private struct DeadLetterDocument: Encodable {
-    let id: Int64
-    let entity: String
-    let zohoId: String?
-    let shape: String
-    let reason: String
-    let code: String?
-    let attempts: Int
-    let firstFailedAt: String
-    let lastFailedAt: String
-    let record: String
-
-    init(_ letter: DeadLetter) {
-        id = letter.id
-        entity = letter.entity
-        zohoId = letter.zohoID
-        shape = letter.form.rawValue
-        reason = letter.reason
-        code = letter.code
-        attempts = letter.attempts
-        firstFailedAt = Timestamp.text(letter.firstFailedAt)
-        lastFailedAt = Timestamp.text(letter.lastFailedAt)
-        record = letter.record.description
     }
 }

@@ -3,6 +3,7 @@ import Catalog
 import Database
 import Foundation
 import Mirror
+import Server
 
 struct RunsCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
@@ -22,7 +23,7 @@ struct RunsCommand: AsyncParsableCommand {
             settings, databaseURL: common.databaseURL, to: .look
         ) { try await $0.mirror.runs(entity: entity, limit: limit) }
         if common.json {
-            print(runs.map { RunDocument($0) }.json)
+            print(runs.map { RunDocument($0) }.json(indented: true))
             return
         }
         var rows = [["run", "entity", "kind", "state", "started", "fetched", "changed", "failed", "calls", "note"]]

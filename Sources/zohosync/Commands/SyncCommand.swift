@@ -3,6 +3,7 @@ import Catalog
 import Database
 import Foundation
 import Mirror
+import Server
 import Sync
 import UnixSignals
 import ZohoBooks

@@ -76,7 +76,8 @@ struct Installation: Sendable {
     static func now() -> Int64 { Int64(Date().timeIntervalSince1970 * 1_000_000) }
 
     static func makeLogger(_ settings: Settings) -> Logger {
-        var logger = Logger(label: "zohosync") { StreamLogHandler.standardError(label: $0) }
+        let format = (try? settings.logFormat()) ?? .logfmt
+        var logger = Logger(label: "zohosync") { _ in LineLogHandler(format) }
         logger.logLevel = Logger.Level(rawValue: settings.logLevel) ?? .warning
         return logger
     }

@@ -1,6 +1,7 @@
 import Configuration
 import Database
 import Foundation
+import Server
 import SystemPackage
 import ZohoBooks
 
@@ -11,7 +12,8 @@ import ZohoBooks
 /// A key such as `zoho.clientId` is the variable `ZOHO_CLIENT_ID` in the environment and `zoho: {clientId: …}` in the
 /// file.
 struct Settings: Sendable {
-    private let reader: ConfigReader
+    private var reader: ConfigReader
+    private var providers: [any ConfigProvider]
 
     /// Reads the environment and the file.
     ///
@@ -24,7 +26,8 @@ struct Settings: Sendable {
         } catch {
             throw SettingsError.unreadableFile(file ?? "zohosync.yaml")
         }
-        reader = ConfigReader(providers: [EnvironmentVariablesProvider(), provider])
+        providers = [EnvironmentVariablesProvider(), provider]
+        reader = ConfigReader(providers: providers)
     }
 
     /// Settings that are given and not read.
@@ -34,7 +37,16 @@ struct Settings: Sendable {
             known[AbsoluteConfigKey(key.split(separator: ".").map(String.init))] = ConfigValue(
                 .string(value), isSecret: true)
         }
-        reader = ConfigReader(provider: InMemoryProvider(values: known))
+        providers = [InMemoryProvider(values: known)]
+        reader = ConfigReader(providers: providers)
+    }
+
+    /// Puts a value, such as that of a flag, above all others.
+    mutating func set(_ key: String, _ value: String) {
+        let absolute = AbsoluteConfigKey(key.split(separator: ".").map(String.init))
+        let flag = InMemoryProvider(values: [absolute: ConfigValue(.string(value), isSecret: false)])
+        providers.insert(flag, at: 0)
+        reader = ConfigReader(providers: providers)
     }
 
     /// `DATABASE_URL`; a SQLite file in the working folder where it is not set.
@@ -87,6 +99,50 @@ struct Settings: Sendable {
         limits.inFlight = try inFlight()
         if let reserve = try number("zohosync.reserve", "ZOHOSYNC_RESERVE", 0...10_000) { limits.reserve = reserve }
         return limits
+    }
+
+    /// How the server listens; flags stand above it.
+    func server() throws -> ServerConfiguration {
+        var configuration = ServerConfiguration()
+        if let hostname = reader.string(forKey: "zohosync.hostname") { configuration.hostname = hostname }
+        if let port = try number("zohosync.port", "ZOHOSYNC_PORT", 0...65_535) { configuration.port = port }
+        configuration.webhookSecret = secret("zohosync.webhookSecret")
+        configuration.webhookKey = secret("zohosync.webhookKey")
+        let certificate = reader.string(forKey: "zohosync.tlsCertificate")
+        let key = reader.string(forKey: "zohosync.tlsKey")
+        switch (certificate, key) {
+        case (nil, nil): break
+        case (let certificate?, let key?): configuration.tls = (certificate, key)
+        case (nil, _): throw SettingsError.missing("ZOHOSYNC_TLS_CERTIFICATE")
+        case (_, nil): throw SettingsError.missing("ZOHOSYNC_TLS_KEY")
+        }
+        return configuration
+    }
+
+    /// `ZOHOSYNC_WORKERS`: how many workers apply deliveries side by side, 1 to 16.
+    func workers() throws -> Int { try number("zohosync.workers", "ZOHOSYNC_WORKERS", 1...16) ?? 2 }
+
+    /// `ZOHOSYNC_TRUST_DELETIONS`: whether a delivery that says that a record is gone is believed without a call.
+    func trustsDeletions() throws -> Bool {
+        switch reader.string(forKey: "zohosync.trustDeletions") ?? "false" {
+        case "true": true
+        case "false": false
+        case let text: throw SettingsError.invalid("ZOHOSYNC_TRUST_DELETIONS", text, "true or false")
+        }
+    }
+
+    /// `ZOHOSYNC_LOG_FORMAT`: logfmt or json.
+    func logFormat() throws -> LineLogHandler.Format {
+        let text = reader.string(forKey: "zohosync.logFormat") ?? LineLogHandler.Format.logfmt.rawValue
+        guard let format = LineLogHandler.Format(rawValue: text) else {
+            throw SettingsError.invalid("ZOHOSYNC_LOG_FORMAT", text, "logfmt or json")
+        }
+        return format
+    }
+
+    private func secret(_ key: ConfigKey) -> Secret? {
+        guard let text = reader.string(forKey: key, isSecret: true), !text.isEmpty else { return nil }
+        return Secret(text)
     }
 
     private func required(_ key: ConfigKey, _ variable: String, isSecret: Bool = false) throws -> String {

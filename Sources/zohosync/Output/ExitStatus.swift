@@ -2,6 +2,7 @@ import ArgumentParser
 import Database
 import Foundation
 import Mirror
+import Server
 import Sync
 import ZohoBooks
 
@@ -27,6 +28,9 @@ struct ExitStatus {
             code = Self.usage
             message = error.description
         case let error as SyncOptionsError:
+            code = Self.usage
+            message = error.description
+        case let error as ServerConfigurationError:
             code = Self.usage
             message = error.description
         case let error as ZohoBooksError:

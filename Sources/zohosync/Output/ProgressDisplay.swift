@@ -1,6 +1,7 @@
 import Catalog
 import Foundation
 import Mirror
+import Server
 import Sync
 import ZohoBooks
 
@@ -38,7 +39,7 @@ actor ProgressDisplay {
     func finish(_ report: SyncReport) {
         if isTerminal { draw() }
         if isJSON {
-            print(SyncReportDocument(report, duration: ContinuousClock.now - start).json)
+            print(SyncReportDocument(report, duration: ContinuousClock.now - start).json(indented: true))
         } else {
             print(SyncTable(report).text)
         }

@@ -1,6 +1,6 @@
 import Synchronization
 
-/// Wakes the listeners of a channel within this process, which is the only one that writes to a SQLite file.
+/// Wakes the listeners of a channel within this process.
 final class Broadcast: Sendable {
     private typealias Continuation = AsyncStream<Void>.Continuation
 

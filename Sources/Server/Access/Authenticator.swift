@@ -1,0 +1,51 @@
+import HTTPTypes
+import Hummingbird
+import Mirror
+import Synchronization
+
+/// What a route asks of its caller.
+enum Access: Sendable, Hashable {
+    /// Nothing: liveness, and webhooks, which have their signature.
+    case open
+    /// A token of that role, or of one that may more.
+    case token(APIToken.Role)
+}
+
+/// Checks bearer tokens.
+final class Authenticator: Sendable {
+    private let mirror: Mirror
+    private let limit = Mutex(FailureLimit())
+
+    init(_ mirror: Mirror) { self.mirror = mirror }
+
+    /// The token of a request.
+    ///
+    /// - Throws: ``Problem`` where it has none that suffices.
+    func token(of request: Request, from caller: String, for role: APIToken.Role) async throws -> APIToken {
+        if let pause = limit.withLock({ $0.pause(for: caller, at: mirror.now()) }) {
+            var problem = Problem(.tooManyRequests, "Too many requests with a wrong token. Wait \(pause) s.")
+            problem.headers[.retryAfter] = String(pause)
+            throw problem
+        }
+        guard let header = request.headers[.authorization] else {
+            throw unauthorized("Send a token as Authorization: Bearer …; zohosync auth token create makes one.")
+        }
+        let parts = header.split(separator: " ", maxSplits: 1)
+        guard parts.count == 2, parts[0].lowercased() == "bearer",
+            let token = try await mirror.apiToken(String(parts[1]))
+        else {
+            limit.withLock { $0.fail(caller, at: mirror.now()) }
+            throw unauthorized("The token is not valid or was revoked.")
+        }
+        guard role == .read || token.role == .operate else {
+            throw Problem(.forbidden, "This needs a token of the role operate; \(token.name) has the role read.")
+        }
+        return token
+    }
+
+    private func unauthorized(_ detail: String) -> Problem {
+        var problem = Problem(.unauthorized, detail)
+        problem.headers[.wwwAuthenticate] = "Bearer"
+        return problem
+    }
+}

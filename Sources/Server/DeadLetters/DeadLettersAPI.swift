@@ -1,0 +1,95 @@
+import HTTPTypes
+import Hummingbird
+import Logging
+import Mirror
+import ZohoBooks
+
+/// What could not be applied.
+struct DeadLettersAPI: Sendable {
+    let mirror: Mirror
+    let logger: Logger
+
+    private struct List: Encodable {
+        let deadLetters: [DeadLetterDocument]
+        let open: Int
+    }
+
+    private struct Retried: Encodable {
+        let outcomes: [String: Int]
+    }
+
+    private struct Discarded: Encodable {
+        let id: Int64
+        let state = "discarded"
+        let reason: String
+    }
+
+    func list(_ request: Request, _ context: ServerContext) async throws -> Response {
+        var query = QueryReader(request, known: ["entity", "after", "limit"])
+        let entity = query.entity()
+        let after = query.number("after", in: 0...Int.max) ?? 0
+        let limit = query.number("limit", in: 1...1_000) ?? 100
+        try query.finish()
+        let letters = try await mirror.deadLetters(entity: entity, after: Int64(after), limit: limit)
+        return .json(
+            .ok,
+            List(
+                deadLetters: letters.map { DeadLetterDocument($0) },
+                open: try await mirror.deadLetterCount(entity: entity)))
+    }
+
+    func retryOne(_ request: Request, _ context: ServerContext) async throws -> Response {
+        let letter = try await letter(context)
+        return .json(.ok, Retried(outcomes: [try await mirror.retry(letter).text: 1]))
+    }
+
+    func retryAll(_ request: Request, _ context: ServerContext) async throws -> Response {
+        var query = QueryReader(request, known: ["entity"])
+        let entity = query.entity()
+        try query.finish()
+        var outcomes: [String: Int] = [:]
+        var after: Int64 = 0
+        while true {
+            let letters = try await mirror.deadLetters(entity: entity, after: after, limit: 200)
+            for letter in letters { outcomes[try await mirror.retry(letter).text, default: 0] += 1 }
+            guard let last = letters.last else { break }
+            after = last.id
+        }
+        return .json(.ok, Retried(outcomes: outcomes))
+    }
+
+    func discard(_ request: Request, _ context: ServerContext) async throws -> Response {
+        var query = QueryReader(request, known: ["reason"])
+        let reason = query["reason"] ?? ""
+        if reason.isEmpty || reason.utf8.count > 500 { query.refuse("reason", "must say why, in up to 500 bytes") }
+        try query.finish()
+        let letter = try await letter(context)
+        guard try await mirror.discardDeadLetter(letter.id, reason: reason) else {
+            throw Problem(.notFound, "Dead letter \(letter.id) is not open any more.")
+        }
+        logger.notice(
+            "A dead letter was discarded",
+            metadata: [
+                "dead_letter": "\(letter.id)", "entity": "\(letter.entity)", "reason": "\(reason)",
+                "token": "\(context.token?.name ?? "-")", "request_id": "\(context.requestID)",
+            ])
+        return .json(.ok, Discarded(id: letter.id, reason: reason))
+    }
+
+    private func letter(_ context: ServerContext) async throws -> DeadLetter {
+        let text = context.parameters.get("id") ?? ""
+        guard let id = Int64(text), let letter = try await mirror.deadLetter(id) else {
+            throw Problem(.notFound, "There is no open dead letter \(text).")
+        }
+        return letter
+    }
+}
+
+extension DeadLetter.Retry {
+    fileprivate var text: String {
+        switch self {
+        case .applied(let outcome): outcome.rawValue
+        case .queued: "queued"
+        }
+    }
+}

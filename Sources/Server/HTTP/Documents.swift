@@ -1,0 +1,105 @@
+import Database
+import Foundation
+import Hummingbird
+package import Mirror
+import NIOCore
+import ZohoBooks
+
+/// A run as JSON for machines.
+package struct RunDocument: Encodable, Sendable {
+    let id: Int64
+    let entity: String
+    let kind: String
+    let state: String
+    let startedAt: String
+    let finishedAt: String?
+    let fetched: Int
+    let counts: [String: Int]
+    let skipped: Int
+    let calls: Int
+    let pages: Int
+    let details: Int
+    let detailsOutstanding: Int?
+    let listMilliseconds: Int
+    let detailMilliseconds: Int
+    let fieldFaults: [String: Int]
+    let error: String?
+
+    package init(_ run: Run) {
+        id = run.id
+        entity = run.entity
+        kind = run.kind.rawValue
+        state = run.state.rawValue
+        startedAt = Timestamp.text(run.startedAt)
+        finishedAt = run.finishedAt.map { Timestamp.text($0) }
+        let progress = run.progress
+        fetched = progress.fetched
+        counts = Dictionary(uniqueKeysWithValues: Outcome.allCases.map { ($0.rawValue, progress[$0]) })
+        skipped = progress.skipped
+        calls = progress.calls
+        pages = progress.pages
+        details = progress.details
+        detailsOutstanding = progress.detailsOutstanding
+        listMilliseconds = progress.listMilliseconds
+        detailMilliseconds = progress.detailMilliseconds
+        fieldFaults = progress.faults.fields.mapValues(\.count)
+        error = run.lastError
+    }
+}
+
+/// A dead letter as JSON for machines, with the record as it came.
+package struct DeadLetterDocument: Encodable, Sendable {
+    let id: Int64
+    let entity: String
+    let zohoId: String?
+    let shape: String
+    let reason: String
+    let code: String?
+    let attempts: Int
+    let firstFailedAt: String
+    let lastFailedAt: String
+    let requestId: String?
+    let record: String
+
+    package init(_ letter: DeadLetter) {
+        id = letter.id
+        entity = letter.entity
+        zohoId = letter.zohoID
+        shape = letter.form.rawValue
+        reason = letter.reason
+        code = letter.code
+        attempts = letter.attempts
+        firstFailedAt = Timestamp.text(letter.firstFailedAt)
+        lastFailedAt = Timestamp.text(letter.lastFailedAt)
+        requestId = letter.requestID
+        record = letter.record.description
+    }
+}
+
+extension Encodable {
+    /// The value as JSON with `snake_case` keys in a fixed order.
+    package var json: String { json(indented: false) }
+
+    /// The value as JSON with `snake_case` keys in a fixed order.
+    package func json(indented: Bool) -> String {
+        let encoder = JSONEncoder()
+        encoder.keyEncodingStrategy = .convertToSnakeCase
+        encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
+        if indented { encoder.outputFormatting.insert(.prettyPrinted) }
+        return (try? encoder.encode(self)).map { String(decoding: $0, as: UTF8.self) } ?? "{}"
+    }
+}
+
+extension Response {
+    /// An answer in JSON.
+    static func json(_ status: HTTPResponse.Status = .ok, _ document: some Encodable) -> Response {
+        json(status, text: document.json)
+    }
+
+    /// An answer whose JSON is written already.
+    static func json(_ status: HTTPResponse.Status = .ok, text: String) -> Response {
+        Response(
+            status: status, headers: [.contentType: "application/json"],
+            body: .init(byteBuffer: ByteBuffer(string: text)))
+    }
+}

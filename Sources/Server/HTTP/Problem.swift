@@ -1,0 +1,86 @@
+import Database
+import Foundation
+import HTTPTypes
+import Hummingbird
+import Mirror
+import NIOCore
+import Sync
+import ZohoBooks
+
+/// What went wrong with a request, as RFC 9457 has it.
+struct Problem: Error, Sendable {
+    /// What is wrong with one field of a request.
+    struct Fault: Sendable, Hashable, Encodable {
+        let field: String
+        let reason: String
+    }
+
+    let status: HTTPResponse.Status
+    let detail: String
+    var headers: HTTPFields = [:]
+    var faults: [Fault] = []
+    /// The run that stands in the way.
+    var run: RunDocument?
+
+    init(_ status: HTTPResponse.Status, _ detail: String) {
+        self.status = status
+        self.detail = detail
+    }
+
+    private struct Document: Encodable {
+        let type = "about:blank"
+        let title: String
+        let status: Int
+        let detail: String
+        let errors: [Fault]?
+        let run: RunDocument?
+    }
+
+    var response: Response {
+        let document = Document(
+            title: status.reasonPhrase, status: status.code, detail: detail, errors: faults.isEmpty ? nil : faults,
+            run: run)
+        var headers = headers
+        headers[.contentType] = "application/problem+json"
+        return Response(status: status, headers: headers, body: .init(byteBuffer: ByteBuffer(string: document.json)))
+    }
+}
+
+extension Problem {
+    /// What a request is told of an error, without what concerns nobody outside.
+    init(_ error: any Error) {
+        switch error {
+        case let problem as Problem: self = problem
+        case let error as HTTPError:
+            self.init(error.status, error.body ?? "")
+            headers = error.headers
+        case is NIOTooManyBytesError:
+            self.init(.contentTooLarge, "The body has more than \(WebhookBody.limit) bytes.")
+        case let error as SyncOptionsError: self.init(.unprocessableContent, error.description)
+        case SyncRunsError.stopping: self = .unavailable("\(error)")
+        case let error as SyncRunsError: self.init(.conflict, error.description)
+        case let error as MirrorError:
+            if case .leased = error { self.init(.conflict, error.description) } else { self = .unavailable("\(error)") }
+        case let error as InboxFull: self = .unavailable(error.description)
+        case is DatabaseError: self = .unavailable("The database does not do what is asked of it; the log says why.")
+        case let error as ZohoBooksError: self.init(.badGateway, error.description)
+        case is CancellationError: self = .unavailable("The server is stopping.")
+        default: self.init(.internalServerError, "Something went wrong; the log says what.")
+        }
+    }
+
+    static func unavailable(_ detail: String) -> Problem {
+        var problem = Problem(.serviceUnavailable, detail)
+        problem.headers[.retryAfter] = "30"
+        return problem
+    }
+
+    static func unprocessable(_ faults: [Fault]) -> Problem {
+        var problem = Problem(.unprocessableContent, "Some fields cannot be used; errors names each.")
+        problem.faults = faults
+        return problem
+    }
+
+    /// Whether somebody has to look into the log.
+    var isOurs: Bool { status.code >= 500 }
+}

@@ -1,0 +1,174 @@
+import Catalog
+import HTTPTypes
+import Mirror
+
+/// Every route of the server.
+struct Routes: Sendable {
+    let health: HealthAPI
+    let metrics: MetricsAPI
+    let intake: WebhookIntake
+    let bulkSync: BulkSyncAPI
+    let deadLetters: DeadLettersAPI
+    let changes: ChangesAPI
+
+    private static let entityNames = Catalog.entities.map(\.entity.name)
+    private static let entity = Route.Parameter(
+        name: "entity", description: "Only this entity.", values: entityNames)
+    private static let after = Route.Parameter(
+        name: "after", type: "integer", description: "Only what has a higher id.")
+    private static let limit = Route.Parameter(
+        name: "limit", type: "integer", description: "How many at most, 1 to 1000.")
+
+    var all: [Route] {
+        observation + webhooks + syncs + letters + changeLog + [
+            Route(
+                method: .get, path: "/openapi.yaml", access: .token(.read), summary: "This description",
+                answers: [200: "The description"], contentType: "application/yaml",
+                handler: { [self] in try await describe($0, $1) })
+        ]
+    }
+
+    private var observation: [Route] {
+        [
+            Route(
+                method: .get, path: "/health/live", access: .open, summary: "Whether the process lives",
+                answers: [200: "It does"], handler: health.live),
+            Route(
+                method: .get, path: "/health/ready", access: .open, summary: "Whether the process can work",
+                answers: [200: "It can", 503: "It cannot, because the database does not answer"],
+                handler: health.ready),
+            Route(
+                method: .get, path: "/api/zoho/health", access: .token(.read),
+                summary: "How everything is, check by check, with what to do", answers: [200: "The checks"],
+                handler: health.report),
+            Route(
+                method: .get, path: "/metrics", access: .token(.read), summary: "Figures for Prometheus",
+                answers: [200: "The figures"], contentType: "text/plain", handler: metrics.text),
+        ]
+    }
+
+    private var webhooks: [Route] {
+        ["/api/zoho/webhooks/{webhook}", "/api/tds/webhooks/{webhook}"].flatMap { path in
+            [HTTPRequest.Method.post, .put].map { method in
+                Route(
+                    method: method, path: path, access: .open,
+                    summary: "Takes a webhook of Zoho Books; it is stored durably when this answers",
+                    parameters: [
+                        .init(
+                            name: "webhook", place: .path, description: "What it is about.",
+                            values: Catalog.webhooks.map(\.name)),
+                        .init(name: "event", description: "deleted where the rule watches deletions."),
+                        .init(
+                            name: "X-Zoho-Webhook-Signature", place: .header,
+                            description: "HMAC-SHA256, in hexadecimal or Base64."),
+                        .init(
+                            name: "X-Webhook-Key", place: .header, description: "Instead of the signature: the key."),
+                    ],
+                    body: "Webhook",
+                    answers: [
+                        200: "The body is empty; nothing is stored", 202: "Stored; the answer has its id",
+                        401: "Not signed as it must be", 413: "The body has more than 1 MiB",
+                        503: "It cannot be stored now; send it again",
+                    ],
+                    handler: intake.answer)
+            }
+        }
+    }
+
+    private var syncs: [Route] {
+        let base = "/api/zoho/bulk-sync"
+        let id = Route.Parameter(name: "id", place: .path, type: "integer", description: "The run.")
+        return [
+            Route(
+                method: .post, path: "\(base)/{entity}", access: .token(.operate),
+                summary: "Starts a sync of one entity, or of all with sync-all",
+                parameters: [
+                    .init(
+                        name: "entity", place: .path, description: "What to synchronise.",
+                        values: Self.entityNames + ["sync-all"]),
+                    .init(
+                        name: "Prefer", place: .header,
+                        description: "wait=N waits up to N seconds for the end (RFC 7240)."),
+                ],
+                body: "BulkSync",
+                answers: [
+                    200: "It has ended within the wait", 202: "It runs; Location says where to look",
+                    409: "A sync of the entity runs already", 422: "Fields that cannot be used, each with its reason",
+                ],
+                handler: bulkSync.start),
+            Route(
+                method: .get, path: "\(base)/status", access: .token(.read),
+                summary: "Rows, last run, cursor and outstanding details of each entity, and the budget",
+                answers: [200: "The status"], handler: bulkSync.status),
+            Route(
+                method: .get, path: "\(base)/runs", access: .token(.read), summary: "Runs, the newest first",
+                parameters: [
+                    Self.entity,
+                    .init(
+                        name: "state", description: "Only runs in this state.",
+                        values: ["running", "completed", "partial", "interrupted", "failed"]),
+                    Self.limit,
+                    .init(name: "before", type: "integer", description: "Only runs with a lower id."),
+                ],
+                answers: [200: "The runs"], handler: bulkSync.list),
+            Route(
+                method: .get, path: "\(base)/runs/{id}", access: .token(.read), summary: "One run", parameters: [id],
+                answers: [200: "The run", 404: "There is none"], handler: bulkSync.run),
+            Route(
+                method: .delete, path: "\(base)/runs/{id}", access: .token(.operate),
+                summary: "Stops a run at its next commit", parameters: [id],
+                answers: [
+                    202: "It stops", 404: "There is none", 409: "It has ended, or belongs to another process",
+                ],
+                handler: bulkSync.cancel),
+            Route(
+                method: .get, path: "\(base)/runs/{id}/events", access: .token(.read),
+                summary: "A run's progress until its end, as server-sent events", parameters: [id],
+                answers: [200: "The events", 404: "There is no such run"], contentType: "text/event-stream",
+                handler: bulkSync.events),
+        ]
+    }
+
+    private var letters: [Route] {
+        let base = "/api/zoho/dead-letters"
+        let id = Route.Parameter(name: "id", place: .path, type: "integer", description: "The dead letter.")
+        return [
+            Route(
+                method: .get, path: base, access: .token(.read),
+                summary: "Records and deliveries that could not be applied",
+                parameters: [Self.entity, Self.after, Self.limit],
+                answers: [200: "The dead letters"], handler: deadLetters.list),
+            Route(
+                method: .post, path: "\(base)/retry", access: .token(.operate), summary: "Applies all of them again",
+                parameters: [Self.entity], answers: [200: "How many had each outcome"], handler: deadLetters.retryAll),
+            Route(
+                method: .post, path: "\(base)/{id}/retry", access: .token(.operate), summary: "Applies one again",
+                parameters: [id], answers: [200: "Its outcome", 404: "There is none"], handler: deadLetters.retryOne),
+            Route(
+                method: .delete, path: "\(base)/{id}", access: .token(.operate),
+                summary: "Closes one that nobody wants to apply any more",
+                parameters: [id, .init(name: "reason", description: "Why; it is kept.")],
+                answers: [200: "It is closed", 404: "There is none", 422: "There is no reason"],
+                handler: deadLetters.discard),
+        ]
+    }
+
+    private var changeLog: [Route] {
+        let base = "/api/zoho/changes"
+        return [
+            Route(
+                method: .get, path: base, access: .token(.read),
+                summary: "What was inserted, updated, deleted and restored, in the order of the commits",
+                parameters: [Self.after, Self.entity, Self.limit], answers: [200: "The changes"],
+                handler: changes.list),
+            Route(
+                method: .get, path: "\(base)/stream", access: .token(.read),
+                summary: "The same as server-sent events, as they happen",
+                parameters: [
+                    Self.after, Self.entity,
+                    .init(name: "Last-Event-ID", place: .header, description: "Goes on after this change."),
+                ],
+                answers: [200: "The changes"], contentType: "text/event-stream", handler: changes.stream),
+        ]
+    }
+}

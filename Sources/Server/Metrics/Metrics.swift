@@ -1,0 +1,131 @@
+import Synchronization
+
+/// Counters and histograms of this process, and their text for Prometheus.
+final class Metrics: Sendable {
+    struct Labels: Sendable, Hashable {
+        let pairs: [[String]]
+
+        init(_ pairs: KeyValuePairs<String, String>) {
+            self.pairs = pairs.map { [$0.key, $0.value] }
+        }
+    }
+
+    /// What a name means.
+    enum Counter: String, CaseIterable, Sendable {
+        case deliveries = "zohosync_deliveries_total"
+        case unknownPaths = "zohosync_unknown_webhook_paths_total"
+        case applied = "zohosync_applied_total"
+        case requests = "zohosync_http_requests_total"
+
+        var help: String {
+            switch self {
+            case .deliveries: "Webhook deliveries by webhook and result"
+            case .unknownPaths: "Webhook deliveries to paths that nobody serves"
+            case .applied: "Records of deliveries by entity and outcome"
+            case .requests: "HTTP requests by route and status"
+            }
+        }
+    }
+
+    private struct Histogram: Sendable {
+        var buckets = [Int](repeating: 0, count: Metrics.bounds.count)
+        var count = 0
+        var sum = 0.0
+    }
+
+    private struct State {
+        var counters: [Counter: [Labels: Int]] = [:]
+        var lag = Histogram()
+    }
+
+    /// Upper bounds in seconds.
+    private static let bounds = [
+        0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300, 3_600,
+    ]
+
+    private let state = Mutex(State())
+
+    func count(_ counter: Counter, _ labels: Labels, _ number: Int = 1) {
+        state.withLock { $0.counters[counter, default: [:]][labels, default: 0] += number }
+    }
+
+    /// The sum of a counter over all labels that hold `label` with the value.
+    func total(_ counter: Counter, where label: String, is value: String) -> Int {
+        state.withLock { state in
+            (state.counters[counter] ?? [:]).reduce(0) { $1.key.pairs.contains([label, value]) ? $0 + $1.value : $0 }
+        }
+    }
+
+    /// The values of one label of a counter.
+    func totals(_ counter: Counter, by label: String) -> [String: Int] {
+        state.withLock { state in
+            (state.counters[counter] ?? [:]).reduce(into: [:]) { totals, entry in
+                guard let value = entry.key.pairs.first(where: { $0[0] == label })?[1] else { return }
+                totals[value, default: 0] += entry.value
+            }
+        }
+    }
+
+    /// Adds the time from a delivery's receipt to its commit.
+    func observeLag(microseconds: Int64) {
+        let seconds = Double(microseconds) / 1_000_000
+        state.withLock { state in
+            state.lag.count += 1
+            state.lag.sum += seconds
+            for (index, bound) in Self.bounds.enumerated() where seconds <= bound { state.lag.buckets[index] += 1 }
+        }
+    }
+
+    /// Everything in Prometheus' text format.
+    ///
+    /// - Parameter gauges: what is looked up when somebody asks.
+    func text(_ gauges: [Gauge]) -> String {
+        var output = ""
+        let (counters, lag) = state.withLock { ($0.counters, $0.lag) }
+        for counter in Counter.allCases {
+            output += Self.head(counter.rawValue, counter.help, "counter")
+            for (labels, value) in (counters[counter] ?? [:]).sorted(by: { Self.text($0.key) < Self.text($1.key) }) {
+                output += "\(counter.rawValue)\(Self.text(labels)) \(value)\n"
+            }
+        }
+        let name = "zohosync_delivery_lag_seconds"
+        output += Self.head(name, "From a delivery's receipt to its commit", "histogram")
+        for (bound, value) in zip(Self.bounds, lag.buckets) {
+            output += "\(name)_bucket{le=\"\(Self.number(bound))\"} \(value)\n"
+        }
+        output += "\(name)_bucket{le=\"+Inf\"} \(lag.count)\n\(name)_sum \(lag.sum)\n\(name)_count \(lag.count)\n"
+        var last = ""
+        for gauge in gauges {
+            if gauge.name != last { output += Self.head(gauge.name, gauge.help, gauge.isCounter ? "counter" : "gauge") }
+            last = gauge.name
+            output += "\(gauge.name)\(Self.text(gauge.labels)) \(Self.number(gauge.value))\n"
+        }
+        return output
+    }
+
+    private static func head(_ name: String, _ help: String, _ type: String) -> String {
+        "# HELP \(name) \(help)\n# TYPE \(name) \(type)\n"
+    }
+
+    private static func text(_ labels: Labels) -> String {
+        guard !labels.pairs.isEmpty else { return "" }
+        let pairs = labels.pairs.map { pair in
+            let value = pair[1].replacing("\\", with: "\\\\").replacing("\"", with: "\\\"").replacing("\n", with: "\\n")
+            return "\(pair[0])=\"\(value)\""
+        }
+        return "{\(pairs.joined(separator: ","))}"
+    }
+
+    private static func number(_ value: Double) -> String {
+        value == value.rounded() && abs(value) < 1e15 ? String(Int64(value)) : String(value)
+    }
+}
+
+/// A value that is looked up when somebody asks.
+struct Gauge: Sendable {
+    let name: String
+    let help: String
+    let value: Double
+    var labels = Metrics.Labels([:])
+    var isCounter = false
+}

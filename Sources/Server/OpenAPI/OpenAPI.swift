@@ -1,0 +1,135 @@
+import HTTPTypes
+import Hummingbird
+import Mirror
+import NIOCore
+
+extension Routes {
+    func describe(_ request: Request, _ context: ServerContext) async throws -> Response {
+        Response(
+            status: .ok, headers: [.contentType: "application/yaml"],
+            body: .init(byteBuffer: ByteBuffer(string: OpenAPI.text(all))))
+    }
+}
+
+/// The description of the routes in OpenAPI 3.1, written from the routes themselves.
+enum OpenAPI {
+    static func text(_ routes: [Route]) -> String {
+        var lines = [
+            "openapi: 3.1.0",
+            "info:",
+            "  title: ZohoSync",
+            "  version: 0.1.0",
+            "  description: Keeps a complete, current copy of a Zoho Books organisation in your own database.",
+            "paths:",
+        ]
+        for path in routes.map(\.path).uniqued {
+            lines.append("  \(path):")
+            for route in routes where route.path == path { lines += operation(route) }
+        }
+        lines.append(components)
+        return lines.joined(separator: "\n") + "\n"
+    }
+
+    private static func operation(_ route: Route) -> [String] {
+        var lines = ["    \(route.method.rawValue.lowercased()):", "      summary: \(quoted(route.summary))"]
+        switch route.access {
+        case .open: lines.append("      security: []")
+        case .token(let role):
+            lines += ["      security:", "        - bearer: []", "      x-role: \(role.rawValue)"]
+        }
+        if !route.parameters.isEmpty {
+            lines.append("      parameters:")
+            for parameter in route.parameters {
+                lines += [
+                    "        - name: \(parameter.name)", "          in: \(parameter.place.rawValue)",
+                    "          required: \(parameter.place == .path)",
+                    "          description: \(quoted(parameter.description))", "          schema:",
+                    "            type: \(parameter.type)",
+                ]
+                if !parameter.values.isEmpty {
+                    lines.append("            enum: [\(parameter.values.joined(separator: ", "))]")
+                }
+            }
+        }
+        if let body = route.body {
+            lines += ["      requestBody:", "        $ref: '#/components/requestBodies/\(body)'"]
+        }
+        lines.append("      responses:")
+        for (status, meaning) in route.answers.sorted(by: { $0.key < $1.key }) {
+            let type = status < 400 ? route.contentType : "application/problem+json"
+            lines += [
+                "        '\(status)':", "          description: \(quoted(meaning))", "          content:",
+                "            \(type):",
+                status < 400
+                    ? "              schema: {}" : "              schema: { $ref: '#/components/schemas/Problem' }",
+            ]
+        }
+        if case .token = route.access {
+            for status in [401, 403, 429] where route.answers[status] == nil {
+                lines += ["        '\(status)':", "          $ref: '#/components/responses/Refused'"]
+            }
+        }
+        return lines
+    }
+
+    private static func quoted(_ text: String) -> String { "'\(text.replacing("'", with: "''"))'" }
+
+    private static let components = """
+        components:
+          securitySchemes:
+            bearer:
+              type: http
+              scheme: bearer
+              description: 'A token of zohosync auth token create'
+          requestBodies:
+            BulkSync:
+              required: false
+              content:
+                application/json:
+                  schema:
+                    type: object
+                    additionalProperties: false
+                    properties:
+                      incremental: { type: boolean, description: 'Only what changed; without it, incremental where a cursor exists' }
+                      modified_since: { type: string, description: 'A day or an instant' }
+                      batch_size: { type: integer, minimum: 10, maximum: 200, default: 200 }
+                      active_only: { type: boolean, default: false }
+                      with_stock_only: { type: boolean, default: false }
+                      sync_images: { type: boolean, default: true }
+            Webhook:
+              required: false
+              description: 'Up to 1 MiB, also compressed with gzip'
+              content:
+                application/json: { schema: { type: object } }
+                application/x-www-form-urlencoded: { schema: { type: object } }
+          schemas:
+            Problem:
+              type: object
+              properties:
+                type: { type: string }
+                title: { type: string }
+                status: { type: integer }
+                detail: { type: string }
+                errors:
+                  type: array
+                  items:
+                    type: object
+                    properties:
+                      field: { type: string }
+                      reason: { type: string }
+          responses:
+            Refused:
+              description: 'The token is missing, wrong or not enough, or too many wrong ones were sent'
+              content:
+                application/problem+json:
+                  schema: { $ref: '#/components/schemas/Problem' }
+        """
+}
+
+extension [String] {
+    /// Each element once, in the order of its first place.
+    fileprivate var uniqued: [String] {
+        var seen: Set<String> = []
+        return filter { seen.insert($0).inserted }
+    }
+}

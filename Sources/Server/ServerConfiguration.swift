@@ -1,0 +1,49 @@
+package import ZohoBooks
+
+/// How the server listens and what it believes.
+package struct ServerConfiguration: Sendable {
+    /// The name or address to listen on.
+    package var hostname = "127.0.0.1"
+    /// The port; 0 takes a free one.
+    package var port = 8_080
+    /// The secret of Zoho's signature; nil where webhooks are not signed.
+    package var webhookSecret: Secret?
+    /// The value that `X-Webhook-Key` must have instead; nil where none is expected.
+    package var webhookKey: Secret?
+    /// Whether webhooks without any proof of their origin are taken although others can reach the server.
+    package var allowsUnsignedWebhooks = false
+    /// PEM files of the certificate chain and its key; nil for plain HTTP.
+    package var tls: (certificate: String, key: String)?
+
+    package init() {}
+
+    /// Whether only programs on this machine can reach the server.
+    var isLoopback: Bool {
+        hostname == "localhost" || hostname == "::1" || hostname.split(separator: ".").first == "127"
+    }
+
+    /// Throws what keeps the server from being safe.
+    func validate() throws(ServerConfigurationError) {
+        guard isLoopback || webhookSecret != nil || webhookKey != nil || allowsUnsignedWebhooks else {
+            throw .unsigned(hostname: hostname)
+        }
+    }
+}
+
+/// Why the server does not listen.
+package enum ServerConfigurationError: Error, Sendable, Hashable, CustomStringConvertible {
+    case unsigned(hostname: String)
+    case certificate(String)
+
+    package var description: String {
+        switch self {
+        case .unsigned(let hostname):
+            """
+            Anybody who reaches \(hostname) could send webhooks. Set ZOHOSYNC_WEBHOOK_SECRET to the secret of Zoho's \
+            signature or ZOHOSYNC_WEBHOOK_KEY to the value of an X-Webhook-Key header, or say \
+            --allow-unsigned-webhooks.
+            """
+        case .certificate(let reason): "The certificate or its key cannot be used: \(reason)."
+        }
+    }
+}

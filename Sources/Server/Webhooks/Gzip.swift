@@ -1,0 +1,43 @@
+import CZlib
+
+/// Unpacks compressed bodies.
+enum Gzip {
+    enum Failure: Error, Hashable {
+        case damaged
+        /// It would be larger than the caller takes.
+        case tooLarge
+    }
+
+    /// Unpacks gzip or zlib data.
+    ///
+    /// - Parameter limit: bytes that the result may have; more is not even unpacked, so that a small body cannot fill
+    ///   the memory.
+    static func unpack(_ bytes: [UInt8], limit: Int) throws(Failure) -> [UInt8] {
+        var stream = z_stream()
+        guard zohosync_inflate_init(&stream) == Z_OK else { throw .damaged }
+        defer { inflateEnd(&stream) }
+        var input = bytes
+        var output: [UInt8] = []
+        var chunk = [UInt8](repeating: 0, count: 64 * 1024)
+        let status: Int32 = input.withUnsafeMutableBufferPointer { input in
+            stream.next_in = input.baseAddress
+            stream.avail_in = UInt32(input.count)
+            var status = Z_OK
+            while status == Z_OK, output.count <= limit {
+                let written = chunk.withUnsafeMutableBufferPointer { chunk in
+                    stream.next_out = chunk.baseAddress
+                    stream.avail_out = UInt32(chunk.count)
+                    status = inflate(&stream, Z_NO_FLUSH)
+                    return chunk.count - Int(stream.avail_out)
+                }
+                output += chunk[..<written]
+                // Nothing left to read and the end not reached: the body was cut off.
+                if status == Z_OK, written == 0, stream.avail_in == 0 { status = Z_DATA_ERROR }
+            }
+            return status
+        }
+        guard output.count <= limit else { throw .tooLarge }
+        guard status == Z_STREAM_END else { throw .damaged }
+        return output
+    }
+}

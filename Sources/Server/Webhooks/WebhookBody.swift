@@ -1,0 +1,51 @@
+import Catalog
+import ZohoBooks
+
+/// A webhook's body as HTTP brought it, and the JSON that is in it (reference, section 8.2).
+struct WebhookBody: Sendable {
+    /// Bytes that a body may have, before and after it is unpacked.
+    static let limit = 1 << 20
+
+    /// The body without its compression.
+    let bytes: [UInt8]
+    /// The pairs of a form; nil for any other body.
+    let form: FormPairs?
+
+    init(_ bytes: [UInt8], contentType: String?) {
+        self.bytes = bytes
+        let isForm =
+            contentType?.lowercased().hasPrefix("application/x-www-form-urlencoded") == true
+            || bytes.starts(with: "JSONString=".utf8)
+        form = isForm ? FormPairs(String(decoding: bytes, as: UTF8.self)) : nil
+    }
+
+    /// True for a test call, and for a rule whose body was never set.
+    var isEmpty: Bool { bytes.allSatisfy { [0x20, 0x09, 0x0A, 0x0D].contains($0) } }
+
+    /// The JSON: the body itself, a form's `JSONString`, or an object of a form's fields.
+    var json: RawJSON {
+        guard let form else { return RawJSON(trimmed(bytes)) }
+        if let text = form["JSONString"] { return RawJSON(trimmed(Array(text.utf8))) }
+        var output: [UInt8] = [UInt8(ascii: "{")]
+        for (position, pair) in form.pairs.enumerated() {
+            if position > 0 { output.append(UInt8(ascii: ",")) }
+            CanonicalJSON.quote(pair.key, to: &output)
+            output.append(UInt8(ascii: ":"))
+            // Objects and arrays are sent as JSON, everything else as plain text.
+            if pair.value.hasPrefix("{") || pair.value.hasPrefix("[") {
+                output += pair.value.utf8
+            } else {
+                CanonicalJSON.quote(pair.value, to: &output)
+            }
+        }
+        output.append(UInt8(ascii: "}"))
+        return RawJSON(output[...])
+    }
+
+    private func trimmed(_ bytes: [UInt8]) -> ArraySlice<UInt8> {
+        var slice = bytes[...]
+        while let first = slice.first, [0x20, 0x09, 0x0A, 0x0D].contains(first) { slice.removeFirst() }
+        while let last = slice.last, [0x20, 0x09, 0x0A, 0x0D].contains(last) { slice.removeLast() }
+        return slice
+    }
+}

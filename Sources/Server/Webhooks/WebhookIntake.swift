@@ -1,0 +1,166 @@
+import Catalog
+import HTTPTypes
+import Hummingbird
+import Logging
+import Mirror
+import NIOCore
+import Sync
+import ZohoBooks
+
+/// Takes Zoho's webhooks: checks where they come from, reads what they are about, and answers when they are stored.
+struct WebhookIntake: Sendable {
+    let mirror: Mirror
+    let inbox: InboxWriter
+    let configuration: ServerConfiguration
+    let metrics: Metrics
+    let logger: Logger
+
+    private struct Accepted: Encodable {
+        let id: Int64?
+        let ids: [Int64]
+        let status: String
+    }
+
+    /// Answers one webhook.
+    func answer(_ request: Request, _ context: ServerContext) async throws -> Response {
+        let receivedAt = mirror.now()
+        let name = context.parameters.get("webhook") ?? ""
+        guard let webhook = Catalog.webhook(named: name) else { throw HTTPError(.notFound) }
+        let received = Array(try await request.body.collect(upTo: WebhookBody.limit).readableBytesView)
+        let query = FormPairs(request.uri.query ?? "")
+        let body: WebhookBody
+        var damage: String?
+        do {
+            body = WebhookBody(
+                try unpacked(received, request.headers[.contentEncoding]), contentType: request.headers[.contentType])
+        } catch Gzip.Failure.tooLarge {
+            throw Problem(.contentTooLarge, "The body has more than \(WebhookBody.limit) bytes when it is unpacked.")
+        } catch {
+            damage = "the body is damaged or not compressed as its header says"
+            body = WebhookBody(received, contentType: nil)
+        }
+        try authenticate(request, query, body, received, webhook: name)
+        if body.isEmpty {
+            // A test call, or a rule without a body: Zoho would only repeat it.
+            count(name, "empty")
+            return .json(.ok, Accepted(id: nil, ids: [], status: "ignored: the body is empty"))
+        }
+        let contents = contents(of: body, damage, webhook, isDeletion: isDeletion(query, request.headers))
+        return try await store(contents, webhook, receivedAt, context)
+    }
+
+    private func unpacked(_ bytes: [UInt8], _ encoding: String?) throws(Gzip.Failure) -> [UInt8] {
+        switch encoding?.lowercased() {
+        case "gzip", "x-gzip", "deflate": try Gzip.unpack(bytes, limit: WebhookBody.limit)
+        default: bytes
+        }
+    }
+
+    // MARK: - Where it comes from
+
+    private func authenticate(
+        _ request: Request, _ query: FormPairs, _ body: WebhookBody, _ received: [UInt8], webhook: String
+    ) throws {
+        guard configuration.webhookSecret != nil || configuration.webhookKey != nil else { return }
+        if let key = configuration.webhookKey, let given = request.headers[.webhookKey],
+            WebhookSignature.isEqual(key.revealed.utf8, given.utf8)
+        {
+            return
+        }
+        if let secret = configuration.webhookSecret?.revealed, let signature = request.headers[.webhookSignature] {
+            let pairs = query.pairs + (body.form?.pairs ?? [])
+            let signed = body.form == nil ? body.bytes : []
+            if WebhookSignature.isValid(signature, pairs: pairs, body: signed, secret: secret) { return }
+            // Nobody knows whether Zoho signs a body before or after it is compressed.
+            if signed != received, body.form == nil,
+                WebhookSignature.isValid(signature, pairs: pairs, body: received, secret: secret)
+            {
+                return
+            }
+        }
+        count(webhook, "refused")
+        throw Problem(.unauthorized, "The webhook is not signed with the secret that this server knows.")
+    }
+
+    private func isDeletion(_ query: FormPairs, _ headers: HTTPFields) -> Bool {
+        let event = query["event"] ?? headers[.webhookEvent] ?? headers[.zohoEvent] ?? ""
+        return ["deleted", "delete"].contains(event.lowercased())
+    }
+
+    // MARK: - What it says
+
+    private func contents(
+        of body: WebhookBody, _ damage: String?, _ webhook: Webhook, isDeletion: Bool
+    ) -> [(entity: String, content: NewDelivery.Content)] {
+        let entity = webhook.entities[0].entity.name
+        if let damage { return [(entity, .unreadable(body: body.bytes, reason: damage))] }
+        let json = body.json
+        do {
+            return try webhook.read(json).map { delivery in
+                let kind: InboxEntry.Kind =
+                    isDeletion && webhook.content == .records ? .deletion : delivery.record == nil ? .mark : .record
+                return (
+                    delivery.mapping.entity.name, .readable(kind, zohoID: delivery.id, record: delivery.record)
+                )
+            }
+        } catch {
+            return [(entity, .unreadable(body: Array(json.bytes), reason: "\(error)"))]
+        }
+    }
+
+    private func store(
+        _ contents: [(entity: String, content: NewDelivery.Content)], _ webhook: Webhook, _ receivedAt: Int64,
+        _ context: ServerContext
+    ) async throws -> Response {
+        var ids: [Int64] = []
+        do {
+            for (entity, content) in contents {
+                ids.append(
+                    try await inbox.store(
+                        NewDelivery(
+                            entity: entity, content: content, receivedAt: receivedAt, requestID: context.requestID)))
+            }
+        } catch {
+            count(webhook.name, "unavailable")
+            logger.error(
+                "A delivery cannot be stored; Zoho is asked to send it again",
+                metadata: ["request_id": "\(context.requestID)", "error": "\(error)"])
+            throw Problem.unavailable("The delivery cannot be stored now. Send it again later.")
+        }
+        var status = "stored"
+        if case .unreadable(_, let reason)? = contents.first?.content {
+            count(webhook.name, "unreadable")
+            status = "stored as a dead letter: \(reason)"
+            logger.warning(
+                "A delivery cannot be read and waits as a dead letter",
+                metadata: [
+                    "request_id": "\(context.requestID)", "webhook": "\(webhook.name)", "reason": "\(reason)",
+                ])
+        } else {
+            count(webhook.name, "accepted")
+            logger.debug(
+                "Delivery stored",
+                metadata: [
+                    "request_id": "\(context.requestID)", "webhook": "\(webhook.name)",
+                    "delivery": "\(ids.map(String.init).joined(separator: ","))",
+                ])
+        }
+        return .json(.accepted, Accepted(id: ids.first, ids: ids, status: status))
+    }
+
+    private func count(_ webhook: String, _ result: String) {
+        metrics.count(.deliveries, .init(["webhook": webhook, "result": result]))
+    }
+}
+
+extension HTTPField.Name {
+    // Each is a valid field name, so none is nil.
+    static let webhookSignature = HTTPField.Name("X-Zoho-Webhook-Signature") ?? .authorization
+    static let webhookKey = HTTPField.Name("X-Webhook-Key") ?? .authorization
+    static let webhookEvent = HTTPField.Name("X-Webhook-Event") ?? .authorization
+    static let zohoEvent = HTTPField.Name("X-Zoho-Event") ?? .authorization
+    static let requestID = HTTPField.Name("X-Request-Id") ?? .authorization
+    static let prefer = HTTPField.Name("Prefer") ?? .authorization
+    static let preferenceApplied = HTTPField.Name("Preference-Applied") ?? .authorization
+    static let lastEventID = HTTPField.Name("Last-Event-ID") ?? .authorization
+}

@@ -1,0 +1,140 @@
+import Catalog
+import Hummingbird
+import HummingbirdCore
+import HummingbirdTLS
+package import Logging
+package import Mirror
+import NIOCore
+import NIOSSL
+import ServiceLifecycle
+package import Sync
+import UnixSignals
+package import ZohoBooks
+
+/// The HTTP service: webhooks in, syncs on request, and a view of everything.
+package struct ZohoSyncServer: Sendable {
+    private let configuration: ServerConfiguration
+    private let inbox: InboxWriter
+    private let processor: DeliveryProcessor
+    private let runs: SyncRuns
+    private let routes: Routes
+    private let metrics: Metrics
+    private let logger: Logger
+
+    /// Seconds that a shutdown may take: what is claimed is finished, what is asked is answered.
+    private static let shutdownBound = 20
+
+    /// Puts a server together.
+    ///
+    /// - Parameters:
+    ///   - holder: host and process, for people and for claims.
+    ///   - workers: how many apply deliveries side by side.
+    ///   - trustsDeletions: whether a delivery that says that a record is gone is believed without a call.
+    ///   - makeSynchroniser: makes what runs the syncs that are asked for.
+    /// - Throws: ``ServerConfigurationError`` for a set-up that would not be safe.
+    package init(
+        _ configuration: ServerConfiguration, mirror: Mirror, client: ZohoBooksClient, holder: String,
+        workers: Int = 2, trustsDeletions: Bool = false, logger: Logger,
+        makeSynchroniser: @escaping SyncRuns.Make
+    ) throws {
+        try configuration.validate()
+        self.configuration = configuration
+        self.logger = logger
+        let metrics = Metrics()
+        self.metrics = metrics
+        inbox = InboxWriter(mirror)
+        runs = SyncRuns(mirror, make: makeSynchroniser)
+        processor = DeliveryProcessor(
+            mirror: mirror, client: client, holder: holder, workers: workers, trustsDeletions: trustsDeletions,
+            logger: logger
+        ) { report in
+            for (outcome, number) in report.outcomes {
+                metrics.count(.applied, .init(["entity": report.entity, "outcome": outcome.rawValue]), number)
+            }
+            for lag in report.lags { metrics.observeLag(microseconds: lag) }
+        }
+        let budget: @Sendable () async throws -> BudgetSnapshot = { try await client.budget() }
+        routes = Routes(
+            health: HealthAPI(mirror: mirror, metrics: metrics, startedAt: mirror.now()),
+            metrics: MetricsAPI(mirror: mirror, metrics: metrics, budget: budget),
+            intake: WebhookIntake(
+                mirror: mirror, inbox: inbox, configuration: configuration, metrics: metrics, logger: logger),
+            bulkSync: BulkSyncAPI(mirror: mirror, runs: runs, budget: budget),
+            deadLetters: DeadLettersAPI(mirror: mirror, logger: logger), changes: ChangesAPI(mirror: mirror))
+        authenticator = Authenticator(mirror)
+    }
+
+    private let authenticator: Authenticator
+
+    /// Serves until SIGTERM or SIGINT, or until the task is cancelled.
+    ///
+    /// - Parameters:
+    ///   - stopsOnSignals: whether the process's signals end it; a test ends it by cancelling.
+    ///   - onReady: called once with the port, when requests are accepted.
+    /// - Throws: what prevents listening.
+    package func run(
+        stopsOnSignals: Bool = true, onReady: @escaping @Sendable (_ port: Int) async -> Void = { _ in }
+    ) async throws {
+        let application = Application(
+            router: router(), server: try httpServer(),
+            configuration: .init(
+                address: .hostname(configuration.hostname, port: configuration.port), serverName: nil),
+            onServerRunning: { await onReady($0.localAddress?.port ?? 0) }, logger: quietLogger)
+        // Stopped from the last to the first: nothing is taken any more before what was taken is stored and worked on.
+        let services: [any Service] = [
+            Worker { [inbox] in try await inbox.run() }, Worker { [processor] in try await processor.run() },
+            Worker { [runs] in try await runs.run() }, application,
+        ]
+        var group = ServiceGroupConfiguration(
+            services: services.map { .init(service: $0, successTerminationBehavior: .gracefullyShutdownGroup) },
+            gracefulShutdownSignals: stopsOnSignals ? [.sigterm, .sigint] : [], logger: quietLogger)
+        group.maximumGracefulShutdownDuration = .seconds(Self.shutdownBound)
+        group.maximumCancellationDuration = .seconds(5)
+        try await ServiceGroup(configuration: group).run()
+    }
+
+    /// The frameworks tell what they do at `info`; that is for those who look for something.
+    private var quietLogger: Logger {
+        var logger = logger
+        if logger.logLevel == .info || logger.logLevel == .notice { logger.logLevel = .warning }
+        return logger
+    }
+
+    func router() -> Router<ServerContext> {
+        let router = Router(context: ServerContext.self)
+        router.add(middleware: EdgeMiddleware(metrics: metrics, logger: logger))
+        for route in routes.all {
+            let (authenticator, handler, access) = (authenticator, route.handler, route.access)
+            router.on(RouterPath(route.path), method: route.method) { request, context in
+                var context = context
+                if case .token(let role) = access {
+                    context.token = try await authenticator.token(of: request, from: context.caller, for: role)
+                }
+                return try await handler(request, context)
+            }
+        }
+        return router
+    }
+
+    private func httpServer() throws -> HTTPServerBuilder {
+        guard let tls = configuration.tls else { return .http1() }
+        do {
+            let chain = try NIOSSLCertificate.fromPEMFile(tls.certificate).map {
+                NIOSSLCertificateSource.certificate($0)
+            }
+            let key = try NIOSSLPrivateKey(file: tls.key, format: .pem)
+            return try .tls(
+                .http1(),
+                tlsConfiguration: .makeServerConfiguration(certificateChain: chain, privateKey: .privateKey(key)))
+        } catch {
+            throw ServerConfigurationError.certificate("\(error)")
+        }
+    }
+}
+
+/// Something that runs as long as the server does.
+private struct Worker: Service {
+    let work: @Sendable () async throws -> Void
+
+    func run() async throws { try await work() }
+}

@@ -1,0 +1,111 @@
+import ArgumentParser
+import Database
+import Mirror
+import Server
+
+struct TokenCommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "token", abstract: "Makes and revokes the tokens of the HTTP API.",
+        subcommands: [Create.self, List.self, Revoke.self])
+
+    struct Create: AsyncParsableCommand {
+        static let configuration = CommandConfiguration(
+            abstract: "Makes a token and prints it; nobody can be shown it again.")
+
+        @Argument(help: "What it is for: erp, grafana.")
+        var name: String
+
+        @Option(help: "What it allows: read, or operate, which also starts, cancels, retries and discards.")
+        var role = APIToken.Role.read
+
+        @OptionGroup var common: CommonOptions
+
+        func validate() throws {
+            let isPlain = name.unicodeScalars.allSatisfy { $0.properties.generalCategory != .control }
+            guard isPlain, (1...100).contains(name.utf8.count) else {
+                throw ValidationError("A token's name has 1 to 100 bytes and no control characters.")
+            }
+        }
+
+        func run() async throws {
+            let settings = try await Settings(file: common.config)
+            let (secret, token) = try await Installation.with(
+                settings, databaseURL: common.databaseURL, to: .change
+            ) { try await $0.mirror.makeAPIToken(name: name, role: role) }
+            if common.json {
+                print(
+                    Made(id: token.id, name: token.name, role: token.role.rawValue, token: secret).json(indented: true))
+            } else {
+                print(secret)
+            }
+        }
+
+        private struct Made: Encodable {
+            let id: Int64
+            let name: String
+            let role: String
+            let token: String
+        }
+    }
+
+    struct List: AsyncParsableCommand {
+        static let configuration = CommandConfiguration(abstract: "Shows the tokens, without the tokens themselves.")
+
+        @OptionGroup var common: CommonOptions
+
+        func run() async throws {
+            let settings = try await Settings(file: common.config)
+            let tokens = try await Installation.with(
+                settings, databaseURL: common.databaseURL, to: .look
+            ) { try await $0.mirror.apiTokens() }
+            if common.json {
+                print(tokens.map { Row($0) }.json(indented: true))
+                return
+            }
+            var rows = [["token", "name", "role", "made", "revoked"]]
+            for token in tokens {
+                rows.append([
+                    String(token.id), token.name, token.role.rawValue, Timestamp.seconds(token.createdAt),
+                    token.revokedAt.map { Timestamp.seconds($0) } ?? "-",
+                ])
+            }
+            print(TextTable(rows).lines.joined(separator: "\n"))
+        }
+
+        private struct Row: Encodable {
+            let id: Int64
+            let name: String
+            let role: String
+            let createdAt: String
+            let revokedAt: String?
+
+            init(_ token: APIToken) {
+                id = token.id
+                name = token.name
+                role = token.role.rawValue
+                createdAt = Timestamp.text(token.createdAt)
+                revokedAt = token.revokedAt.map { Timestamp.text($0) }
+            }
+        }
+    }
+
+    struct Revoke: AsyncParsableCommand {
+        static let configuration = CommandConfiguration(abstract: "Makes a token worthless.")
+
+        @Argument(help: "The number of the token, as list shows it.")
+        var id: Int64
+
+        @OptionGroup var common: CommonOptions
+
+        func run() async throws {
+            let settings = try await Settings(file: common.config)
+            let isRevoked = try await Installation.with(
+                settings, databaseURL: common.databaseURL, to: .change
+            ) { try await $0.mirror.revokeAPIToken(id) }
+            guard isRevoked else { throw MirrorError.unknown("valid token \(id)") }
+            print("Token \(id) is revoked.")
+        }
+    }
+}
+
+extension APIToken.Role: ExpressibleByArgument {}

@@ -1,0 +1,73 @@
+import Database
+import Foundation
+import Logging
+import Synchronization
+
+/// Writes one line for each message to standard error: a constant message and what varies as fields.
+struct LineLogHandler: LogHandler {
+    /// How a line is written.
+    enum Format: String, Sendable, CaseIterable {
+        /// `time=… level=… message="…" key=value`
+        case logfmt
+        /// One JSON object a line.
+        case json
+    }
+
+    let format: Format
+    var logLevel = Logger.Level.info
+    var metadata: Logger.Metadata = [:]
+
+    init(_ format: Format) { self.format = format }
+
+    subscript(metadataKey key: String) -> Logger.Metadata.Value? {
+        get { metadata[key] }
+        set { metadata[key] = newValue }
+    }
+
+    func log(event: LogEvent) {
+        let time = Timestamp.text(Int64(Date().timeIntervalSince1970 * 1_000_000))
+        var fields = [("time", time), ("level", event.level.rawValue), ("message", event.message.description)]
+        let all = metadata.merging(event.metadata ?? [:]) { $1 }
+        for (key, value) in all.sorted(by: { $0.key < $1.key }) { fields.append((key, value.description)) }
+        Self.write(line(fields))
+    }
+
+    /// The text of a line.
+    func line(_ fields: [(key: String, value: String)]) -> String {
+        switch format {
+        case .logfmt: fields.map { "\($0.key)=\(Self.bare($0.value))" }.joined(separator: " ")
+        case .json: "{\(fields.map { "\(Self.quoted($0.key)):\(Self.quoted($0.value))" }.joined(separator: ","))}"
+        }
+    }
+
+    /// A value without quotes where nothing in it needs them.
+    private static func bare(_ text: String) -> String {
+        let isPlain =
+            !text.isEmpty && text.utf8.allSatisfy { $0 > 0x20 && $0 < 0x7F && ![0x22, 0x3D, 0x5C].contains($0) }
+        return isPlain ? text : quoted(text)
+    }
+
+    private static func quoted(_ text: String) -> String {
+        var output = "\""
+        for scalar in text.unicodeScalars {
+            switch scalar {
+            case "\"": output += "\\\""
+            case "\\": output += "\\\\"
+            case "\n": output += "\\n"
+            case "\r": output += "\\r"
+            case "\t": output += "\\t"
+            case _ where scalar.value < 0x20:
+                output += "\\u" + String(scalar.value + 0x10000, radix: 16).dropFirst()
+            default: output.unicodeScalars.append(scalar)
+            }
+        }
+        return output + "\""
+    }
+
+    /// Lines of several tasks must not mix.
+    private static let lock = Mutex(())
+
+    private static func write(_ line: String) {
+        lock.withLock { _ in FileHandle.standardError.write(Data((line + "\n").utf8)) }
+    }
+}

@@ -180,6 +180,19 @@ let package = Package(
             ],
             swiftSettings: strict),
         .testTarget(
+            name: "ServerTests",
+            dependencies: [
+                "Server", "Sync", "Mirror", "Catalog", "Database", "ZohoBooks", "ZohoSimulator", "TestSupport",
+                .product(name: "AsyncHTTPClient", package: "async-http-client"),
+                .product(name: "Hummingbird", package: "hummingbird"),
+                .product(name: "Logging", package: "swift-log"),
+                .product(name: "NIOCore", package: "swift-nio"),
+                .product(name: "NIOHTTP1", package: "swift-nio"),
+                .product(name: "NIOSSL", package: "swift-nio-ssl"),
+            ],
+            resources: [.copy("Certificate")],
+            swiftSettings: strict),
+        .testTarget(
             name: "CommandTests", dependencies: ["Database", "ZohoSimulator", "TestSupport", "zohosync"],
             swiftSettings: strict),
     ],

@@ -51,7 +51,9 @@ package struct ZohoSyncServer: Sendable {
             for (outcome, number) in report.outcomes {
                 metrics.count(.applied, .init(["entity": report.entity, "outcome": outcome.rawValue]), number)
             }
-            for lag in report.lags { metrics.observeLag(microseconds: lag) }
+            for (kind, lags) in report.lags {
+                for lag in lags { metrics.observeLag(of: kind.rawValue, microseconds: lag) }
+            }
         }
         let budget: @Sendable () async throws -> BudgetSnapshot = { try await client.budget() }
         routes = Routes(

@@ -45,6 +45,9 @@ struct InboxTests {
                         receivedAt: time.now, requestID: nil)
                 })
             #expect(try await mirror.claim([.record], limit: 9, holder: "a", lease: 9).map(\.kind) == [.record])
+            // Marks wait for others.
+            #expect(try await mirror.claim([.mark], limit: 9, holder: "a", lease: 9).isEmpty)
+            time.advance(by: 4)
             #expect(
                 try await mirror.claim([.mark, .deletion], limit: 9, holder: "a", lease: 9).map(\.kind)
                     == [.mark, .deletion])
@@ -159,7 +162,7 @@ struct InboxTests {
             #expect(result.contested == ["1"])
             #expect(try await mirror.text("select stock_quantity from products") == "3")
             #expect(try await mirror.claim([.mark], limit: 9, holder: "a", lease: 60).isEmpty)
-            time.advance(by: 3)
+            time.advance(by: 4)
             #expect(try await mirror.claim([.mark], limit: 9, holder: "a", lease: 60).map(\.zohoID) == ["1"])
         }
     }
@@ -209,7 +212,7 @@ struct InboxTests {
             #expect(result.counts == [.stale: 1])
             #expect(result.contested == ["1"])
             #expect(try await mirror.text("select deleted_at from products") != nil)
-            time.advance(by: 3)
+            time.advance(by: 4)
             let marks = try await mirror.claim([.mark], limit: 9, holder: "a", lease: 60)
             let read = try await mirror.apply(
                 [(SampleRecord.product(1).modified(5).json, time.now)], gone: [], goneAt: 0, for: marks, of: products)
@@ -274,6 +277,7 @@ struct InboxTests {
                     entity: "products", content: .readable(.mark, zohoID: "1", record: nil), receivedAt: time.now,
                     requestID: "r")
             ])
+            time.advance(by: 4)
             try await mirror.giveUp(
                 try await mirror.claim([.mark], limit: 1, holder: "a", lease: 60), reason: "Zoho says no")
             #expect(try await mirror.inboxDepth().count == 0)

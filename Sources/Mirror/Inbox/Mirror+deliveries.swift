@@ -3,10 +3,6 @@ import Database
 package import ZohoBooks
 
 extension Mirror {
-    /// How long a record waits before it is read again, so that deliveries that overtook each other have arrived and
-    /// many marks cost one call; in microseconds.
-    private static let settlingTime: Int64 = 2_000_000
-
     /// Applies records that were delivered and takes them out of the inbox, in one transaction.
     ///
     /// Of several deliveries of one record the newest counts. Where nobody can tell which is the newest, the record is
@@ -27,7 +23,7 @@ extension Mirror {
             let rows = zip(ids, contested).map { id, zohoID in
                 Self.inboxRow(
                     id: id, entity: mapping.entity.name, .mark, zohoID: zohoID, record: nil, receivedAt: time,
-                    availableAt: time + Self.settlingTime, requestID: references[zohoID]?.requestID)
+                    availableAt: time + Self.gatheringTime, requestID: references[zohoID]?.requestID)
             }
             try transaction.insert(rows, into: "sync_inbox", columns: Self.inboxColumns)
         }

@@ -7,6 +7,10 @@ extension Mirror {
     /// The channel on which workers are woken when something has to be read.
     package static let readingChannel = "readings"
 
+    /// How long a mark waits for others, so that many cost one call, and for deliveries that were overtaken; in
+    /// microseconds.
+    package static let gatheringTime: Int64 = 3_000_000
+
     /// Stores deliveries so that they survive a power cut, all or none.
     ///
     /// - Returns: the id of each: in the inbox, or of its dead letter.
@@ -25,7 +29,8 @@ extension Mirror {
                     rows.append(
                         Self.inboxRow(
                             id: id, entity: delivery.entity, kind, zohoID: zohoID, record: record,
-                            receivedAt: delivery.receivedAt, availableAt: delivery.receivedAt,
+                            receivedAt: delivery.receivedAt,
+                            availableAt: delivery.receivedAt + (kind == .mark ? Self.gatheringTime : 0),
                             requestID: delivery.requestID))
                     return id
                 case .unreadable(let body, let reason):
@@ -46,8 +51,9 @@ extension Mirror {
     /// - Parameters:
     ///   - kinds: what the worker can do.
     ///   - lease: seconds until the entries come back unless they are removed, postponed or kept.
+    ///   - ahead: takes also what nobody has tried yet and is due within so many microseconds.
     package func claim(
-        _ kinds: [InboxEntry.Kind], limit: Int, holder: String, lease: Int
+        _ kinds: [InboxEntry.Kind], limit: Int, holder: String, lease: Int, ahead: Int64 = 0
     ) async throws -> [InboxEntry] {
         let time = now()
         return try await database.write { transaction in
@@ -55,7 +61,8 @@ extension Mirror {
                 """
                 with due as materialized (
                     select id from sync_inbox
-                    where available_at <= $1 and \(transaction.dialect.contains("kind", "$2"))
+                    where available_at <= $6 and \(transaction.dialect.contains("kind", "$2"))
+                        and (available_at <= $1 or attempts = 0)
                     order by available_at, id limit $3\(transaction.dialect.forUpdateSkippingLocked)
                 )
                 update sync_inbox set available_at = $4, claimed_by = $5, attempts = attempts + 1
@@ -64,7 +71,7 @@ extension Mirror {
                 """,
                 [
                     .instant(time), .texts(kinds.map(\.rawValue)), .integer(Int64(limit)),
-                    .instant(time + Int64(lease) * 1_000_000), .text(holder),
+                    .instant(time + Int64(lease) * 1_000_000), .text(holder), .instant(time + ahead),
                 ]
             ).compactMap { InboxEntry($0) }
         }.sorted { $0.id < $1.id }

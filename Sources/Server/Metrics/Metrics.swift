@@ -35,7 +35,8 @@ final class Metrics: Sendable {
 
     private struct State {
         var counters: [Counter: [Labels: Int]] = [:]
-        var lag = Histogram()
+        /// By the kind of the delivery.
+        var lags: [String: Histogram] = [:]
     }
 
     /// Upper bounds in seconds.
@@ -67,12 +68,14 @@ final class Metrics: Sendable {
     }
 
     /// Adds the time from a delivery's receipt to its commit.
-    func observeLag(microseconds: Int64) {
+    func observeLag(of kind: String, microseconds: Int64) {
         let seconds = Double(microseconds) / 1_000_000
         state.withLock { state in
-            state.lag.count += 1
-            state.lag.sum += seconds
-            for (index, bound) in Self.bounds.enumerated() where seconds <= bound { state.lag.buckets[index] += 1 }
+            var lag = state.lags[kind] ?? Histogram()
+            lag.count += 1
+            lag.sum += seconds
+            for (index, bound) in Self.bounds.enumerated() where seconds <= bound { lag.buckets[index] += 1 }
+            state.lags[kind] = lag
         }
     }
 
@@ -81,7 +84,7 @@ final class Metrics: Sendable {
     /// - Parameter gauges: what is looked up when somebody asks.
     func text(_ gauges: [Gauge]) -> String {
         var output = ""
-        let (counters, lag) = state.withLock { ($0.counters, $0.lag) }
+        let (counters, lags) = state.withLock { ($0.counters, $0.lags) }
         for counter in Counter.allCases {
             output += Self.head(counter.rawValue, counter.help, "counter")
             for (labels, value) in (counters[counter] ?? [:]).sorted(by: { Self.text($0.key) < Self.text($1.key) }) {
@@ -90,10 +93,14 @@ final class Metrics: Sendable {
         }
         let name = "zohosync_delivery_lag_seconds"
         output += Self.head(name, "From a delivery's receipt to its commit", "histogram")
-        for (bound, value) in zip(Self.bounds, lag.buckets) {
-            output += "\(name)_bucket{le=\"\(Self.number(bound))\"} \(value)\n"
+        for (kind, lag) in lags.sorted(by: { $0.key < $1.key }) {
+            let label = "kind=\"\(kind)\""
+            for (bound, value) in zip(Self.bounds, lag.buckets) {
+                output += "\(name)_bucket{\(label),le=\"\(Self.number(bound))\"} \(value)\n"
+            }
+            output += "\(name)_bucket{\(label),le=\"+Inf\"} \(lag.count)\n"
+            output += "\(name)_sum{\(label)} \(lag.sum)\n\(name)_count{\(label)} \(lag.count)\n"
         }
-        output += "\(name)_bucket{le=\"+Inf\"} \(lag.count)\n\(name)_sum \(lag.sum)\n\(name)_count \(lag.count)\n"
         var last = ""
         for gauge in gauges {
             if gauge.name != last { output += Self.head(gauge.name, gauge.help, gauge.isCounter ? "counter" : "gauge") }

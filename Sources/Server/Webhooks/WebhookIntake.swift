@@ -112,14 +112,13 @@ struct WebhookIntake: Sendable {
         _ contents: [(entity: String, content: NewDelivery.Content)], _ webhook: Webhook, _ receivedAt: Int64,
         _ context: ServerContext
     ) async throws -> Response {
-        var ids: [Int64] = []
+        let ids: [Int64]
         do {
-            for (entity, content) in contents {
-                ids.append(
-                    try await inbox.store(
-                        NewDelivery(
-                            entity: entity, content: content, receivedAt: receivedAt, requestID: context.requestID)))
-            }
+            ids = try await inbox.store(
+                contents.map { entity, content in
+                    NewDelivery(
+                        entity: entity, content: content, receivedAt: receivedAt, requestID: context.requestID)
+                })
         } catch {
             count(webhook.name, "unavailable")
             logger.error(

@@ -10,8 +10,8 @@ package import ZohoBooks
 package struct DeliveryReport: Sendable {
     package let entity: String
     package let outcomes: [Outcome: Int]
-    /// From receipt to the commit, in microseconds, for each delivery.
-    package let lags: [Int64]
+    /// From receipt to the commit, in microseconds, for each delivery of a kind.
+    package let lags: [InboxEntry.Kind: [Int64]]
 }
 
 /// Works on the inbox: applies what was delivered, and reads again what deliveries ask for.
@@ -79,7 +79,9 @@ package struct DeliveryProcessor: Sendable {
         guard let entity = entries.first?.entity else { return }
         let time = mirror.now()
         onProcessed(
-            DeliveryReport(entity: entity, outcomes: result.counts, lags: entries.map { time - $0.receivedAt }))
+            DeliveryReport(
+                entity: entity, outcomes: result.counts,
+                lags: Dictionary(grouping: entries, by: \.kind).mapValues { $0.map { time - $0.receivedAt } }))
         if logger.logLevel <= .debug {
             for entry in entries {
                 logger.debug(
@@ -119,7 +121,7 @@ package struct DeliveryProcessor: Sendable {
                 entries, until: mirror.now() + pause, error: "\(error)", countsAttempt: !isOutage, holder: worker)
         }
         if !spent.isEmpty, let entity = spent.first?.entity {
-            onProcessed(DeliveryReport(entity: entity, outcomes: [.failed: spent.count], lags: []))
+            onProcessed(DeliveryReport(entity: entity, outcomes: [.failed: spent.count], lags: [:]))
         }
     }
 }

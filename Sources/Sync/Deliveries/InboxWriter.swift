@@ -10,8 +10,8 @@ import ZohoBooks
 /// that a single delivery waits for nobody and a thousand cost little more than one.
 package final class InboxWriter: Sendable {
     private struct Waiting {
-        let delivery: NewDelivery
-        let stored: CheckedContinuation<Int64, any Error>
+        let deliveries: [NewDelivery]
+        let stored: CheckedContinuation<[Int64], any Error>
     }
 
     private struct State {
@@ -24,9 +24,9 @@ package final class InboxWriter: Sendable {
     private let wakes: AsyncStream<Void>
     private let wake: AsyncStream<Void>.Continuation
 
-    /// Deliveries in one transaction at most.
+    /// Requests in one transaction at most.
     private static let groupSize = 500
-    /// Deliveries that may wait; more are refused, so that Zoho tries again instead of memory running out.
+    /// Requests that may wait; more are refused, so that Zoho tries again instead of memory running out.
     private static let capacity = 10_000
 
     package init(_ mirror: Mirror) {
@@ -34,15 +34,15 @@ package final class InboxWriter: Sendable {
         (wakes, wake) = AsyncStream.makeStream(bufferingPolicy: .bufferingNewest(1))
     }
 
-    /// Stores a delivery.
+    /// Stores what one request has delivered, all or none.
     ///
-    /// - Returns: its id: in the inbox, or of the dead letter that it became.
-    /// - Throws: whatever keeps it from being stored; it is not stored then.
-    package func store(_ delivery: NewDelivery) async throws -> Int64 {
+    /// - Returns: the id of each: in the inbox, or of the dead letter that it became.
+    /// - Throws: whatever keeps them from being stored; none is stored then.
+    package func store(_ deliveries: [NewDelivery]) async throws -> [Int64] {
         try await withCheckedThrowingContinuation { continuation in
             let isTaken = state.withLock { state in
                 guard !state.isClosed, state.waiting.count < Self.capacity else { return false }
-                state.waiting.append(Waiting(delivery: delivery, stored: continuation))
+                state.waiting.append(Waiting(deliveries: deliveries, stored: continuation))
                 return true
             }
             guard isTaken else { return continuation.resume(throwing: InboxFull()) }
@@ -66,8 +66,12 @@ package final class InboxWriter: Sendable {
             }
             if group.isEmpty { return }
             do {
-                let ids = try await uncancelled { [mirror] in try await mirror.store(group.map(\.delivery)) }
-                for (waiting, id) in zip(group, ids) { waiting.stored.resume(returning: id) }
+                let ids = try await uncancelled { [mirror] in try await mirror.store(group.flatMap(\.deliveries)) }
+                var rest = ids[...]
+                for waiting in group {
+                    waiting.stored.resume(returning: Array(rest.prefix(waiting.deliveries.count)))
+                    rest = rest.dropFirst(waiting.deliveries.count)
+                }
             } catch let error as DatabaseError where error.kind == .record && group.count > 1 {
                 // One that the database refuses must not cost the others.
                 for waiting in group { await storeAlone(waiting) }
@@ -79,8 +83,8 @@ package final class InboxWriter: Sendable {
 
     private func storeAlone(_ waiting: Waiting) async {
         do {
-            let ids = try await uncancelled { [mirror] in try await mirror.store([waiting.delivery]) }
-            waiting.stored.resume(returning: ids[0])
+            waiting.stored.resume(
+                returning: try await uncancelled { [mirror] in try await mirror.store(waiting.deliveries) })
         } catch {
             waiting.stored.resume(throwing: error)
         }

@@ -24,8 +24,13 @@ struct ReadingWorker: Sendable {
         let mirror = processor.mirror
         while !Task.isCancelled, !Task.isShuttingDownGracefully {
             let entries = try await uncancelled { [name] in
-                try await mirror.claim(
+                let due = try await mirror.claim(
                     [.mark, .deletion], limit: Self.claimSize, holder: name, lease: Self.lease)
+                guard due.contains(where: { $0.kind == .mark }) else { return due }
+                // A call is made anyway: the younger marks come along.
+                return due
+                    + (try await mirror.claim(
+                        [.mark], limit: Self.claimSize, holder: name, lease: Self.lease, ahead: Mirror.gatheringTime))
             }
             if entries.isEmpty { return }
             try await withClaimKept(entries) { try await work(on: entries) }

@@ -20,6 +20,8 @@ package actor SyncRuns {
     private struct Job {
         let entities: Set<String>
         var runs: Set<Int64> = []
+        /// Whether it was cancelled or has done its work, so that another one need only wait a moment.
+        var isEnding = false
         let task: Task<SyncReport, any Error>
     }
 
@@ -41,16 +43,19 @@ package actor SyncRuns {
     package func start(_ options: SyncOptions) async throws -> Started {
         let entities = Set(try options.validated().map(\.entity.name))
         guard !isStopping else { throw SyncRunsError.stopping }
-        if let busy = jobs.values.lazy.flatMap(\.entities).first(where: { entities.contains($0) }) {
-            throw SyncRunsError.running(entity: busy)
+        while let job = jobs.values.first(where: { !$0.entities.isDisjoint(with: entities) }) {
+            guard job.isEnding else {
+                throw SyncRunsError.running(entity: job.entities.intersection(entities).sorted()[0])
+            }
+            _ = await job.task.result
         }
         lastJob += 1
         let number = lastJob
         let (begun, continuation) = AsyncStream<Run>.makeStream()
         let synchroniser = make(options) { event in
-            guard event.phase == .began, let run = event.run else { return }
-            await self.note(run, of: number)
-            continuation.yield(run)
+            guard let run = event.run else { return }
+            await self.note(run, of: number, isEnding: event.phase == .ended)
+            if event.phase == .began { continuation.yield(run) }
         }
         let task = Task {
             defer { continuation.finish() }
@@ -69,7 +74,8 @@ package actor SyncRuns {
     ///
     /// - Returns: false where it is none of this process.
     package func cancel(_ runID: Int64) -> Bool {
-        guard let job = jobs.values.first(where: { $0.runs.contains(runID) }) else { return false }
+        guard let (number, job) = jobs.first(where: { $0.value.runs.contains(runID) }) else { return false }
+        jobs[number]?.isEnding = true
         job.task.cancel()
         return true
     }
@@ -83,7 +89,10 @@ package actor SyncRuns {
         for task in tasks { _ = await task.result }
     }
 
-    private func note(_ run: Run, of number: Int) { jobs[number]?.runs.insert(run.id) }
+    private func note(_ run: Run, of number: Int, isEnding: Bool) {
+        jobs[number]?.runs.insert(run.id)
+        if isEnding { jobs[number]?.isEnding = true }
+    }
 
     private func end(_ number: Int) { jobs[number] = nil }
 }

@@ -1,0 +1,298 @@
+import AsyncHTTPClient
+import Foundation
+import Hummingbird
+import Mirror
+import NIOCore
+import NIOHTTP1
+import NIOSSL
+import Sync
+import TestSupport
+import Testing
+import ZohoBooks
+import ZohoSimulator
+
+@testable import Server
+
+@Suite("The HTTP API")
+struct APITests {
+    // MARK: - Bulk sync
+
+    @Test("A sync answers with its run, and with the result where the caller waits", arguments: Engine.allCases)
+    func syncs(engine: Engine) async throws {
+        try await ServerRig.with(engine) { rig in
+            let begun = try await rig.post("/api/zoho/bulk-sync/products", #"{"incremental":false,"batch_size":100}"#)
+            #expect(begun.status == 202)
+            let location = try #require(begun.headers.first(name: "Location"))
+            let end = try await rig.get(location + "/events").text
+            #expect(end.contains("event: end\n"))
+            #expect(end.contains(#""state":"completed""#))
+            let run = try await rig.get(location).json
+            #expect(run["fetched"] as? Int == 250)
+            #expect(run["entity"] as? String == "products")
+
+            let waited = try await rig.post("/api/zoho/bulk-sync/invoices", "", headers: ["Prefer": "wait=30"])
+            #expect(waited.status == 200)
+            #expect(waited.headers.first(name: "Preference-Applied") == "wait=30")
+            #expect(waited.json["success"] as? Bool == true)
+            let stats = try #require(waited.json["stats"] as? [String: Int])
+            #expect(stats["inserted"] == 10)
+            // The list's ten, and their details.
+            #expect(stats["total_processed"] == 20)
+            #expect(stats["failed"] == 0)
+            #expect(waited.json["duration_seconds"] is NSNumber)
+
+            let status = try await rig.get("/api/zoho/bulk-sync/status").json
+            let entities = try #require(status["entities"] as? [[String: Any]])
+            #expect(entities.first { $0["entity"] as? String == "products" }?["rows"] as? Int == 250)
+            #expect((status["budget"] as? [String: Any])?["remaining_today"] is NSNumber)
+            let runs = try await rig.get("/api/zoho/bulk-sync/runs?entity=invoices&state=completed&limit=5").json
+            #expect((runs["runs"] as? [[String: Any]])?.count == 1)
+            #expect(try await rig.get("/api/zoho/bulk-sync/runs/999").status == 404)
+        }
+    }
+
+    @Test("sync-all brings everything")
+    func everything() async throws {
+        try await ServerRig.with(.sqlite) { rig in
+            let answer = try await rig.post("/api/zoho/bulk-sync/sync-all", "{}", headers: ["Prefer": "wait=60"])
+            #expect(answer.status == 200)
+            #expect((answer.json["runs"] as? [Any])?.count == 9)
+            #expect(try await rig.value("select count(*) from credit_notes") == "3")
+        }
+    }
+
+    @Test(
+        "A second sync of an entity is refused with the running one, which can be cancelled", arguments: Engine.allCases
+    )
+    func conflict(engine: Engine) async throws {
+        try await ServerRig.with(engine, { $0.latency = .seconds(5) }) { rig in
+            let begun = try await rig.post("/api/zoho/bulk-sync/sync-all")
+            #expect(begun.status == 202)
+            let id = try #require((begun.json["run"] as? [String: Any])?["id"] as? Int)
+            let refused = try await rig.post("/api/zoho/bulk-sync/products")
+            #expect(refused.status == 409)
+            #expect((refused.json["run"] as? [String: Any])?["id"] as? Int == id)
+            let path = "/api/zoho/bulk-sync/runs/\(id)"
+            #expect(try await rig.request(.DELETE, path, token: rig.operateToken).status == 202)
+            try await rig.expect("select state from sync_runs where id = \(id)", gives: "interrupted")
+            #expect(try await rig.request(.DELETE, path, token: rig.operateToken).status == 409)
+            let again = try await rig.post("/api/zoho/bulk-sync/products")
+            #expect(again.status == 202)
+        }
+    }
+
+    @Test("A sync that another process runs is a conflict too")
+    func foreignLease() async throws {
+        try await ServerRig.with(.postgres) { rig in
+            try await rig.mirror.acquireLease("sync bills", holder: "elsewhere:7", duration: 60)
+            let refused = try await rig.post("/api/zoho/bulk-sync/bills")
+            #expect(refused.status == 409)
+            #expect((refused.json["detail"] as? String)?.contains("elsewhere:7") == true)
+        }
+    }
+
+    @Test("Every bad field is named with its reason; what is no JSON and no entity is refused")
+    func badRequests() async throws {
+        try await ServerRig.with(.sqlite) { rig in
+            let body = #"{"batch_size":9,"modified_since":"yesterday","active_only":1,"colour":"red","batch_size":10}"#
+            let answer = try await rig.post("/api/zoho/bulk-sync/products", body)
+            #expect(answer.status == 422)
+            #expect(answer.headers.first(name: "Content-Type") == "application/problem+json")
+            let errors = try #require(answer.json["errors"] as? [[String: String]])
+            #expect(
+                errors.map { $0["field"] } == ["batch_size", "modified_since", "active_only", "colour", "batch_size"])
+            #expect(errors[0]["reason"]?.contains("10 to 200") == true)
+            #expect(try await rig.post("/api/zoho/bulk-sync/products", "[").status == 400)
+            #expect(try await rig.post("/api/zoho/bulk-sync/journals").status == 404)
+            #expect(try await rig.get("/api/zoho/bulk-sync/runs?limit=0&state=odd&entity=x").json["errors"] is [Any])
+            #expect(try await rig.value("select count(*) from sync_runs") == "0")
+        }
+    }
+
+    @Test("A wrong refresh token is told as the sync's error, without it")
+    func badCredentials() async throws {
+        try await ServerRig.with(.sqlite) { rig in
+            rig.control.revokeTokens()
+            let answer = try await rig.post("/api/zoho/bulk-sync/bills", "", headers: ["Prefer": "wait=30"])
+            #expect(answer.status == 200)
+            #expect(answer.json["success"] as? Bool == false)
+            #expect((answer.json["error"] as? String)?.contains("refresh token") == true)
+            #expect(!answer.text.contains(rig.control.configuration.oauth.refreshToken))
+        }
+    }
+
+    // MARK: - Changes
+
+    @Test("The change log is read page by page, and followed as it grows", arguments: Engine.allCases)
+    func changes(engine: Engine) async throws {
+        try await ServerRig.with(engine) { rig in
+            for index in 0..<3 {
+                let body = try rig.body(of: .items, rig.control.id(.items, at: index), key: "item")
+                #expect(try await rig.deliver(body, to: "products").status == 202)
+                try await rig.expect("select count(*) from products", gives: "\(index + 1)")
+            }
+            let page = try await rig.get("/api/zoho/changes?limit=2").json
+            let changes = try #require(page["changes"] as? [[String: Any]])
+            #expect(changes.map { $0["kind"] as? String } == ["inserted", "inserted"])
+            let last = try #require(page["last"] as? Int)
+            let rest = try await rig.get("/api/zoho/changes?after=\(last)&entity=products").json
+            #expect((rest["changes"] as? [Any])?.count == 1)
+
+            // One who lost the connection after the second goes on with the third, and then hears of the next.
+            let id = rig.control.id(.items, at: 0)
+            let events = try await Self.follow(rig, "/api/zoho/changes/stream", after: last, until: 2) {
+                rig.control.advanceClock(by: .seconds(2))
+                try rig.control.edit(.items, id: id, ["rate": 77.5])
+                #expect(try await rig.deliver(try rig.body(of: .items, id, key: "item"), to: "products").status == 202)
+            }
+            #expect(events.count == 2)
+            #expect(events[0].contains("\"kind\":\"inserted\""))
+            #expect(events[1].contains("\"unit_price\""))
+            #expect(events[1].contains("77.5"))
+        }
+    }
+
+    /// Follows a stream until so many events have come; `act` runs once it is open.
+    private static func follow(
+        _ rig: ServerRig, _ path: String, after: Int, until count: Int, _ act: () async throws -> Void
+    ) async throws -> [String] {
+        var request = HTTPClientRequest(url: rig.address + path)
+        request.headers = ["Authorization": "Bearer \(rig.readToken)", "Last-Event-ID": "\(after)"]
+        let response = try await rig.http.execute(request, timeout: .seconds(60))
+        #expect(response.headers.first(name: "Content-Type") == "text/event-stream")
+        var text = ""
+        var hasActed = false
+        for try await chunk in response.body {
+            text += String(buffer: chunk)
+            if !hasActed {
+                hasActed = true
+                try await act()
+            }
+            let events = text.components(separatedBy: "\n\n").dropLast().filter { $0.contains("data: ") }
+            if events.count >= count { return Array(events) }
+        }
+        return []
+    }
+
+    // MARK: - Access
+
+    @Test("Everything but webhooks and liveness needs a token, of the role that suffices", arguments: Engine.allCases)
+    func access(engine: Engine) async throws {
+        try await ServerRig.with(engine) { rig in
+            for path in [
+                "/metrics", "/openapi.yaml", "/api/zoho/health", "/api/zoho/changes", "/api/zoho/changes/stream",
+                "/api/zoho/dead-letters", "/api/zoho/bulk-sync/runs", "/api/zoho/bulk-sync/status",
+            ] {
+                let answer = try await rig.request(.GET, path)
+                #expect(answer.status == 401)
+                #expect(answer.headers.first(name: "WWW-Authenticate") == "Bearer")
+            }
+            #expect(try await rig.request(.POST, "/api/zoho/bulk-sync/bills", token: rig.readToken).status == 403)
+            #expect(try await rig.request(.GET, "/health/live").status == 200)
+            #expect(try await rig.request(.GET, "/health/ready").status == 200)
+            let id = try #require(try await rig.mirror.apiTokens().first { $0.name == "looks" }?.id)
+            #expect(try await rig.mirror.revokeAPIToken(id))
+            #expect(try await rig.get("/metrics").status == 401)
+            // The token itself is nowhere.
+            #expect(
+                try await rig.value("select count(*) from sync_api_tokens where digest = '\(rig.readToken)'") == "0")
+        }
+    }
+
+    @Test("Who guesses is not listened to for a while")
+    func guessing() async throws {
+        try await ServerRig.with(.sqlite) { rig in
+            for guess in 0..<10 {
+                #expect(try await rig.request(.GET, "/metrics", token: "zs_\(guess)").status == 401)
+            }
+            let limited = try await rig.request(.GET, "/metrics", token: rig.readToken)
+            #expect(limited.status == 429)
+            #expect(limited.headers.first(name: "Retry-After") != nil)
+            rig.control.advanceClock(by: .seconds(61))
+            #expect(try await rig.get("/metrics").status == 200)
+        }
+    }
+
+    @Test("With a certificate the server speaks TLS")
+    func tls() async throws {
+        let folder = Bundle.module.bundleURL.appending(path: "Certificate")
+        let certificate = folder.appending(path: "certificate.pem").path
+        try await ServerRig.with(
+            .sqlite, server: { $0.tls = (certificate, folder.appending(path: "key.pem").path) }
+        ) { rig in
+            var tls = TLSConfiguration.makeClientConfiguration()
+            tls.trustRoots = .certificates(try NIOSSLCertificate.fromPEMFile(certificate))
+            let client = HTTPClient(configuration: .init(tlsConfiguration: tls))
+            let answer = await Result {
+                try await client.execute(HTTPClientRequest(url: rig.address + "/health/live"), timeout: .seconds(10))
+            }
+            try await client.shutdown()
+            #expect(try answer.get().status == .ok)
+        }
+        await #expect(throws: ServerConfigurationError.self) {
+            try await ServerRig.with(.sqlite, server: { $0.tls = ("/nowhere.pem", "/nowhere.pem") }) { _ in }
+        }
+    }
+
+    // MARK: - Description and metrics
+
+    @Test("The description has every route that is served, and no other")
+    func openAPI() async throws {
+        try await ServerRig.with(.sqlite) { rig in
+            let answer = try await rig.get("/openapi.yaml")
+            #expect(answer.headers.first(name: "Content-Type") == "application/yaml")
+            var described: Set<String> = []
+            var path = ""
+            for line in answer.text.split(separator: "\n") {
+                if line.hasPrefix("  /") { path = String(line.dropFirst(2).dropLast()) }
+                if line.hasPrefix("    "), line.hasSuffix(":"), !line.hasPrefix("     ") {
+                    let method = line.dropFirst(4).dropLast()
+                    if ["get", "post", "put", "delete"].contains(method) { described.insert("\(method) \(path)") }
+                }
+            }
+            let server = try Self.unstarted(rig.mirror)
+            let served = Set(
+                server.router().routes.map { "\($0.method.rawValue.lowercased()) \($0.path)" })
+            #expect(described == served)
+            #expect(served.count == 21)
+        }
+    }
+
+    private static func unstarted(_ mirror: Mirror) throws -> ZohoSyncServer {
+        let configuration = ZohoBooksConfiguration(
+            clientID: "", clientSecret: Secret(""), refreshToken: Secret(""), organizationID: "", dataCenter: .com)
+        let client = ZohoBooksClient(
+            configuration: configuration, http: HTTPClient.shared, tokens: InMemoryTokenStore(),
+            calls: InMemoryCallLedger(), logger: .silent)
+        return try ZohoSyncServer(
+            ServerConfiguration(), mirror: mirror, client: client, holder: "", logger: .silent
+        ) { options, onEvent in
+            Synchroniser(client: client, mirror: mirror, options: options, holder: "", onEvent: onEvent)
+        }
+    }
+
+    @Test("Metrics tell deliveries, lag, outcomes, runs and calls", arguments: Engine.allCases)
+    func metrics(engine: Engine) async throws {
+        try await ServerRig.with(engine) { rig in
+            let body = try rig.body(of: .bills, rig.control.id(.bills, at: 0), key: "bill")
+            #expect(try await rig.deliver(body, to: "bills").status == 202)
+            try await rig.expect("select count(*) from bills", gives: "1")
+            _ = try await rig.post("/api/zoho/bulk-sync/bills", "", headers: ["Prefer": "wait=30"])
+            let answer = try await rig.get("/metrics")
+            #expect(answer.headers.first(name: "Content-Type") == "text/plain; version=0.0.4")
+            for line in [
+                #"zohosync_deliveries_total{webhook="bills",result="accepted"} 1"#,
+                #"zohosync_applied_total{entity="bills",outcome="inserted"} 1"#,
+                #"zohosync_delivery_lag_seconds_count{kind="record"} 1"#, "zohosync_inbox_depth 0",
+                "zohosync_dead_letters 0", #"zohosync_runs_total{entity="bills",state="completed"} 1"#,
+                "zohosync_run_calls_total{entity=\"bills\",state=\"completed\"} ", "zohosync_calls_left_today ",
+            ] { #expect(answer.text.contains(line), "\(line)") }
+        }
+    }
+}
+
+extension Result where Failure == any Error {
+    init(_ body: () async throws -> Success) async {
+        do { self = .success(try await body()) } catch { self = .failure(error) }
+    }
+}

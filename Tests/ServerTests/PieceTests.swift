@@ -1,0 +1,127 @@
+import Foundation
+import NIOCore
+import NIOHTTP1
+import Testing
+import ZohoBooks
+
+@testable import Server
+
+@Suite("Pieces of the server")
+struct PieceTests {
+    /// The two vectors of the reference, section 8.4.
+    @Test(
+        "Signatures of the reference are valid, in hexadecimal and in Base64",
+        arguments: [
+            "572543dc86e41f5d679128d8d075ae813ecba6157ccd829e96668fbdfaeb22cd",
+            "572543DC86E41F5D679128D8D075AE813ECBA6157CCD829E96668FBDFAEB22CD",
+            "VyVD3IbkH11nkSjY0HWugT7LphV8zYKelmaPvfrrIs0=",
+        ])
+    func rawVector(signature: String) {
+        let json = #"{"invoice":{"invoice_id":"3460000000055001","status":"sent"}}"#
+        let pairs = FormPairs("shop=north&env=test").pairs
+        #expect(
+            WebhookSignature.isValid(signature, pairs: pairs, body: Array(json.utf8), secret: "demoSecret2026abc"))
+        #expect(
+            !WebhookSignature.isValid(signature, pairs: pairs, body: Array(json.utf8), secret: "demoSecret2026abd"))
+        #expect(!WebhookSignature.isValid(signature, pairs: [], body: Array(json.utf8), secret: "demoSecret2026abc"))
+    }
+
+    @Test(
+        "The same for a form",
+        arguments: [
+            "e71654dfe9d4566d981d1a26fa7fd601d143b258f98103a549da3a9031906ec0",
+            "5xZU3+nUVm2YHRom+n/WAdFDslj5gQOlSdo6kDGQbsA=",
+        ])
+    func formVector(signature: String) {
+        let encoded =
+            "%7B%22invoice%22%3A%7B%22invoice_id%22%3A%223460000000055001%22%2C%22status%22%3A%22sent%22%7D%7D"
+        let body = WebhookBody(
+            Array("JSONString=\(encoded)".utf8), contentType: "application/x-www-form-urlencoded;charset=UTF-8")
+        let pairs = FormPairs("env=test").pairs + (body.form?.pairs ?? [])
+        #expect(WebhookSignature.isValid(signature, pairs: pairs, body: [], secret: "demoSecret2026abc"))
+        #expect(body.json.description == #"{"invoice":{"invoice_id":"3460000000055001","status":"sent"}}"#)
+    }
+
+    @Test("A form of fields becomes an object, with what is JSON in it")
+    func fields() {
+        let body = WebhookBody(
+            Array("item_id=5&name=A%20%22b%22+c&tags=%5B1%5D&odd=%zz&empty=".utf8),
+            contentType: "application/x-www-form-urlencoded")
+        #expect(
+            body.json.description == #"{"item_id":"5","name":"A \"b\" c","tags":[1],"odd":"%zz","empty":""}"#)
+    }
+
+    @Test("Compressed bodies are unpacked within their limit", arguments: [0, 1, 70_000])
+    func gzip(size: Int) throws {
+        let bytes = (0..<size).map { UInt8(truncatingIfNeeded: $0 &* 31) }
+        let packed = try Self.packed(bytes)
+        let unpacked = try Gzip.unpack(packed, limit: 70_000)
+        #expect(unpacked == bytes)
+        if size > 1 {
+            #expect(throws: Gzip.Failure.tooLarge) { try Gzip.unpack(packed, limit: size - 1) }
+            #expect(throws: Gzip.Failure.damaged) { try Gzip.unpack(packed.dropLast(9), limit: size) }
+        }
+        #expect(throws: Gzip.Failure.damaged) { try Gzip.unpack(Array("plain".utf8), limit: 100) }
+        #expect(throws: Gzip.Failure.damaged) { try Gzip.unpack([], limit: 100) }
+    }
+
+    private static func packed(_ bytes: [UInt8]) throws -> [UInt8] {
+        let process = Process()
+        process.executableURL = URL(fileURLWithPath: "/usr/bin/env")
+        process.arguments = ["gzip", "-c"]
+        let (input, output) = (Pipe(), Pipe())
+        process.standardInput = input
+        process.standardOutput = output
+        try process.run()
+        try input.fileHandleForWriting.write(contentsOf: Data(bytes))
+        try input.fileHandleForWriting.close()
+        return Array(output.fileHandleForReading.readDataToEndOfFile())
+    }
+
+    @Test("Ten wrong tokens in a minute are enough; a minute later the caller is heard again")
+    func failureLimit() {
+        var limit = FailureLimit()
+        for second in 0..<10 {
+            #expect(limit.pause(for: "a", at: Int64(second) * 1_000_000) == nil)
+            limit.fail("a", at: Int64(second) * 1_000_000)
+        }
+        #expect(limit.pause(for: "a", at: 10_000_000) == 51)
+        #expect(limit.pause(for: "b", at: 10_000_000) == nil)
+        #expect(limit.pause(for: "a", at: 60_000_000) == nil)
+        limit.fail("a", at: 60_000_000)
+        #expect(limit.pause(for: "a", at: 60_000_001) == nil)
+    }
+
+    @Test(
+        "Prefer is read as RFC 7240 has it",
+        arguments: [
+            ("wait=10", 10), ("respond-async, wait=5", 5), ("return=minimal; wait=7", 7), ("wait=100000", 300),
+            ("Wait = 3", 3), ("wait", nil), ("wait=-1", nil), ("wait=x", nil), (nil, nil),
+        ] as [(String?, Int?)])
+    func waitPreference(header: String?, seconds: Int?) {
+        #expect(WaitPreference.seconds(in: header) == seconds)
+    }
+
+    @Test("Metrics are what Prometheus reads, whatever a label holds")
+    func metrics() {
+        let metrics = Metrics()
+        metrics.count(.unknownPaths, .init(["path": "/a\"b\\c\nd"]))
+        metrics.observeLag(of: "record", microseconds: 30_000)
+        let text = metrics.text([Gauge(name: "g", help: "G", value: 1.5)])
+        #expect(text.contains(#"zohosync_unknown_webhook_paths_total{path="/a\"b\\c\nd"} 1"#))
+        #expect(text.contains(#"zohosync_delivery_lag_seconds_bucket{kind="record",le="0.025"} 0"#))
+        #expect(text.contains(#"zohosync_delivery_lag_seconds_bucket{kind="record",le="0.05"} 1"#))
+        #expect(text.contains(#"zohosync_delivery_lag_seconds_bucket{kind="record",le="+Inf"} 1"#))
+        #expect(text.contains("# TYPE g gauge\ng 1.5\n"))
+        #expect(text.hasSuffix("\n"))
+    }
+
+    @Test("Who tries many paths does not fill the memory")
+    func unknownPaths() {
+        let paths = UnknownPaths()
+        let labels = (0..<100).map { paths.label(for: "/\($0)") }
+        #expect(Set(labels).count == 51)
+        #expect(paths.label(for: "/0") == "/0")
+        #expect(labels.last == "other")
+    }
+}

@@ -1,0 +1,202 @@
+import AsyncHTTPClient
+import Database
+import Foundation
+import Logging
+import Mirror
+import NIOCore
+import NIOHTTP1
+import Server
+import Sync
+import TestSupport
+import Testing
+import ZohoBooks
+import ZohoSimulator
+
+/// A simulated organisation, a mirror of it, and a server on a real socket before both.
+struct ServerRig: Sendable {
+    let control: SimulatorControl
+    let mirror: Mirror
+    /// `http://127.0.0.1:…`
+    let address: String
+    let http: HTTPClient
+    /// Tokens of both roles.
+    let readToken: String
+    let operateToken: String
+
+    static let secret = "demoSecret2026abc"
+
+    static func with<T: Sendable>(
+        _ engine: Engine, _ configure: (inout SimulatorConfiguration) -> Void = { _ in },
+        server change: (inout ServerConfiguration) -> Void = { $0.webhookSecret = Secret(secret) },
+        trustsDeletions: Bool = false, _ body: @escaping @Sendable (ServerRig) async throws -> T
+    ) async throws -> T {
+        var configuration = SimulatorConfiguration()
+        configuration.counts = [
+            .items: 250, .contacts: 40, .pricebooks: 2, .invoices: 10, .bills: 3, .creditnotes: 3, .salesorders: 3,
+            .purchaseorders: 1, .customerpayments: 3,
+        ]
+        configure(&configuration)
+        var settings = ServerConfiguration()
+        settings.port = 0
+        change(&settings)
+        let server = settings
+        return try await ZohoSimulator.withSimulator(configuration) { simulator in
+            try await withDatabase(engine) { database in
+                let control = simulator.control
+                let mirror = Mirror(
+                    database: database, now: { Int64(control.now.timeIntervalSince1970 * 1_000_000) }, logger: .silent)
+                try await mirror.prepare(organizationID: control.configuration.organizationID)
+                return try await withClients(simulator, mirror) { client, http in
+                    try await serve(
+                        server, control, mirror, client, http, trustsDeletions: trustsDeletions, body)
+                }
+            }
+        }
+    }
+
+    private static func withClients<T>(
+        _ simulator: SimulatorHandle, _ mirror: Mirror, _ body: (ZohoBooksClient, HTTPClient) async throws -> T
+    ) async throws -> T {
+        let oauth = simulator.control.configuration.oauth
+        var configuration = ZohoBooksConfiguration(
+            clientID: oauth.clientID, clientSecret: Secret(oauth.clientSecret),
+            refreshToken: Secret(oauth.refreshToken),
+            organizationID: simulator.control.configuration.organizationID, dataCenter: .com)
+        configuration.accountsURL = URL(string: simulator.baseURL)
+        configuration.apiURL = URL(string: simulator.baseURL)
+        var limits = BudgetLimits()
+        limits.callsPerMinute = nil
+        limits.detailCallsPerMinute = nil
+        let http = HTTPClient.zohoBooks(configuration, inFlight: 100)
+        let client = ZohoBooksClient(
+            configuration: configuration, http: http, tokens: MirrorTokenStore(mirror, holder: "test:1"),
+            calls: MirrorCallLedger(mirror, limits: limits, holder: "test:1"), logger: .silent,
+            now: { simulator.control.now },
+            // Waiting moves the simulator's clock instead.
+            sleep: { simulator.control.advanceClock(by: $0) })
+        do {
+            let value = try await body(client, http)
+            try await http.shutdown()
+            return value
+        } catch {
+            try? await http.shutdown()
+            throw error
+        }
+    }
+
+    private static func serve<T: Sendable>(
+        _ configuration: ServerConfiguration, _ control: SimulatorControl, _ mirror: Mirror, _ client: ZohoBooksClient,
+        _ http: HTTPClient, trustsDeletions: Bool, _ body: @escaping @Sendable (ServerRig) async throws -> T
+    ) async throws -> T {
+        let server = try ZohoSyncServer(
+            configuration, mirror: mirror, client: client, holder: "test:1", trustsDeletions: trustsDeletions,
+            logger: .silent
+        ) { options, onEvent in
+            Synchroniser(client: client, mirror: mirror, options: options, holder: "test:1", onEvent: onEvent)
+        }
+        let tokens = [
+            try await mirror.makeAPIToken(name: "looks", role: .read).secret,
+            try await mirror.makeAPIToken(name: "works", role: .operate).secret,
+        ]
+        let (ports, continuation) = AsyncStream.makeStream(of: Int.self)
+        return try await withThrowingTaskGroup(of: Void.self) { group in
+            group.addTask {
+                defer { continuation.finish() }
+                try await server.run(stopsOnSignals: false) { continuation.yield($0) }
+            }
+            guard let port = await ports.first(where: { _ in true }) else {
+                try await group.waitForAll()
+                throw CancellationError()
+            }
+            let rig = ServerRig(
+                control: control, mirror: mirror,
+                address: "\(configuration.tls == nil ? "http" : "https")://127.0.0.1:\(port)", http: http,
+                readToken: tokens[0], operateToken: tokens[1])
+            let value = try await body(rig)
+            group.cancelAll()
+            _ = await group.nextResult()
+            return value
+        }
+    }
+
+    // MARK: - Requests
+
+    struct Answer: Sendable {
+        let status: Int
+        let headers: HTTPHeaders
+        let text: String
+
+        var json: [String: Any] {
+            (try? JSONSerialization.jsonObject(with: Data(text.utf8))) as? [String: Any] ?? [:]
+        }
+    }
+
+    func request(
+        _ method: HTTPMethod, _ path: String, token: String? = nil, headers: HTTPHeaders = [:], body: [UInt8] = []
+    ) async throws -> Answer {
+        var request = HTTPClientRequest(url: address + path)
+        request.method = method
+        request.headers = headers
+        if let token { request.headers.add(name: "Authorization", value: "Bearer \(token)") }
+        if !body.isEmpty { request.body = .bytes(body) }
+        let response = try await http.execute(request, timeout: .seconds(30))
+        let bytes = try await response.body.collect(upTo: 8 << 20)
+        return Answer(status: Int(response.status.code), headers: response.headers, text: String(buffer: bytes))
+    }
+
+    func get(_ path: String) async throws -> Answer { try await request(.GET, path, token: readToken) }
+
+    func post(_ path: String, _ body: String = "", headers: HTTPHeaders = [:]) async throws -> Answer {
+        try await request(.POST, path, token: operateToken, headers: headers, body: Array(body.utf8))
+    }
+
+    /// Delivers a body as Zoho does, signed.
+    func deliver(
+        _ body: String, to webhook: String, query: String = "", headers: HTTPHeaders = [:], base: String = "zoho"
+    ) async throws -> Answer {
+        let pairs = query.split(separator: "&").map { pair in
+            let parts = pair.split(separator: "=").map(String.init)
+            return (key: parts[0], value: parts[1])
+        }
+        var all = headers
+        all.add(
+            name: "X-Zoho-Webhook-Signature",
+            value: WebhookSignature.sign(pairs: pairs, body: Array(body.utf8), secret: Self.secret, .hex))
+        let path = "/api/\(base)/webhooks/\(webhook)" + (query.isEmpty ? "" : "?\(query)")
+        return try await request(.POST, path, headers: all, body: Array(body.utf8))
+    }
+
+    /// A record of the simulator as a webhook carries it.
+    func body(of module: SimulatorModule, _ id: String, key: String) throws -> String {
+        let record = try #require(control.record(module, id: id))
+        return "{\"\(key)\":\(String(decoding: record, as: UTF8.self))}"
+    }
+
+    // MARK: - What became of it
+
+    /// Waits until a query gives what is expected; fails where that takes half a minute.
+    func expect(_ sql: String, gives expected: String?, sourceLocation: SourceLocation = #_sourceLocation) async throws
+    {
+        var actual: String?
+        for _ in 0..<1_500 {
+            actual = try await value(sql)
+            if actual == expected { return }
+            try await Task.sleep(for: .milliseconds(20))
+        }
+        Issue.record(
+            "\(sql) gives \(actual ?? "nothing"), not \(expected ?? "nothing")", sourceLocation: sourceLocation)
+    }
+
+    /// The first value of a query as text.
+    func value(_ sql: String) async throws -> String? {
+        try await mirror.database.read { transaction in
+            try transaction.query(sql).first.flatMap { row in
+                row.values.isEmpty ? nil : row.text(0) ?? row.bool(0).map { $0 ? "1" : "0" }
+            }
+        }
+    }
+}
+
+extension Logger {
+    static let silent = Logger(label: "test", factory: { _ in SwiftLogNoOpLogHandler() })
+}

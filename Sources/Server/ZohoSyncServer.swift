@@ -30,11 +30,13 @@ package struct ZohoSyncServer: Sendable {
     ///   - holder: host and process, for people and for claims.
     ///   - workers: how many apply deliveries side by side.
     ///   - trustsDeletions: whether a delivery that says that a record is gone is believed without a call.
+    ///   - isDead: tells of another holder whether it is known to have ended.
     ///   - makeSynchroniser: makes what runs the syncs that are asked for.
     /// - Throws: ``ServerConfigurationError`` for a set-up that would not be safe.
     package init(
         _ configuration: ServerConfiguration, mirror: Mirror, client: ZohoBooksClient, holder: String,
-        workers: Int = 2, trustsDeletions: Bool = false, logger: Logger,
+        workers: Int = 2, trustsDeletions: Bool = false,
+        isDead: @escaping @Sendable (String) -> Bool = { _ in false }, logger: Logger,
         makeSynchroniser: @escaping SyncRuns.Make
     ) throws {
         try configuration.validate()
@@ -46,7 +48,7 @@ package struct ZohoSyncServer: Sendable {
         runs = SyncRuns(mirror, make: makeSynchroniser)
         processor = DeliveryProcessor(
             mirror: mirror, client: client, holder: holder, workers: workers, trustsDeletions: trustsDeletions,
-            logger: logger
+            isDead: isDead, logger: logger
         ) { report in
             for (outcome, number) in report.outcomes {
                 metrics.count(.applied, .init(["entity": report.entity, "outcome": outcome.rawValue]), number)

@@ -34,6 +34,18 @@ struct InboxTests {
         }
     }
 
+    @Test("What a dead worker has claimed comes back at once where its end is known", arguments: Engine.allCases)
+    func deadWorkers(engine: Engine) async throws {
+        let time = ManualTime()
+        try await withMirror(engine, time: time) { mirror in
+            _ = try await mirror.store((1...2).map { Self.record(.product($0), id: "\($0)", at: time) })
+            _ = try await mirror.claim([.record], limit: 1, holder: "dead#1", lease: 60)
+            _ = try await mirror.claim([.record], limit: 1, holder: "alive#1", lease: 60)
+            #expect(try await mirror.releaseClaims { $0 == "dead#1" } == 1)
+            #expect(try await mirror.claim([.record], limit: 9, holder: "b", lease: 60).map(\.zohoID) == ["1"])
+        }
+    }
+
     @Test("Entries are claimed by kind", arguments: Engine.allCases)
     func kinds(engine: Engine) async throws {
         let time = ManualTime()

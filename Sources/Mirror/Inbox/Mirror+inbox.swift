@@ -89,6 +89,26 @@ extension Mirror {
         }
     }
 
+    /// Gives back what workers have claimed that are known to have ended, before their leases end.
+    ///
+    /// - Parameter isDead: tells it of the holder of a claim.
+    /// - Returns: how many entries came back.
+    @discardableResult
+    package func releaseClaims(where isDead: @escaping @Sendable (String) -> Bool) async throws -> Int {
+        let time = now()
+        return try await database.write { transaction in
+            let holders = try transaction.query(
+                "select distinct claimed_by from sync_inbox where claimed_by is not null"
+            ).compactMap { $0.text(0) }.filter(isDead)
+            guard !holders.isEmpty else { return 0 }
+            return try transaction.execute(
+                """
+                update sync_inbox set available_at = $1, claimed_by = null
+                where \(transaction.dialect.contains("claimed_by", "$2"))
+                """, [.instant(time), .texts(holders)])
+        }
+    }
+
     /// Gives claimed entries back until a later time.
     ///
     /// - Parameters:

@@ -13,9 +13,10 @@ struct WebhookBody: Sendable {
 
     init(_ bytes: [UInt8], contentType: String?) {
         self.bytes = bytes
-        let isForm =
-            contentType?.lowercased().hasPrefix("application/x-www-form-urlencoded") == true
-            || bytes.starts(with: "JSONString=".utf8)
+        let saysForm = contentType?.lowercased().hasPrefix("application/x-www-form-urlencoded") == true
+        // A template may hold JSON whatever type its rule names.
+        let isJSON = bytes.first { ![0x20, 0x09, 0x0A, 0x0D].contains($0) } == UInt8(ascii: "{")
+        let isForm = bytes.starts(with: "JSONString=".utf8) || saysForm && !isJSON
         form = isForm ? FormPairs(String(decoding: bytes, as: UTF8.self)) : nil
     }
 

@@ -23,6 +23,8 @@ package struct DeliveryProcessor: Sendable {
     let client: ZohoBooksClient
     /// Host and process, for people and for claims.
     let holder: String
+    /// Tells of another holder whether it is known to have ended.
+    let isDead: @Sendable (String) -> Bool
     /// Workers that apply records; one more reads.
     let workers: Int
     /// Whether a delivery that says that a record is gone is believed without a call.
@@ -37,6 +39,7 @@ package struct DeliveryProcessor: Sendable {
 
     package init(
         mirror: Mirror, client: ZohoBooksClient, holder: String, workers: Int = 2, trustsDeletions: Bool = false,
+        isDead: @escaping @Sendable (String) -> Bool = { _ in false },
         random: @escaping @Sendable () -> Double = { Double.random(in: 0..<1) }, logger: Logger,
         onProcessed: @escaping @Sendable (DeliveryReport) -> Void = { _ in }
     ) {
@@ -44,6 +47,7 @@ package struct DeliveryProcessor: Sendable {
         self.client = client
         self.holder = holder
         self.workers = workers
+        self.isDead = isDead
         self.trustsDeletions = trustsDeletions
         self.random = random
         self.logger = logger
@@ -52,6 +56,10 @@ package struct DeliveryProcessor: Sendable {
 
     /// Works until the program shuts down; what is claimed then is finished or given back.
     package func run() async throws {
+        // A claim is the holder's and then the worker's: `host:42@7#1`.
+        _ = try? await mirror.releaseClaims { [isDead] claim in
+            claim.split(separator: "#").first.map { isDead(String($0)) } ?? false
+        }
         await withTaskGroup(of: Void.self) { group in
             for number in 1...max(1, workers) {
                 let worker = RecordWorker(processor: self, name: "\(holder)#\(number)")

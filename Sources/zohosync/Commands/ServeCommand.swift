@@ -61,7 +61,7 @@ struct ServeCommand: AsyncParsableCommand {
             try await installation.withClient(final) { client in
                 let service = try ZohoSyncServer(
                     server, mirror: installation.mirror, client: client, holder: Holder.current, workers: workers,
-                    trustsDeletions: trusts, logger: installation.logger
+                    trustsDeletions: trusts, isDead: { Holder.isDead($0) }, logger: installation.logger
                 ) { options, onEvent in
                     Synchroniser(
                         client: client, mirror: installation.mirror, options: options, holder: Holder.current,

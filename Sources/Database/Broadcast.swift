@@ -11,9 +11,10 @@ final class Broadcast: Sendable {
 
     private let state = Mutex(State())
 
-    /// A stream that yields at once, because something may have happened before, and then whenever the channel is
-    /// notified; notifications that nobody has taken yet count once.
-    func listen(to channel: String) -> AsyncStream<Void> {
+    /// A stream that yields whenever the channel is notified; notifications that nobody has taken yet count once.
+    ///
+    /// - Parameter isLate: whether something may have been missed, so that the stream yields at once too.
+    func listen(to channel: String, isLate: Bool = true) -> AsyncStream<Void> {
         let (stream, continuation) = AsyncStream<Void>.makeStream(bufferingPolicy: .bufferingNewest(1))
         let id = state.withLock { state in
             state.lastID += 1
@@ -23,7 +24,7 @@ final class Broadcast: Sendable {
         continuation.onTermination = { [weak self] _ in
             self?.state.withLock { _ = $0.listeners[channel]?.removeValue(forKey: id) }
         }
-        continuation.yield()
+        if isLate { continuation.yield() }
         return stream
     }
 

@@ -74,10 +74,6 @@ struct PostgresProcess {
 
     private static func startBlocking(_ binaries: PostgresBinaries) throws -> PostgresProcess {
         let port = try freePort()
-        let input = Pipe()
-        let output = Pipe()
-        // Held by this process alone: any other one that inherited it would keep the server alive.
-        _ = fcntl(input.fileHandleForWriting.fileDescriptor, F_SETFD, FD_CLOEXEC)
         let shell = Process()
         shell.executableURL = URL(fileURLWithPath: "/bin/sh")
         shell.arguments = ["-c", guardScript]
@@ -85,9 +81,15 @@ struct PostgresProcess {
             "BIN": binaries.folder, "PORT": String(port),
             "PATH": (ProcessInfo.processInfo.environment["PATH"] ?? "") + ":/usr/bin:/bin:/usr/sbin:/sbin",
         ]
-        shell.standardInput = input
-        shell.standardOutput = output
-        try shell.run()
+        let (input, output) = try launching {
+            let pipes = (Pipe(), Pipe())
+            // Held by this process alone: any other one that inherited it would keep the server alive.
+            _ = fcntl(pipes.0.fileHandleForWriting.fileDescriptor, F_SETFD, FD_CLOEXEC)
+            shell.standardInput = pipes.0
+            shell.standardOutput = pipes.1
+            try shell.run()
+            return pipes
+        }
 
         let answer = output.fileHandleForReading.availableData
         guard answer == Data("ready\n".utf8) else {

@@ -1,5 +1,6 @@
 import Foundation
 import Synchronization
+import TestSupport
 import Testing
 import ZohoSimulator
 
@@ -28,10 +29,6 @@ final class Program: Sendable {
         process.arguments = arguments
         process.environment = environment.merging(["HOME": folder.path, "PATH": "/usr/bin:/bin"]) { given, _ in given }
         process.currentDirectoryURL = folder
-        let (stdin, stdout, stderr) = (Pipe(), Pipe(), Pipe())
-        process.standardInput = stdin
-        process.standardOutput = stdout
-        process.standardError = stderr
         let (ended, end) = AsyncStream<Void>.makeStream()
         process.terminationHandler = { _ in end.finish() }
         output = Collector()
@@ -40,11 +37,24 @@ final class Program: Sendable {
         outputLines = output.lines
         self.ended = ended
         self.process = process
-        try process.run()
+        let (stdin, stdout, stderr) = try Self.launch(process)
         output.collect(stdout.fileHandleForReading)
         errors.collect(stderr.fileHandleForReading)
         try stdin.fileHandleForWriting.write(contentsOf: Data(input.utf8))
         try stdin.fileHandleForWriting.close()
+    }
+
+    private static func launch(_ process: Process) throws -> (input: Pipe, output: Pipe, errors: Pipe) {
+        try launching {
+            let pipes = (Pipe(), Pipe(), Pipe())
+            process.standardInput = pipes.0
+            process.standardOutput = pipes.1
+            process.standardError = pipes.2
+            // Held by this process alone, or the child of another test would keep it open.
+            _ = fcntl(pipes.0.fileHandleForWriting.fileDescriptor, F_SETFD, FD_CLOEXEC)
+            try process.run()
+            return pipes
+        }
     }
 
     /// The arguments as other users of the machine see them.

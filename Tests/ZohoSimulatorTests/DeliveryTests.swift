@@ -52,7 +52,7 @@ import Testing
 
     @Test func silenceIsAFailureAfterTheReadTimeout() async throws {
         try await withReceiver {
-            $0.webhooks.readTimeout = .milliseconds(300)
+            $0.webhooks.readTimeout = .seconds(2)
             $0.webhooks.retries = 20
         } reply: {
             $0 == 1 ? .silence : .status(200)

@@ -111,13 +111,15 @@ package final class PostgresDatabase: SQLDatabase {
     package func notifications(of channel: String) -> AsyncStream<Void> {
         // One connection listens for all who follow a channel in this process.
         listeners.withLock { listeners in
-            guard listeners[channel] == nil else { return }
+            if listeners[channel] != nil { return broadcast.listen(to: channel) }
+            // The stream exists before the listener tells it that it is connected.
+            let stream = broadcast.listen(to: channel, isLate: false)
             let listener = PostgresListener(configuration, channels: ["\(schema).\(channel)"], logger: logger)
             listeners[channel] = Task { [broadcast] in
                 for await _ in listener { broadcast.notify([channel]) }
             }
+            return stream
         }
-        return broadcast.listen(to: channel)
     }
 
     package func close() async {

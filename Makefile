@@ -24,6 +24,7 @@ format:
 
 bench: release
 	Benchmarks/run
+	Benchmarks/webhooks
 
 dependencies:
 	@scripts/dependencies

@@ -66,7 +66,9 @@ struct APITests {
         "A second sync of an entity is refused with the running one, which can be cancelled", arguments: Engine.allCases
     )
     func conflict(engine: Engine) async throws {
-        try await ServerRig.with(engine, { $0.latency = .seconds(5) }) { rig in
+        try await ServerRig.with(engine) {
+            $0.simulator.latency = .seconds(5)
+        } _: { rig in
             let begun = try await rig.post("/api/zoho/bulk-sync/sync-all")
             #expect(begun.status == 202)
             let id = try #require((begun.json["run"] as? [String: Any])?["id"] as? Int)
@@ -218,9 +220,9 @@ struct APITests {
     func tls() async throws {
         let folder = Bundle.module.bundleURL.appending(path: "Certificate")
         let certificate = folder.appending(path: "certificate.pem").path
-        try await ServerRig.with(
-            .sqlite, server: { $0.tls = (certificate, folder.appending(path: "key.pem").path) }
-        ) { rig in
+        try await ServerRig.with(.sqlite) {
+            $0.server.tls = (certificate, folder.appending(path: "key.pem").path)
+        } _: { rig in
             var tls = TLSConfiguration.makeClientConfiguration()
             tls.trustRoots = .certificates(try NIOSSLCertificate.fromPEMFile(certificate))
             let client = HTTPClient(configuration: .init(tlsConfiguration: tls))
@@ -231,7 +233,10 @@ struct APITests {
             #expect(try answer.get().status == .ok)
         }
         await #expect(throws: ServerConfigurationError.self) {
-            try await ServerRig.with(.sqlite, server: { $0.tls = ("/nowhere.pem", "/nowhere.pem") }) { _ in }
+            try await ServerRig.with(.sqlite) {
+                $0.server.tls = ("/nowhere.pem", "/nowhere.pem")
+            } _: { _ in
+            }
         }
     }
 

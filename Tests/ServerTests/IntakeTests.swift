@@ -75,7 +75,10 @@ struct IntakeTests {
 
     @Test("A key in a header stands for the signature")
     func key() async throws {
-        try await ServerRig.with(.sqlite, server: { $0.webhookKey = Secret("open sesame") }) { rig in
+        try await ServerRig.with(.sqlite) {
+            $0.server.webhookSecret = nil
+            $0.server.webhookKey = Secret("open sesame")
+        } _: { rig in
             let body = Array(try rig.body(of: .items, rig.control.id(.items, at: 1), key: "item").utf8)
             let path = "/api/zoho/webhooks/products"
             #expect(try await rig.request(.POST, path, body: body).status == 401)
@@ -104,7 +107,9 @@ struct IntakeTests {
 
     @Test("Damaged compression is kept as it came; a bomb is refused")
     func compression() async throws {
-        try await ServerRig.with(.sqlite, server: { _ in }) { rig in
+        try await ServerRig.with(.sqlite) {
+            $0.server.webhookSecret = nil
+        } _: { rig in
             let damaged = try await rig.request(
                 .POST, "/api/zoho/webhooks/products", headers: ["Content-Encoding": "gzip"], body: [0x1F, 0x8B, 1, 2])
             #expect(damaged.status == 202)
@@ -119,7 +124,9 @@ struct IntakeTests {
 
     @Test("A body beyond 1 MiB is refused, an empty one is acknowledged")
     func sizes() async throws {
-        try await ServerRig.with(.sqlite, server: { _ in }) { rig in
+        try await ServerRig.with(.sqlite) {
+            $0.server.webhookSecret = nil
+        } _: { rig in
             let large = [UInt8](repeating: 0x20, count: 1 << 20 + 1)
             for (body, status) in [(large, 413), ([], 200), ([0x20, 0x0A], 200)] {
                 let answer = try await rig.request(.POST, "/api/zoho/webhooks/bills", body: body)
@@ -162,15 +169,17 @@ struct IntakeTests {
     @Test("A server that others can reach does not start without a secret, unless told so")
     func reachable() async throws {
         await #expect(throws: ServerConfigurationError.unsigned(hostname: "0.0.0.0")) {
-            try await ServerRig.with(.sqlite, server: { $0.hostname = "0.0.0.0" }) { _ in }
-        }
-        try await ServerRig.with(
-            .sqlite,
-            server: {
-                $0.hostname = "0.0.0.0"
-                $0.allowsUnsignedWebhooks = true
+            try await ServerRig.with(.sqlite) {
+                $0.server.webhookSecret = nil
+                $0.server.hostname = "0.0.0.0"
+            } _: { _ in
             }
-        ) { rig in
+        }
+        try await ServerRig.with(.sqlite) {
+            $0.server.webhookSecret = nil
+            $0.server.hostname = "0.0.0.0"
+            $0.server.allowsUnsignedWebhooks = true
+        } _: { rig in
             let answer = try await rig.request(.GET, "/health/live")
             #expect(answer.status == 200)
         }

@@ -16,7 +16,7 @@ import ZohoSimulator
 struct ServerRig: Sendable {
     let control: SimulatorControl
     let mirror: Mirror
-    /// `http://127.0.0.1:…`
+    /// Where the server listens: scheme, host and port.
     let address: String
     let http: HTTPClient
     /// Tokens of both roles.
@@ -25,21 +25,25 @@ struct ServerRig: Sendable {
 
     static let secret = "demoSecret2026abc"
 
+    /// What a test may change before the server starts.
+    struct Setup {
+        var simulator = SimulatorConfiguration()
+        var server = ServerConfiguration()
+    }
+
     static func with<T: Sendable>(
-        _ engine: Engine, _ configure: (inout SimulatorConfiguration) -> Void = { _ in },
-        server change: (inout ServerConfiguration) -> Void = { $0.webhookSecret = Secret(secret) },
-        trustsDeletions: Bool = false, _ body: @escaping @Sendable (ServerRig) async throws -> T
+        _ engine: Engine, trustsDeletions: Bool = false, _ configure: (inout Setup) -> Void = { _ in },
+        _ body: @escaping @Sendable (ServerRig) async throws -> T
     ) async throws -> T {
-        var configuration = SimulatorConfiguration()
-        configuration.counts = [
+        var setup = Setup()
+        setup.simulator.counts = [
             .items: 250, .contacts: 40, .pricebooks: 2, .invoices: 10, .bills: 3, .creditnotes: 3, .salesorders: 3,
             .purchaseorders: 1, .customerpayments: 3,
         ]
-        configure(&configuration)
-        var settings = ServerConfiguration()
-        settings.port = 0
-        change(&settings)
-        let server = settings
+        setup.server.port = 0
+        setup.server.webhookSecret = Secret(secret)
+        configure(&setup)
+        let (configuration, server) = (setup.simulator, setup.server)
         return try await ZohoSimulator.withSimulator(configuration) { simulator in
             try await withDatabase(engine) { database in
                 let control = simulator.control

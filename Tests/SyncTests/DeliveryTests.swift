@@ -39,7 +39,9 @@ struct DeliveryTests {
 
     @Test("A record that Zoho fails to give is tried five times and is then a dead letter", arguments: Engine.allCases)
     func fiveAttempts(engine: Engine) async throws {
-        try await Rig.with(engine, { $0.faults = [.internalError: 1] }) { rig in
+        try await Rig.with(engine) {
+            $0.faults = [.internalError: 1]
+        } _: { rig in
             let id = rig.control.id(.items, at: 0)
             try await rig.withClient { client in
                 let worker = ReadingWorker(processor: processor(rig, client), name: "w")
@@ -67,7 +69,9 @@ struct DeliveryTests {
 
     @Test("The end of the day's calls is no attempt; the marks wait until calls return", arguments: Engine.allCases)
     func quota(engine: Engine) async throws {
-        try await Rig.with(engine, { $0.limits.callsPerDay = 1 }) { rig in
+        try await Rig.with(engine) {
+            $0.limits.callsPerDay = 1
+        } _: { rig in
             try await rig.withClient { client in
                 let worker = ReadingWorker(processor: processor(rig, client), name: "w")
                 try await mark(rig, rig.control.id(.invoices, at: 0), of: "invoices")

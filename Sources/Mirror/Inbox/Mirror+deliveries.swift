@@ -17,7 +17,7 @@ extension Mirror {
         let time = now()
         return try await apply(batch) { transaction, result in
             try transaction.removeFromInbox(entries.map(\.id))
-            let contested = result.contested.sorted()
+            let contested = try transaction.withoutMarks(result.contested, of: mapping.entity.name)
             guard !contested.isEmpty else { return }
             let ids = try transaction.reserveIDs(contested.count, in: "sync_inbox")
             let rows = zip(ids, contested).map { id, zohoID in
@@ -81,5 +81,19 @@ extension Mirror {
             }
         }
         if !batch.records.isEmpty { _ = try await apply(batch) }
+    }
+}
+
+extension SQLTransaction {
+    /// Those of some records for which no mark waits yet.
+    fileprivate func withoutMarks(_ ids: Set<String>, of entity: String) throws -> [String] {
+        guard !ids.isEmpty else { return [] }
+        let marked = try query(
+            """
+            select zoho_id from sync_inbox
+            where kind = 'mark' and entity = $1 and \(dialect.contains("zoho_id", "$2")) and claimed_by is null
+            """, [.text(entity), .texts(ids.sorted())]
+        ).compactMap { $0.text(0) }
+        return ids.subtracting(marked).sorted()
     }
 }

@@ -122,6 +122,7 @@ enum StateSchema {
                     request_id text
                 );
                 create index sync_inbox_available on sync_inbox (available_at, id);
+                create index sync_inbox_marks on sync_inbox (entity, zoho_id) where kind = 'mark';
                 create table sync_api_tokens (
                     id \(dialect.identity),
                     name text not null,

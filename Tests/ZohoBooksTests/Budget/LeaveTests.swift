@@ -43,7 +43,7 @@ private final class CountingLedger: CallLedger {
     func snapshot(at now: Date) async throws -> BudgetSnapshot { budget.snapshot(at: now) }
 }
 
-@Suite(.timeLimit(.minutes(1))) struct LeaveTests {
+@Suite(.timeLimit(.minutes(10))) struct LeaveTests {
     @Test func waitersAreWokenAndNobodyPolls() async throws {
         let ledger = CountingLedger(inFlight: 3)
         let (inFlight, most) = (Shared(0), Shared(0))

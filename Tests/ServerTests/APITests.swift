@@ -211,6 +211,9 @@ struct APITests {
             let limited = try await rig.request(.GET, "/metrics", token: rig.readToken)
             #expect(limited.status == 429)
             #expect(limited.headers.first(name: "Retry-After") != nil)
+            let other = try await rig.request(
+                .GET, "/metrics", token: rig.readToken, headers: ["X-Forwarded-For": "127.0.0.1, 192.0.2.7"])
+            #expect(other.status == 200, "a proxy tells callers apart")
             rig.control.advanceClock(by: .seconds(61))
             #expect(try await rig.get("/metrics").status == 200)
         }

@@ -15,6 +15,7 @@ struct EdgeMiddleware: RouterMiddleware {
     ) async throws -> Response {
         var context = context
         context.requestID = Self.id(request.headers[.requestID])
+        context.follow(request.headers[.forwardedFor])
         var response: Response
         do {
             response = try await next(request, context)

@@ -7,8 +7,9 @@ PORT ?= 0
 demo: release
 	.build/release/zohosync demo
 
+# Hundreds of tests at once would starve each other on a small machine.
 test: dependencies
-	swift test --disable-xctest
+	SWT_EXPERIMENTAL_MAXIMUM_PARALLELIZATION_WIDTH=16 swift test --disable-xctest
 
 build: dependencies
 	swift build

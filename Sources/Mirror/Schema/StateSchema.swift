@@ -4,7 +4,8 @@ import Database
 enum StateSchema {
     static let tables = [
         "sync_organization", "sync_runs", "sync_cursors", "sync_dead_letters", "sync_changes", "sync_budget",
-        "sync_leases", "sync_tokens", "sync_inbox", "sync_api_tokens",
+        "sync_leases", "sync_tokens", "sync_inbox", "sync_api_tokens", "sync_reconciliations", "sync_schedule",
+        "sync_health", "sync_arrivals", "sync_actions",
     ]
 
     static let migrations = [
@@ -21,7 +22,7 @@ enum StateSchema {
                 create table sync_runs (
                     id \(dialect.identity),
                     entity text not null,
-                    kind text not null check (kind in ('full', 'incremental')),
+                    kind text not null,
                     state text not null check
                         (state in ('running', 'completed', 'partial', 'interrupted', 'failed')),
                     options \(json) not null,
@@ -134,6 +135,66 @@ enum StateSchema {
                 alter table sync_dead_letters add column delivery_id bigint;
                 alter table sync_dead_letters add column request_id text;
                 alter table sync_dead_letters add column close_reason text;
+                """)
+        },
+        Migration("0003-watch") { transaction in
+            let dialect = transaction.dialect
+            let instant = dialect.type(.instant)
+            let json = dialect.type(.json)
+            try transaction.script(
+                """
+                create index sync_changes_run on sync_changes (run_id, id);
+                create index sync_changes_record on sync_changes (entity, zoho_id, id);
+                create table sync_reconciliations (
+                    id \(dialect.identity),
+                    run_id bigint not null,
+                    entity text not null,
+                    state text not null check (state in ('equal', 'different', 'repaired', 'incomplete')),
+                    started_at \(instant) not null,
+                    ended_at \(instant) not null,
+                    listed bigint not null,
+                    rows_compared bigint not null,
+                    details_compared bigint not null,
+                    calls bigint not null,
+                    drift \(json) not null,
+                    note text
+                );
+                create index sync_reconciliations_entity on sync_reconciliations (entity, id);
+                create table sync_schedule (
+                    name text primary key,
+                    due_at \(instant) not null,
+                    started_at \(instant),
+                    ended_at \(instant),
+                    state text,
+                    note text
+                );
+                create table sync_health (
+                    name text primary key,
+                    state text not null check (state in ('ok', 'warning', 'critical')),
+                    figure \(dialect.type(.decimal)) not null,
+                    advice text not null,
+                    parts \(json),
+                    checked_at \(instant) not null,
+                    since \(instant) not null,
+                    told_state text not null default 'ok',
+                    told_at \(instant)
+                );
+                create table sync_arrivals (
+                    kind text not null,
+                    subject text not null,
+                    day \(dialect.type(.date)) not null,
+                    number bigint not null,
+                    last_at \(instant) not null,
+                    primary key (kind, subject, day)
+                );
+                create table sync_actions (
+                    id \(dialect.identity),
+                    action text not null,
+                    reason text not null,
+                    outcome text not null,
+                    changed bigint not null,
+                    at \(instant) not null
+                );
                 """)
         },
     ]

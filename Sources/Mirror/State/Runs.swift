@@ -2,11 +2,16 @@ import Catalog
 
 /// What a run is to do, and how far it got.
 package struct Run: Sendable, Hashable {
-    /// `full` reads and compares everything; `incremental` reads what changed since the cursor where the module can
-    /// say so.
+    /// What a run is for.
     package enum Kind: String, Sendable, Hashable {
+        /// Reads and applies everything.
         case full
+        /// Reads what changed since the cursor, where the module can say so.
         case incremental
+        /// Compares source and mirror, and repairs where it is asked to.
+        case reconciliation
+        /// Takes back what another run changed.
+        case undo
     }
 
     /// The states of a run.

@@ -66,6 +66,8 @@ package struct Module: Sendable {
         case documented
         /// The list may honour it: ask once with a far-future value, which gives an empty list where it does.
         case probed
+        /// The list can be sorted by `last_modified_time`: it is read newest first, and no further than the watermark.
+        case sorted
         /// It is not to be relied on, because changes that matter do not move the time: the whole list is read and
         /// compared.
         case never

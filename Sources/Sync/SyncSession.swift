@@ -98,7 +98,7 @@ struct SyncSession {
     ) async throws -> Bool {
         switch module.modifiedFilter {
         case .documented: return true
-        case .never: return false
+        case .never, .sorted: return false
         case .probed: break
         }
         if let known = cursors.first?.filterHonoured { return known }

@@ -16,9 +16,6 @@ package struct Synchroniser: Sendable {
     let concurrency: Int
     let onEvent: @Sendable (SyncEvent) async -> Void
 
-    /// Seconds after which the lease of a process that vanished lapses.
-    static let leaseSeconds = 60
-
     package init(
         client: ZohoBooksClient, mirror: Mirror, options: SyncOptions, holder: String, concurrency: Int = 10,
         isDead: @escaping @Sendable (String) -> Bool = { _ in false },
@@ -40,48 +37,10 @@ package struct Synchroniser: Sendable {
     ///   pointless to go on: a refused login, a database that is gone, cancellation. The runs are recorded first.
     package func run() async throws -> SyncReport {
         let mappings = try options.validated()
-        let names = mappings.map { "sync \($0.entity.name)" }
+        let names = mappings.map { Leases.name(of: $0.entity.name) }
         if options.isDryRun { return try await synchronise(mappings) }
-        var held: [String] = []
-        do {
-            for name in names {
-                try await mirror.acquireLease(name, holder: holder, duration: Self.leaseSeconds, isDead: isDead)
-                held.append(name)
-            }
-            let report = try await withLeaseKept(names) { try await synchronise(mappings) }
-            try await release(held)
-            return report
-        } catch {
-            try? await release(held)
-            throw error
-        }
-    }
-
-    private func release(_ names: [String]) async throws {
-        try await uncancelled { [mirror, holder] in
-            for name in names { try await mirror.releaseLease(name, holder: holder) }
-        }
-    }
-
-    /// Runs work while the leases are prolonged; losing one cancels the work.
-    private func withLeaseKept(
-        _ names: [String], _ work: @escaping @Sendable () async throws -> SyncReport
-    ) async throws -> SyncReport {
-        try await withThrowingTaskGroup(of: SyncReport?.self) { group in
-            group.addTask { try await work() }
-            group.addTask {
-                while true {
-                    try await Task.sleep(for: .seconds(Self.leaseSeconds / 3))
-                    for name in names {
-                        try await mirror.acquireLease(name, holder: holder, duration: Self.leaseSeconds)
-                    }
-                }
-            }
-            defer { group.cancelAll() }
-            while let result = try await group.next() {
-                if let report = result { return report }
-            }
-            throw CancellationError()
+        return try await Leases(mirror: mirror, holder: holder, isDead: isDead).hold(names) {
+            try await synchronise(mappings)
         }
     }
 

@@ -23,7 +23,7 @@ extension Entity {
         Entity(
             name: name,
             module: Module(
-                path: "contacts", detailKey: "contact", modifiedFilter: .probed, everything: "Status.All",
+                path: "contacts", detailKey: "contact", modifiedFilter: .sorted, everything: "Status.All",
                 activeOnly: "Status.Active", stableSort: "created_time", scope: "ZohoBooks.contacts.READ"),
             keyColumn: "zoho_contact_id", idKeys: ["contact_id"],
             fields: [

@@ -94,6 +94,16 @@ package struct EntityMapping: Sendable {
         try? record.read { try id(in: $0) }
     }
 
+    /// A record's `last_modified_time` in microseconds since 1970; nil where it has none that can be read.
+    package func modifiedAt(of record: RawJSON) -> Int64? {
+        try? record.read { view in
+            guard let value = try view.member("last_modified_time"),
+                case .instant(let time)? = FieldValue.instant(from: value)
+            else { return nil }
+            return time
+        }
+    }
+
     /// The id that a record carries; nil where it has none.
     func id(in record: JSONView) throws -> String? {
         for key in entity.idKeys {

@@ -168,3 +168,18 @@ extension Application {
         "entity", "zoho_id", "kind", "changed_at", "run_id", "delivery_id", "content_hash", "changes",
     ]
 }
+
+extension RecordChange {
+    /// Reads an entry of the change log on its way there.
+    init?(_ entry: [SQLValue]) {
+        guard case .text(let id) = entry[1], case .text(let kind) = entry[2], let outcome = Outcome(rawValue: kind)
+        else { return nil }
+        var fields: [String] = []
+        if case .json(let bytes) = entry[7] {
+            try? RawJSON(bytes).read { view in
+                try view.members { key, _ in fields.append(try JSONView.text(ofKey: key)) }
+            }
+        }
+        self.init(zohoID: id, outcome: outcome, fields: fields)
+    }
+}

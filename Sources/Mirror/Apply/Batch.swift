@@ -121,10 +121,22 @@ package struct ApplyResult: Sendable {
     package var modifiedThrough: Int64?
     /// Records of deliveries of which nobody can tell whether they are what Zoho said last; they have to be read again.
     package var contested: Set<String> = []
+    /// Ids of records that could not be applied.
+    package var refused: [String] = []
+    /// What was written to the change log.
+    package var changes: [RecordChange] = []
 
     package subscript(_ outcome: Outcome) -> Int { counts[outcome] ?? 0 }
 
     mutating func count(_ outcome: Outcome, _ number: Int = 1) {
         if number > 0 { counts[outcome, default: 0] += number }
     }
+}
+
+/// What an application changed in one record.
+package struct RecordChange: Sendable, Hashable {
+    package let zohoID: String
+    package let outcome: Outcome
+    /// The columns and child tables that changed; empty for an insertion.
+    package let fields: [String]
 }

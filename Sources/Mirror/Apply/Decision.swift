@@ -1,4 +1,5 @@
 import Catalog
+import Database
 
 /// What the mirror knows of a row before a record of the same id is applied.
 struct StoredState: Sendable {
@@ -55,5 +56,31 @@ enum Decision: Sendable, Hashable {
             else { return .compare }
             return stored.isDetailDue ? .settle : .unchanged
         }
+    }
+}
+
+extension SQLTransaction {
+    /// What the mirror holds of some records, by their ids.
+    ///
+    /// - Parameter isLocking: whether the rows stay locked until the transaction ends.
+    func storedStates(of ids: [String], _ mapping: EntityMapping, isLocking: Bool) throws -> [String: StoredState] {
+        let entity = mapping.entity
+        let rows = try query(
+            """
+            select id, \(entity.keyColumn), content_hash, zoho_modified_at, observed_at, detail_synced_at, detail_due,
+                deleted_at
+            from \(entity.name)
+            where \(dialect.contains(entity.keyColumn, "$1"))\(isLocking ? dialect.forUpdate : "")
+            """, [.texts(ids)])
+        var states: [String: StoredState] = [:]
+        states.reserveCapacity(rows.count)
+        for row in rows {
+            guard let rowID = row.int(0), let key = row.text(1), let observedAt = row.instant(4) else { continue }
+            states[key] = StoredState(
+                rowID: rowID, fingerprint: row.text(2).flatMap { Fingerprint($0) }, modifiedAt: row.instant(3),
+                observedAt: observedAt, hasDetail: row.instant(5) != nil, isDetailDue: row.bool(6) ?? false,
+                isDeleted: row.instant(7) != nil)
+        }
+        return states
     }
 }

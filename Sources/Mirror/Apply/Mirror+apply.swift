@@ -78,6 +78,8 @@ final class Application {
         let buried = Set(refused.compactMap(\.id))
         try transaction.resolveDeadLetters(
             of: mapping.entity.name, ids: records.map(\.id).filter { !buried.contains($0) }, time: time)
+        result.refused = refused.compactMap(\.id)
+        result.changes = changes.compactMap { RecordChange($0) }
         try writeLog()
         return result
     }
@@ -163,7 +165,7 @@ final class Application {
     }
 
     private func applySet(_ records: ArraySlice<MappedRecord>) throws -> [Outcome: Int] {
-        let stored = try storedStates(of: records)
+        let stored = try transaction.storedStates(of: records.map(\.id), mapping, isLocking: true)
         var counts: [Outcome: Int] = [:]
         var inserts: [Write] = []
         var candidates: [Write] = []
@@ -193,28 +195,6 @@ final class Application {
         try settle(settled)
         for id in try different(overtaken) { contested.insert(id) }
         return counts
-    }
-
-    /// What the mirror holds of these records, locked until the transaction ends.
-    private func storedStates(of records: ArraySlice<MappedRecord>) throws -> [String: StoredState] {
-        let entity = mapping.entity
-        let rows = try transaction.query(
-            """
-            select id, \(entity.keyColumn), content_hash, zoho_modified_at, observed_at, detail_synced_at, detail_due,
-                deleted_at
-            from \(entity.name)
-            where \(transaction.dialect.contains(entity.keyColumn, "$1"))\(transaction.dialect.forUpdate)
-            """, [.texts(records.map(\.id))])
-        var states: [String: StoredState] = [:]
-        states.reserveCapacity(rows.count)
-        for row in rows {
-            guard let rowID = row.int(0), let key = row.text(1), let observedAt = row.instant(4) else { continue }
-            states[key] = StoredState(
-                rowID: rowID, fingerprint: row.text(2).flatMap { Fingerprint($0) }, modifiedAt: row.instant(3),
-                observedAt: observedAt, hasDetail: row.instant(5) != nil, isDetailDue: row.bool(6) ?? false,
-                isDeleted: row.instant(7) != nil)
-        }
-        return states
     }
 
     /// Notes that an unchanged detail record leaves no detail outstanding.

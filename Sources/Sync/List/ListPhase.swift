@@ -52,8 +52,8 @@ struct ListPhase: Sendable {
                 while fetching + committing + waiting.count < window, let number = pages.next() {
                     fetching += 1
                     var request = plan.request
-                    request.wantsTotal = number == first
-                    group.addTask { [request] in .fetched(try await client.page(number, of: request)) }
+                    request.wantsTotal = number == first && plan.stopsBefore == nil
+                    group.addTask { [request] in .fetched(plan.ended(try await client.page(number, of: request))) }
                 }
             }
             try proceed()
@@ -92,7 +92,7 @@ struct ListPhase: Sendable {
                 pages: index == 0 ? 1 : 0, calls: index == 0 ? calls : 0,
                 fetched: batch.records.count + batch.rejected.count + page.skipped[index],
                 skipped: page.skipped[index],
-                listCount: plan.request.modifiedSince == nil && plan.isComplete ? count : nil,
+                listCount: plan.showsEverything ? count : nil,
                 milliseconds: elapsed.milliseconds)
             for (position, chunk) in chunks.enumerated() {
                 try await commit(chunk, position == chunks.count - 1 ? step : nil, of: index, progress)

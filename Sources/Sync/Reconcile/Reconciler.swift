@@ -1,0 +1,100 @@
+import Catalog
+package import Mirror
+package import ZohoBooks
+
+/// Compares source and mirror, and puts the mirror right where it is asked to.
+///
+/// Every difference that a list shows is only a suspicion: lists are old when they arrive, and records move between
+/// their pages. A direct read decides.
+package struct Reconciler: Sendable {
+    let client: ZohoBooksClient
+    let mirror: Mirror
+    let options: ReconciliationOptions
+    let leases: Leases
+    /// Calls that are made side by side.
+    let concurrency: Int
+    /// In 0..<1.
+    let random: @Sendable () -> Double
+    let onEvent: @Sendable (ReconciliationEvent) async -> Void
+
+    package init(
+        client: ZohoBooksClient, mirror: Mirror, options: ReconciliationOptions, holder: String,
+        concurrency: Int = 10, isDead: @escaping @Sendable (String) -> Bool = { _ in false },
+        random: @escaping @Sendable () -> Double = { Double.random(in: 0..<1) },
+        onEvent: @escaping @Sendable (ReconciliationEvent) async -> Void = { _ in }
+    ) {
+        self.client = client
+        self.mirror = mirror
+        self.options = options
+        self.concurrency = concurrency
+        self.random = random
+        self.onEvent = onEvent
+        leases = Leases(mirror: mirror, holder: holder, isDead: isDead)
+    }
+
+    /// What ``run()`` would cost, without a call.
+    ///
+    /// - Throws: ``SyncOptionsError``; ``DatabaseError``.
+    package func cost() async throws -> ReconciliationCost {
+        var cost = ReconciliationCost()
+        cost.confirmations = options.confirmations
+        for mappings in try options.mappings().byModule {
+            guard let module = mappings.first?.entity.module else { continue }
+            var present = 0
+            var listed = 0
+            for mapping in mappings {
+                let rows = try await mirror.rowCounts(of: mapping).present
+                present += rows
+                listed = max(listed, try await mirror.cursor(of: mapping.entity.name).listCount ?? 0)
+                let details = options.isDeep ? rows : min(options.sample, rows)
+                switch module.detail {
+                case .single: cost.samples += details
+                case .itemDetails(let size): cost.samples += (details + size - 1) / size
+                }
+            }
+            let count = max(present, listed)
+            cost.lists[module.path] = PagePlan.pages(for: count + count / 20) + 1
+            cost.passes = options.passes
+        }
+        return cost
+    }
+
+    /// Compares, in no more calls than ``cost()`` says.
+    ///
+    /// - Returns: what was found, also where entities could not be compared whole; their notes say why.
+    /// - Throws: ``SyncOptionsError``; ``MirrorError`` where a sync of one of the entities runs; whatever makes it
+    ///   pointless to go on. The runs are recorded first.
+    package func run() async throws -> ReconciliationReport {
+        let mappings = try options.mappings()
+        let cost = try await cost()
+        await onEvent(.announced(cost))
+        return try await leases.hold(mappings.map { Leases.name(of: $0.entity.name) }) {
+            var session = ReconciliationSession(self, cost)
+            for module in mappings.byModule { try await session.compare(module) }
+            return session.report
+        }
+    }
+}
+
+/// How far a comparison has got.
+package enum ReconciliationEvent: Sendable {
+    case announced(ReconciliationCost)
+    /// A list has ended; so many records of the entity seem to differ.
+    case listed(entity: String, records: Int, suspects: Int)
+    case ended(entity: String, Findings)
+}
+
+extension [EntityMapping] {
+    /// The entities in groups that are listed together, in their order.
+    var byModule: [[EntityMapping]] {
+        var groups: [[EntityMapping]] = []
+        for mapping in self {
+            if let index = groups.firstIndex(where: { $0[0].entity.module.path == mapping.entity.module.path }) {
+                groups[index].append(mapping)
+            } else {
+                groups.append([mapping])
+            }
+        }
+        return groups
+    }
+}

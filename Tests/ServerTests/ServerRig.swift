@@ -19,6 +19,7 @@ struct ServerRig: Sendable {
     /// Where the server listens: scheme, host and port.
     let address: String
     let http: HTTPClient
+    let client: ZohoBooksClient
     /// Tokens of both roles.
     let readToken: String
     let operateToken: String
@@ -115,7 +116,7 @@ struct ServerRig: Sendable {
             let rig = ServerRig(
                 control: control, mirror: mirror,
                 address: "\(configuration.tls == nil ? "http" : "https")://127.0.0.1:\(port)", http: http,
-                readToken: tokens[0], operateToken: tokens[1])
+                client: client, readToken: tokens[0], operateToken: tokens[1])
             let value = try await body(rig)
             group.cancelAll()
             _ = await group.nextResult()

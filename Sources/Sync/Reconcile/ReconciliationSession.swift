@@ -30,7 +30,8 @@ struct ReconciliationSession {
             let run = try await mirror.beginRun(
                 of: mapping.entity.name, kind: .reconciliation, options: reconciler.options.json,
                 holder: reconciler.leases.holder)
-            parts.append(EntityComparison(mapping, run, reconciler, rows: try await mirror.rowCounts(of: mapping).present))
+            parts.append(
+                EntityComparison(mapping, run, reconciler, rows: try await mirror.rowCounts(of: mapping).present))
         }
         var failure: (any Error)?
         do {

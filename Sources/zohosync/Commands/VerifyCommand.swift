@@ -1,0 +1,193 @@
+import ArgumentParser
+import Catalog
+import Database
+import Foundation
+import Mirror
+import Server
+import Sync
+
+struct VerifyCommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "verify", abstract: "Proves that source and mirror agree, or shows and repairs where they do not.",
+        discussion: """
+            Every list is read whole and compared; what seems to differ is read by itself before it is called drift. \
+            Exits with 0 only when source and mirror are equal.
+            """)
+
+    @Argument(
+        help: "Entities to compare: \(Catalog.entities.map(\.entity.name).joined(separator: ", ")); all by default.")
+    var entities: [String] = []
+
+    @Option(help: "Records of each entity whose details are compared although nothing seems to differ.")
+    var sample = 5
+
+    @Flag(help: "Compare the details of every record.")
+    var deep = false
+
+    @Flag(help: "Put the mirror right where a difference is confirmed.")
+    var repair = false
+
+    @Flag(help: "Mark rows as deleted even where more than a tenth of an entity's records are gone.")
+    var allowMassDeletion = false
+
+    @Option(help: "Calls that may be spent on confirming differences.")
+    var confirmations = 1_000
+
+    @Flag(help: "Show what it would cost in calls, and stop.")
+    var cost = false
+
+    @OptionGroup var common: CommonOptions
+
+    func validate() throws {
+        guard sample >= 0, confirmations >= 0 else {
+            throw ValidationError("--sample and --confirmations are numbers from 0.")
+        }
+    }
+
+    func run() async throws {
+        var options = ReconciliationOptions()
+        options.entities = entities
+        options.sample = sample
+        options.isDeep = deep
+        options.repairs = repair
+        options.allowsMassDeletion = allowMassDeletion
+        options.confirmations = confirmations
+        let (asked, isQuiet, stopsAtCost) = (options, common.json, cost)
+        let settings = try await Settings(file: common.config)
+        let report = try await Installation.with(
+            settings, databaseURL: common.databaseURL, to: .change
+        ) { installation -> ReconciliationReport? in
+            try await installation.withClient(settings) { client in
+                let reconciler = Reconciler(
+                    client: client, mirror: installation.mirror, options: asked, holder: Holder.current,
+                    concurrency: try settings.inFlight(), isDead: { Holder.isDead($0) },
+                    onEvent: { if !isQuiet { Self.show($0) } })
+                if stopsAtCost {
+                    let cost = try await reconciler.cost()
+                    print(isQuiet ? CostDocument(cost).json(indented: true) : Self.text(cost))
+                    return nil
+                }
+                return try await cancelledBySignals { try await reconciler.run() }
+            }
+        }
+        guard let report else { return }
+        print(common.json ? ReconciliationDocument(report).json(indented: true) : Self.text(report))
+        if !report.isEqual { throw ExitCode(ExitStatus.failure) }
+    }
+
+    private static func show(_ event: ReconciliationEvent) {
+        switch event {
+        case .announced(let cost): print(text(cost))
+        case .listed(let entity, let records, let suspects):
+            print("\(entity): \(records.grouped) listed, \(suspects.grouped) to be read by themselves")
+        case .ended: break
+        }
+    }
+
+    private static func text(_ cost: ReconciliationCost) -> String {
+        let lists = cost.lists.values.reduce(0, +)
+        let again = cost.passes > 1 ? ", each up to \(cost.passes) times where something had to be repaired" : ""
+        return """
+            This takes at most \(cost.ceiling.grouped) calls: \(lists.grouped) for lists\(again), \
+            \(cost.samples.grouped) for samples, and up to \(cost.confirmations.grouped) to confirm what seems to differ.
+            """
+    }
+
+    private static func text(_ report: ReconciliationReport) -> String {
+        var rows = [["entity", "state", "listed", "compared", "details", "calls", "drift"]]
+        for (entity, findings) in report.entities {
+            let kinds = Drift.Kind.allCases.compactMap { kind in
+                findings.counts[kind].map { "\($0) \(kind.rawValue.replacing("_", with: " "))" }
+            }
+            rows.append([
+                entity, findings.state.rawValue, findings.listed.grouped, findings.rowsCompared.grouped,
+                findings.detailsCompared.grouped, findings.calls.grouped, kinds.joined(separator: ", "),
+            ])
+        }
+        var lines = TextTable(rows).lines
+        for (entity, findings) in report.entities {
+            for drift in findings.drift.prefix(10) {
+                let fields = drift.fields.isEmpty ? "" : ": \(drift.fields.joined(separator: ", "))"
+                let kind = drift.kind.rawValue.replacing("_", with: " ")
+                lines.append("\(entity) \(drift.zohoID) \(drift.isRepaired ? "was" : "is") \(kind)\(fields)")
+            }
+            if findings.drift.count > 10 {
+                lines.append("\(entity): \((findings.drift.count - 10).grouped) more, see sync_reconciliations.drift")
+            }
+            if findings.duplicates > 0 { lines.append("\(entity): \(findings.duplicates) came twice in Zoho's list.") }
+            if findings.moved > 0 {
+                lines.append("\(entity): \(findings.moved) moved between pages while they were listed.")
+            }
+            if let note = findings.note { lines.append("\(entity): \(note)") }
+        }
+        lines.append(
+            report.isEqual
+                ? "Source and mirror are equal. \(report.calls.grouped) calls."
+                : "Source and mirror are not equal. \(report.calls.grouped) calls.")
+        return lines.joined(separator: "\n")
+    }
+}
+
+/// What a comparison costs, as JSON for machines.
+private struct CostDocument: Encodable {
+    let lists: [String: Int]
+    let passes: Int
+    let samples: Int
+    let confirmations: Int
+    let atMost: Int
+
+    init(_ cost: ReconciliationCost) {
+        lists = cost.lists
+        passes = cost.passes
+        samples = cost.samples
+        confirmations = cost.confirmations
+        atMost = cost.ceiling
+    }
+}
+
+/// What a comparison found, as JSON for machines.
+private struct ReconciliationDocument: Encodable {
+    struct Entity: Encodable {
+        let entity: String
+        let state: String
+        let listed: Int
+        let rowsCompared: Int
+        let detailsCompared: Int
+        let calls: Int
+        let counts: [String: Int]
+        let duplicates: Int
+        let moved: Int
+        let unconfirmed: Int
+        let note: String?
+        let drift: [Record]
+    }
+
+    struct Record: Encodable {
+        let zohoId: String
+        let kind: String
+        let fields: [String]
+        let repaired: Bool
+    }
+
+    let equal: Bool
+    let calls: Int
+    let callsAtMost: Int
+    let entities: [Entity]
+
+    init(_ report: ReconciliationReport) {
+        equal = report.isEqual
+        calls = report.calls
+        callsAtMost = report.cost.ceiling
+        entities = report.entities.map { entity, findings in
+            Entity(
+                entity: entity, state: findings.state.rawValue, listed: findings.listed,
+                rowsCompared: findings.rowsCompared, detailsCompared: findings.detailsCompared, calls: findings.calls,
+                counts: Dictionary(uniqueKeysWithValues: findings.counts.map { ($0.key.rawValue, $0.value) }),
+                duplicates: findings.duplicates, moved: findings.moved, unconfirmed: findings.unconfirmed,
+                note: findings.note,
+                drift: findings.drift.map {
+                    Record(zohoId: $0.zohoID, kind: $0.kind.rawValue, fields: $0.fields, repaired: $0.isRepaired)
+                })
+        }
+    }
+}

@@ -7,9 +7,8 @@ PORT ?= 0
 demo: release
 	.build/release/zohosync demo
 
-# Hundreds of tests at once would starve each other on a small machine.
 test: dependencies
-	SWT_EXPERIMENTAL_MAXIMUM_PARALLELIZATION_WIDTH=16 swift test --disable-xctest
+	@scripts/test
 
 build: dependencies
 	swift build

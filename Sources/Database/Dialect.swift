@@ -44,6 +44,14 @@ package enum Dialect: Sendable {
         }
     }
 
+    /// A condition that is true where a JSON column holds an object with this key, which is a word.
+    package func hasKey(_ column: String, _ key: String) -> String {
+        switch self {
+        case .postgres: "(\(column) -> '\(key)') is not null"
+        case .sqlite: "json_type(\(column), '$.\(key)') is not null"
+        }
+    }
+
     /// Appended to a select so that it takes only rows that nobody else has locked, and locks them.
     package var forUpdateSkippingLocked: String {
         switch self {

@@ -40,6 +40,52 @@ extension SQLTransaction {
         ).compactMap { $0.text(0) }
     }
 
+    /// The statements that a table's owner has to run where row-level security would refuse this role rows of the tables;
+    /// none where it does not.
+    package func missingPolicies(tables: [String]) throws -> [String] {
+        guard dialect == .postgres else { return [] }
+        // A policy without a condition for everything, or one for each of what the mirror does, lets every row pass; any
+        // other may refuse one.
+        return try query(
+            """
+            select format('create policy zohosync_all on %s for all to %I using (true) with check (true)',
+                relation, current_user)
+            from (select to_regclass(name) as relation from unnest($1::text[]) as name) as tables
+            where relation is not null and row_security_active(relation)
+                and (
+                    exists (
+                        select from pg_policy p where polrelid = relation and not polpermissive
+                            and (polroles = '{0}' or exists (
+                                select from unnest(polroles) r where r <> 0 and pg_has_role(current_user, r, 'member'))))
+                    or exists (
+                        select from unnest('{r,a,w,d}'::"char"[]) as command where not exists (
+                            select from pg_policy p where polrelid = relation and polpermissive
+                                and polcmd in (command, '*')
+                                and (polroles = '{0}' or exists (
+                                    select from unnest(polroles) r
+                                    where r <> 0 and pg_has_role(current_user, r, 'member')))
+                                and coalesce(pg_get_expr(polqual, polrelid), 'true') = 'true'
+                                and coalesce(pg_get_expr(polwithcheck, polrelid), 'true') = 'true')))
+            order by 1
+            """, [.texts(tables)]
+        ).compactMap { $0.text(0) }
+    }
+
+    /// Where the database lies on this machine; nil where that cannot be seen from here.
+    package func dataFolder() throws -> String? {
+        switch dialect {
+        case .postgres:
+            guard
+                try query("select 1 where pg_has_role(current_user, 'pg_read_all_settings', 'member')").first != nil,
+                try query("select 1 where inet_server_addr() is null or inet_server_addr() <<= '127.0.0.0/8'").first
+                    != nil
+            else { return nil }
+            return try query("select setting from pg_settings where name = 'data_directory'").first?.text(0)
+        case .sqlite:
+            return try query("select file from pragma_database_list where name = 'main'").first?.text(0)
+        }
+    }
+
     /// The columns of a table, none where there is no such table.
     package func columnNames(of table: String) throws -> [String] {
         let sql =

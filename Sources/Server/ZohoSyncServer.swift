@@ -19,6 +19,7 @@ package struct ZohoSyncServer: Sendable {
     private let runs: SyncRuns
     private let routes: Routes
     private let metrics: Metrics
+    private let arrivals: ArrivalLog
     private let logger: Logger
 
     /// Seconds that a shutdown may take: what is claimed is finished, what is asked is answered.
@@ -30,12 +31,13 @@ package struct ZohoSyncServer: Sendable {
     ///   - holder: host and process, for people and for claims.
     ///   - workers: how many apply deliveries side by side.
     ///   - trustsDeletions: whether a delivery that says that a record is gone is believed without a call.
+    ///   - thresholds: above which figures a check is no longer well.
     ///   - isDead: tells of another holder whether it is known to have ended.
     ///   - makeSynchroniser: makes what runs the syncs that are asked for.
     /// - Throws: ``ServerConfigurationError`` for a set-up that would not be safe.
     package init(
         _ configuration: ServerConfiguration, mirror: Mirror, client: ZohoBooksClient, holder: String,
-        workers: Int = 2, trustsDeletions: Bool = false,
+        workers: Int = 2, trustsDeletions: Bool = false, thresholds: HealthThresholds = .init(),
         isDead: @escaping @Sendable (String) -> Bool = { _ in false }, logger: Logger,
         makeSynchroniser: @escaping SyncRuns.Make
     ) throws {
@@ -44,6 +46,11 @@ package struct ZohoSyncServer: Sendable {
         self.logger = logger
         let metrics = Metrics()
         self.metrics = metrics
+        let arrivals = ArrivalLog(mirror, logger: logger)
+        self.arrivals = arrivals
+        let inspector = HealthInspector(
+            mirror: mirror, client: client, organizationID: nil, thresholds: thresholds,
+            expectsWebhooks: configuration.webhookSecret != nil || configuration.webhookKey != nil)
         inbox = InboxWriter(mirror)
         runs = SyncRuns(mirror, make: makeSynchroniser)
         processor = DeliveryProcessor(
@@ -59,10 +66,11 @@ package struct ZohoSyncServer: Sendable {
         }
         let budget: @Sendable () async throws -> BudgetSnapshot = { try await client.budget() }
         routes = Routes(
-            health: HealthAPI(mirror: mirror, metrics: metrics, startedAt: mirror.now()),
+            health: HealthAPI(mirror: mirror, inspector: inspector, arrivals: arrivals),
             metrics: MetricsAPI(mirror: mirror, metrics: metrics, budget: budget),
             intake: WebhookIntake(
-                mirror: mirror, inbox: inbox, configuration: configuration, metrics: metrics, logger: logger),
+                mirror: mirror, inbox: inbox, configuration: configuration, metrics: metrics, arrivals: arrivals,
+                logger: logger),
             bulkSync: BulkSyncAPI(mirror: mirror, runs: runs, budget: budget),
             deadLetters: DeadLettersAPI(mirror: mirror, logger: logger), changes: ChangesAPI(mirror: mirror))
         authenticator = Authenticator(mirror)
@@ -86,7 +94,8 @@ package struct ZohoSyncServer: Sendable {
             onServerRunning: { await onReady($0.localAddress?.port ?? 0) }, logger: quietLogger)
         // Stopped from the last to the first: nothing is taken any more before what was taken is stored and worked on.
         let services: [any Service] = [
-            Worker { [inbox] in try await inbox.run() }, Worker { [processor] in try await processor.run() },
+            Worker { [arrivals] in try await arrivals.run() }, Worker { [inbox] in try await inbox.run() },
+            Worker { [processor] in try await processor.run() },
             Worker { [runs] in try await runs.run() }, application,
         ]
         var group = ServiceGroupConfiguration(
@@ -106,7 +115,7 @@ package struct ZohoSyncServer: Sendable {
 
     func router() -> Router<ServerContext> {
         let router = Router(context: ServerContext.self)
-        router.add(middleware: EdgeMiddleware(metrics: metrics, logger: logger))
+        router.add(middleware: EdgeMiddleware(metrics: metrics, arrivals: arrivals, logger: logger))
         for route in routes.all {
             let (authenticator, handler, access) = (authenticator, route.handler, route.access)
             router.on(RouterPath(route.path), method: route.method) { request, context in

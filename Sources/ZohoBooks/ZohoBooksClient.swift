@@ -17,6 +17,7 @@ public struct ZohoBooksClient: Sendable {
     let environment: ClientEnvironment
     let redaction: Redaction
     let places = Places()
+    let clock = ServerClock()
     var counter: CallCounter?
     private let withoutTotal = PathSet()
 
@@ -124,6 +125,20 @@ public struct ZohoBooksClient: Sendable {
         }
     }
 
+    /// Makes sure that there is an access token; costs no call of the budget, and none at all while one is valid.
+    ///
+    /// - Throws: ``ZohoBooksError`` where the accounts server gives none.
+    public func checkAccess() async throws {
+        do {
+            _ = try await tokens.token()
+        } catch is CancellationError {
+            throw ZohoBooksError.cancelled
+        }
+    }
+
+    /// Seconds by which this machine's clock is ahead of Zoho's, as the last answer said; nil before the first.
+    public var clockSkew: Double? { clock.skew }
+
     /// What is left of the budget.
     public func budget() async throws -> BudgetSnapshot {
         try await calls.snapshot(at: environment.now())
@@ -142,4 +157,17 @@ private final class PathSet: Sendable {
 
     func contains(_ path: String) -> Bool { paths.withLock { $0.contains(path) } }
     func insert(_ path: String) { paths.withLock { _ = $0.insert(path) } }
+}
+
+/// What the servers' `Date` headers say of this machine's clock.
+final class ServerClock: Sendable {
+    private let seconds = Mutex<Double?>(nil)
+
+    /// Seconds by which this machine is ahead.
+    var skew: Double? { seconds.withLock { $0 } }
+
+    func note(_ header: String?, at now: Date) {
+        guard let date = header.flatMap({ RetryAfter.date($0) }) else { return }
+        seconds.withLock { $0 = now.timeIntervalSince(date) }
+    }
 }

@@ -17,7 +17,11 @@ struct StateTests {
                 try await group.waitForAll()
             }
             #expect(try await mirror.isPrepared())
-            #expect(try await mirror.text("select count(*) from sync_migrations") == "2")
+            #expect(
+                try await mirror.text("select count(*) from sync_migrations where name = '0001-state'") == "1")
+            let once = try await mirror.text("select count(*) from sync_migrations")
+            try await mirror.prepare(organizationID: testOrganisation)
+            #expect(try await mirror.text("select count(*) from sync_migrations") == once)
         }
     }
 

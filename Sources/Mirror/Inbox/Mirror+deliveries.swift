@@ -86,7 +86,7 @@ extension Mirror {
 
 extension SQLTransaction {
     /// Those of some records for which no mark waits yet.
-    fileprivate func withoutMarks(_ ids: Set<String>, of entity: String) throws -> [String] {
+    func withoutMarks(_ ids: Set<String>, of entity: String) throws -> [String] {
         guard !ids.isEmpty else { return [] }
         let marked = try query(
             """

@@ -46,6 +46,20 @@ package struct Reconciliation: Sendable, Hashable {
         self.drift = drift
         self.note = note
     }
+
+    /// How many records differed, by the kinds that are drift.
+    package var driftCount: Int {
+        let counts = try? drift.read { view -> Int in
+            var sum = 0
+            try view.member("counts")?.members { key, value in
+                let kind = try JSONView.text(ofKey: key)
+                guard !["duplicated", "moved", "unconfirmed"].contains(kind) else { return }
+                sum += Int(try value.text()) ?? 0
+            }
+            return sum
+        }
+        return counts ?? 0
+    }
 }
 
 extension Mirror {

@@ -1,11 +1,13 @@
 import HTTPTypes
 import Hummingbird
 import Logging
+import Mirror
 import Synchronization
 
 /// What every request passes first: it gets its id, its errors become problems, and it is counted and logged.
 struct EdgeMiddleware: RouterMiddleware {
     let metrics: Metrics
+    let arrivals: ArrivalLog
     let logger: Logger
     let unknownPaths = UnknownPaths()
 
@@ -59,7 +61,9 @@ struct EdgeMiddleware: RouterMiddleware {
             path.hasPrefix($0)
         }
         guard looksLikeWebhook, !isOfTheAPI else { return }
-        metrics.count(.unknownPaths, .init(["path": unknownPaths.label(for: path)]))
+        let label = unknownPaths.label(for: path)
+        metrics.count(.unknownPaths, .init(["path": label]))
+        arrivals.note(.unknownPath, label)
         logger.warning(
             "A webhook came to a path that nobody serves",
             metadata: ["request_id": "\(context.requestID)", "path": "\(path)", "caller": "\(context.caller)"])

@@ -13,6 +13,7 @@ struct WebhookIntake: Sendable {
     let inbox: InboxWriter
     let configuration: ServerConfiguration
     let metrics: Metrics
+    let arrivals: ArrivalLog
     let logger: Logger
 
     private struct Accepted: Encodable {
@@ -79,6 +80,7 @@ struct WebhookIntake: Sendable {
             }
         }
         count(webhook, "refused")
+        arrivals.note(.refused, webhook)
         throw Problem(.unauthorized, "The webhook is not signed with the secret that this server knows.")
     }
 
@@ -129,6 +131,7 @@ struct WebhookIntake: Sendable {
         var status = "stored"
         if case .unreadable(_, let reason)? = contents.first?.content {
             count(webhook.name, "unreadable")
+            arrivals.note(.unreadable, webhook.name)
             status = "stored as a dead letter: \(reason)"
             logger.warning(
                 "A delivery cannot be read and waits as a dead letter",
@@ -137,6 +140,8 @@ struct WebhookIntake: Sendable {
                 ])
         } else {
             count(webhook.name, "accepted")
+            // One request is one of the day's webhooks, however many records it is about.
+            for entity in Set(contents.map(\.entity)) { arrivals.note(.received, entity) }
             logger.debug(
                 "Delivery stored",
                 metadata: [

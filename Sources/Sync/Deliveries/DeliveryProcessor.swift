@@ -31,6 +31,8 @@ package struct DeliveryProcessor: Sendable {
     let trustsDeletions: Bool
     /// In 0..<1.
     let random: @Sendable () -> Double
+    /// How long a worker may be silent before it is taken for stuck.
+    let patience: Duration
     let logger: Logger
     let onProcessed: @Sendable (DeliveryReport) -> Void
 
@@ -40,7 +42,8 @@ package struct DeliveryProcessor: Sendable {
     package init(
         mirror: Mirror, client: ZohoBooksClient, holder: String, workers: Int = 2, trustsDeletions: Bool = false,
         isDead: @escaping @Sendable (String) -> Bool = { _ in false },
-        random: @escaping @Sendable () -> Double = { Double.random(in: 0..<1) }, logger: Logger,
+        random: @escaping @Sendable () -> Double = { Double.random(in: 0..<1) }, patience: Duration = .seconds(900),
+        logger: Logger,
         onProcessed: @escaping @Sendable (DeliveryReport) -> Void = { _ in }
     ) {
         self.mirror = mirror
@@ -50,11 +53,14 @@ package struct DeliveryProcessor: Sendable {
         self.isDead = isDead
         self.trustsDeletions = trustsDeletions
         self.random = random
+        self.patience = patience
         self.logger = logger
         self.onProcessed = onProcessed
     }
 
     /// Works until the program shuts down; what is claimed then is finished or given back.
+    ///
+    /// A worker that is stuck is stopped and begins anew.
     package func run() async throws {
         // A claim is the holder's and then the worker's: `host:42@7#1`.
         _ = try? await mirror.releaseClaims { [isDead] claim in
@@ -63,19 +69,46 @@ package struct DeliveryProcessor: Sendable {
         await withTaskGroup(of: Void.self) { group in
             for number in 1...max(1, workers) {
                 let worker = RecordWorker(processor: self, name: "\(holder)#\(number)")
-                group.addTask { await work(on: Mirror.recordChannel) { try await worker.drain() } }
+                group.addTask { await supervise(worker.name, on: Mirror.recordChannel) { try await worker.drain($0) } }
             }
             let worker = ReadingWorker(processor: self, name: "\(holder)#reading")
-            group.addTask { await work(on: Mirror.readingChannel) { try await worker.drain() } }
+            group.addTask { await supervise(worker.name, on: Mirror.readingChannel) { try await worker.drain($0) } }
         }
     }
 
-    private func work(on channel: String, _ drain: @escaping @Sendable () async throws -> Void) async {
+    private func supervise(
+        _ name: String, on channel: String, _ drain: @escaping @Sendable (WorkerPulse) async throws -> Void
+    ) async {
+        while !Task.isCancelled, !Task.isShuttingDownGracefully {
+            let pulse = WorkerPulse(mirror, worker: name)
+            let isStuck = await withTaskGroup(of: Bool.self) { group in
+                group.addTask {
+                    await work(on: channel, pulse, drain)
+                    return false
+                }
+                group.addTask { [patience] in (try? await pulse.silence(of: patience)) != nil }
+                defer { group.cancelAll() }
+                return await group.next() ?? false
+            }
+            try? await pulse.end()
+            guard isStuck, !Task.isCancelled, !Task.isShuttingDownGracefully else { return }
+            logger.error("A worker was stuck and begins anew", metadata: ["worker": "\(name)"])
+            try? await mirror.record(
+                HealingRecord(
+                    action: "restart_worker", reason: "Nothing was heard of \(name) for \(patience).",
+                    outcome: "It was stopped and began anew.", changed: 1, at: mirror.now()))
+        }
+    }
+
+    private func work(
+        on channel: String, _ pulse: WorkerPulse, _ drain: @escaping @Sendable (WorkerPulse) async throws -> Void
+    ) async {
         let woken = mirror.database.notifications(of: channel)
         let ticks = AsyncTimerSequence(interval: Self.tick, clock: .continuous).map { _ in () }
         for await _ in merge(woken, ticks).cancelOnGracefulShutdown() {
             do {
-                try await drain()
+                try await pulse.beat()
+                try await drain(pulse)
             } catch {
                 logger.warning("The inbox cannot be worked on", metadata: ["error": "\(error)"])
             }

@@ -20,7 +20,7 @@ struct ReadingWorker: Sendable {
     private static let concurrency = 4
 
     /// Works until nothing is due.
-    func drain() async throws {
+    func drain(_ pulse: WorkerPulse) async throws {
         let mirror = processor.mirror
         while !Task.isCancelled, !Task.isShuttingDownGracefully {
             let entries = try await uncancelled { [name] in
@@ -33,7 +33,7 @@ struct ReadingWorker: Sendable {
                         [.mark], limit: Self.claimSize, holder: name, lease: Self.lease, ahead: Mirror.gatheringTime))
             }
             if entries.isEmpty { return }
-            try await withClaimKept(entries) { try await work(on: entries) }
+            try await withClaimKept(entries) { try await work(on: entries, pulse) }
         }
     }
 
@@ -56,7 +56,7 @@ struct ReadingWorker: Sendable {
         }
     }
 
-    private func work(on entries: [InboxEntry]) async throws {
+    private func work(on entries: [InboxEntry], _ pulse: WorkerPulse) async throws {
         var rest = entries
         if processor.trustsDeletions {
             rest = entries.filter { $0.kind != .deletion }
@@ -66,10 +66,10 @@ struct ReadingWorker: Sendable {
                 }
             }
         }
-        for (mapping, entries) in rest.byEntity { try await read(entries, mapping) }
+        for (mapping, entries) in rest.byEntity { try await read(entries, mapping, pulse) }
     }
 
-    private func read(_ entries: [InboxEntry], _ mapping: EntityMapping) async throws {
+    private func read(_ entries: [InboxEntry], _ mapping: EntityMapping, _ pulse: WorkerPulse) async throws {
         let byID = Dictionary(grouping: entries, by: \.zohoID)
         // A webhook's reading may use the reserve that syncs leave alone.
         let reader = DetailReader(
@@ -82,6 +82,7 @@ struct ReadingWorker: Sendable {
                 group.addTask { await read(ids, byID, mapping, reader) }
             }
             while let error = await group.next() {
+                try? await pulse.beat()
                 outage = outage ?? error
                 guard outage == nil, let ids = calls.popFirst() else { continue }
                 group.addTask { await read(ids, byID, mapping, reader) }

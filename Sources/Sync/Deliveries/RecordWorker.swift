@@ -16,9 +16,10 @@ struct RecordWorker: Sendable {
     private static let lease = 60
 
     /// Works until nothing is due.
-    func drain() async throws {
+    func drain(_ pulse: WorkerPulse) async throws {
         let mirror = processor.mirror
         while !Task.isCancelled, !Task.isShuttingDownGracefully {
+            try await pulse.beat()
             let entries = try await uncancelled { [name] in
                 try await mirror.claim([.record], limit: Self.claimSize, holder: name, lease: Self.lease)
             }

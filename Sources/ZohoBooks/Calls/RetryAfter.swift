@@ -17,7 +17,7 @@ enum RetryAfter {
     }
 
     /// Reads `Wed, 21 Oct 2015 07:28:00 GMT`, the one form that may still be sent.
-    private static func date(_ text: String) -> Date? {
+    static func date(_ text: String) -> Date? {
         let parts = text.split(separator: " ").map(String.init)
         guard parts.count == 6, parts[5] == "GMT", let month = months.firstIndex(of: parts[2]) else { return nil }
         let number = month < 9 ? "0\(month + 1)" : "\(month + 1)"

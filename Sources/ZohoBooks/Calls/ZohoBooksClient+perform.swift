@@ -92,6 +92,7 @@ extension ZohoBooksClient {
             reading = .failure(failure)
         case .answer(let answer):
             outcome = CallOutcome(answer.headers, status: answer.status, at: receivedAt)
+            clock.note(answer.headers.first(name: "date"), at: receivedAt)
             reading = Envelope.read(answer, for: call)
             if case .failure(.refused(_, let code, _)) = reading { outcome.code = code }
         }

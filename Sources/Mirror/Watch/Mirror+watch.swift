@@ -1,0 +1,209 @@
+package import Catalog
+import Database
+
+/// A task of the schedule as it stands.
+package struct ScheduleRecord: Sendable, Hashable {
+    package let name: String
+    /// Microseconds since 1970.
+    package var dueAt: Int64
+    package var startedAt: Int64?
+    package var endedAt: Int64?
+    /// `running`, `completed`, `failed` or `postponed`.
+    package var state: String?
+    package var note: String?
+
+    package init(
+        name: String, dueAt: Int64, startedAt: Int64? = nil, endedAt: Int64? = nil, state: String? = nil,
+        note: String? = nil
+    ) {
+        self.name = name
+        self.dueAt = dueAt
+        self.startedAt = startedAt
+        self.endedAt = endedAt
+        self.state = state
+        self.note = note
+    }
+}
+
+/// What healing has done once.
+package struct HealingRecord: Sendable, Hashable {
+    package let action: String
+    package let reason: String
+    package let outcome: String
+    package let changed: Int
+    /// Microseconds since 1970.
+    package let at: Int64
+
+    package init(action: String, reason: String, outcome: String, changed: Int, at: Int64) {
+        self.action = action
+        self.reason = reason
+        self.outcome = outcome
+        self.changed = changed
+        self.at = at
+    }
+}
+
+extension Mirror {
+    // MARK: - The schedule
+
+    /// The tasks that have ever been due.
+    package func scheduleRecords() async throws -> [ScheduleRecord] {
+        try await database.read { transaction in
+            try transaction.query(
+                "select name, due_at, started_at, ended_at, state, note from sync_schedule order by name"
+            ).compactMap { row in
+                guard let name = row.text(0), let dueAt = row.instant(1) else { return nil }
+                return ScheduleRecord(
+                    name: name, dueAt: dueAt, startedAt: row.instant(2), endedAt: row.instant(3), state: row.text(4),
+                    note: row.text(5))
+            }
+        }
+    }
+
+    /// Keeps how a task stands.
+    package func save(_ record: ScheduleRecord) async throws {
+        @Sendable func instant(_ value: Int64?) -> SQLValue { value.map { .instant($0) } ?? .null }
+        @Sendable func text(_ value: String?) -> SQLValue { value.map { .text($0) } ?? .null }
+        try await database.write { transaction in
+            _ = try transaction.execute(
+                """
+                insert into sync_schedule (name, due_at, started_at, ended_at, state, note)
+                values ($1, $2, $3, $4, $5, $6)
+                on conflict (name) do update set due_at = excluded.due_at, started_at = excluded.started_at,
+                    ended_at = excluded.ended_at, state = excluded.state, note = excluded.note
+                """,
+                [
+                    .text(record.name), .instant(record.dueAt), instant(record.startedAt), instant(record.endedAt),
+                    text(record.state), text(record.note),
+                ])
+        }
+    }
+
+    // MARK: - Healing
+
+    /// Keeps what healing has done.
+    package func record(_ healing: HealingRecord) async throws {
+        try await database.write { transaction in
+            let id = try transaction.reserveIDs(1, in: "sync_actions")[0]
+            try transaction.execute(
+                "insert into sync_actions (id, action, reason, outcome, changed, at) values ($1, $2, $3, $4, $5, $6)",
+                [
+                    .integer(id), .text(healing.action), .text(healing.reason), .text(healing.outcome),
+                    .integer(Int64(healing.changed)), .instant(healing.at),
+                ])
+        }
+    }
+
+    /// What healing has done, the newest first.
+    package func healings(limit: Int = 20) async throws -> [HealingRecord] {
+        try await database.read { transaction in
+            try transaction.query(
+                "select action, reason, outcome, changed, at from sync_actions order by id desc limit $1",
+                [.integer(Int64(limit))]
+            ).compactMap { row in
+                guard let action = row.text(0), let reason = row.text(1), let outcome = row.text(2),
+                    let changed = row.int(3), let at = row.instant(4)
+                else { return nil }
+                return HealingRecord(action: action, reason: reason, outcome: outcome, changed: Int(changed), at: at)
+            }
+        }
+    }
+
+    /// Marks records to be read again, unless they are marked already.
+    ///
+    /// - Returns: how many were marked.
+    package func mark(_ ids: [String], of mapping: EntityMapping) async throws -> Int {
+        let time = now()
+        return try await database.write { transaction in
+            let fresh = try transaction.withoutMarks(Set(ids), of: mapping.entity.name)
+            guard !fresh.isEmpty else { return 0 }
+            let rowIDs = try transaction.reserveIDs(fresh.count, in: "sync_inbox")
+            let rows = zip(rowIDs, fresh).map { rowID, id in
+                Self.inboxRow(
+                    id: rowID, entity: mapping.entity.name, .mark, zohoID: id, record: nil, receivedAt: time,
+                    availableAt: time, requestID: nil)
+            }
+            try transaction.insert(rows, into: "sync_inbox", columns: Self.inboxColumns)
+            try transaction.notify(Self.readingChannel)
+            return fresh.count
+        }
+    }
+
+    // MARK: - Leases and runs
+
+    /// The leases that there are, lapsed ones included.
+    package func leases() async throws -> [(name: String, holder: String, expiresAt: Int64)] {
+        try await database.read { transaction in
+            try transaction.query("select name, holder, expires_at from sync_leases order by name").compactMap { row in
+                guard let name = row.text(0), let holder = row.text(1), let expiresAt = row.instant(2) else {
+                    return nil
+                }
+                return (name, holder, expiresAt)
+            }
+        }
+    }
+
+    /// Takes away leases that nobody prolongs any more.
+    ///
+    /// - Parameter before: lapsed by then, in microseconds since 1970.
+    /// - Returns: how many.
+    package func releaseLapsedLeases(before: Int64) async throws -> Int {
+        try await database.write { transaction in
+            try transaction.execute("delete from sync_leases where expires_at < $1", [.instant(before)])
+        }
+    }
+
+    /// Ends runs that say that they go on although nobody holds their entity's lease.
+    ///
+    /// - Returns: how many.
+    package func endAbandonedRuns() async throws -> Int {
+        let time = now()
+        return try await database.write { transaction in
+            try transaction.execute(
+                """
+                update sync_runs set state = 'interrupted', finished_at = $1,
+                    last_error = 'The process ended without finishing the run.'
+                where state = 'running' and not exists (
+                    select 1 from sync_leases where name = 'sync ' || sync_runs.entity and expires_at > $1)
+                """, [.instant(time)])
+        }
+    }
+
+    // MARK: - Retention
+
+    /// Removes what is older than its retention.
+    ///
+    /// - Parameters:
+    ///   - history: runs that ended, closed dead letters, comparisons, healing and arrivals from before then, in
+    ///     microseconds since 1970. The last run and comparison of each entity stay.
+    ///   - changes: entries of the change log from before then.
+    /// - Returns: the number of rows by table.
+    package func prune(history: Int64, changes: Int64) async throws -> [String: Int] {
+        let statements: [(String, String, Int64)] = [
+            (
+                "sync_runs",
+                """
+                delete from sync_runs where finished_at < $1 and id not in (
+                    select max(id) from sync_runs group by entity)
+                    and id not in (select min(id) from sync_runs where state in ('completed', 'partial') group by entity)
+                """, history
+            ),
+            ("sync_dead_letters", "delete from sync_dead_letters where state <> 'open' and closed_at < $1", history),
+            (
+                "sync_reconciliations",
+                """
+                delete from sync_reconciliations where ended_at < $1 and id not in (
+                    select max(id) from sync_reconciliations group by entity)
+                """, history
+            ),
+            ("sync_actions", "delete from sync_actions where at < $1", history),
+            ("sync_arrivals", "delete from sync_arrivals where last_at < $1", history),
+            ("sync_changes", "delete from sync_changes where changed_at < $1", changes),
+        ]
+        var removed: [String: Int] = [:]
+        for (table, sql, before) in statements {
+            removed[table] = try await database.write { try $0.execute(sql, [.instant(before)]) }
+        }
+        return removed
+    }
+}

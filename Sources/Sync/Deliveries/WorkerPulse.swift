@@ -1,0 +1,58 @@
+import Mirror
+import Synchronization
+import ZohoBooks
+
+/// How a worker shows that it lives: to its own process by a beat, to others by a lease that only it prolongs.
+final class WorkerPulse: Sendable {
+    private let mirror: Mirror
+    /// The worker's own name: holder and number.
+    private let worker: String
+    private let state: Mutex<State>
+
+    private struct State {
+        var beatAt: ContinuousClock.Instant
+        /// Microseconds since 1970; nil before the first.
+        var leasedAt: Int64?
+    }
+
+    /// What the leases of workers begin with.
+    static let prefix = "worker "
+    /// Seconds for which a lease lasts.
+    static let seconds = 60
+
+    init(_ mirror: Mirror, worker: String) {
+        self.mirror = mirror
+        self.worker = worker
+        state = Mutex(State(beatAt: .now))
+    }
+
+    /// Says that the worker lives; the lease is prolonged when a third of it has passed.
+    func beat() async throws {
+        let time = mirror.now()
+        let isDue = state.withLock { state in
+            state.beatAt = .now
+            guard abs(time - (state.leasedAt ?? 0)) > Int64(Self.seconds) * 1_000_000 / 3 else { return false }
+            state.leasedAt = time
+            return true
+        }
+        if isDue { try await mirror.acquireLease(Self.prefix + worker, holder: worker, duration: Self.seconds) }
+    }
+
+    /// Gives the lease back.
+    func end() async throws {
+        try await uncancelled { [mirror, worker] in
+            try await mirror.releaseLease(WorkerPulse.prefix + worker, holder: worker)
+        }
+    }
+
+    /// Waits until nothing was heard of the worker for so long.
+    ///
+    /// - Throws: `CancellationError` where the task is cancelled before.
+    func silence(of patience: Duration) async throws {
+        while true {
+            let rest = patience - (.now - state.withLock(\.beatAt))
+            if rest <= .zero { return }
+            try await Task.sleep(for: rest)
+        }
+    }
+}

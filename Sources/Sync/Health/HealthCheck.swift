@@ -1,0 +1,100 @@
+import Foundation
+import Mirror
+import ZohoBooks
+
+/// One thing that is watched: how it is, its figure, and what to do.
+package struct HealthCheck: Sendable, Hashable, Encodable {
+    package enum State: String, Sendable, Hashable, Encodable, Comparable {
+        case ok
+        case warning
+        case critical
+
+        private var rank: Int {
+            switch self {
+            case .ok: 0
+            case .warning: 1
+            case .critical: 2
+            }
+        }
+
+        package static func < (left: State, right: State) -> Bool { left.rank < right.rank }
+    }
+
+    package let name: String
+    package let state: State
+    package let figure: Double
+    /// What it means and what to do; empty where all is well.
+    package let advice: String
+    /// The parts of the figure, where it has some: a number by path.
+    package var parts: [String: Int]?
+
+    package init(
+        _ name: String, _ state: State, _ figure: Double, _ advice: String = "", parts: [String: Int]? = nil
+    ) {
+        self.name = name
+        self.state = state
+        self.figure = figure
+        self.advice = state == .ok ? "" : advice
+        self.parts = parts?.isEmpty == true ? nil : parts
+    }
+
+    /// A check as it was kept.
+    init?(_ record: HealthRecord) {
+        guard let state = State(rawValue: record.state) else { return nil }
+        let parts = record.parts.flatMap { try? JSONDecoder().decode([String: Int].self, from: Data($0.bytes)) }
+        self.init(record.name, state, record.figure, record.advice, parts: parts)
+    }
+}
+
+/// Above which figures a check is a warning, and above which it is critical.
+package struct HealthThresholds: Sendable, Hashable {
+    package struct Pair: Sendable, Hashable {
+        package var warning: Double
+        package var critical: Double
+
+        package init(_ warning: Double, _ critical: Double) {
+            self.warning = warning
+            self.critical = critical
+        }
+    }
+
+    /// By the name of the check; those of other checks cannot be changed.
+    package private(set) var pairs: [String: Pair] = [
+        "database_latency_ms": Pair(500, 5_000),
+        "inbox_depth": Pair(50, 200),
+        "inbox_age_seconds": Pair(1_800, 7_200),
+        "dead_letters": Pair(5, 10),
+        "worker_silence_seconds": Pair(300, 900),
+        "leases_stuck": Pair(0, 5),
+        "cursor_age_seconds": Pair(6 * 3_600, 26 * 3_600),
+        "runs_failed": Pair(0, 3),
+        "runs_endless": Pair(0, 2),
+        "drift": Pair(0, 100),
+        "silent_webhooks": Pair(4, 49),
+        "deliveries_to_unknown_paths": Pair(0, 100),
+        "deliveries_refused": Pair(0, 100),
+        "deliveries_unreadable": Pair(0, 100),
+        "webhooks_today": Pair(800, 950),
+        "budget_forecast_percent": Pair(90, 100),
+        "clock_skew_seconds": Pair(30, 300),
+        "disk_used_percent": Pair(85, 95),
+    ]
+
+    package init() {}
+
+    package subscript(_ name: String) -> Pair { pairs[name] ?? Pair(0, 0) }
+
+    /// Changes the thresholds of a check.
+    package mutating func set(_ name: String, warning: Double? = nil, critical: Double? = nil) {
+        if let warning { pairs[name]?.warning = warning }
+        if let critical { pairs[name]?.critical = critical }
+    }
+
+    /// Judges a figure.
+    func judge(_ name: String, _ figure: Double, _ advice: String, parts: [String: Int]? = nil) -> HealthCheck {
+        let pair = self[name]
+        let state: HealthCheck.State =
+            figure > pair.critical ? .critical : figure > pair.warning ? .warning : .ok
+        return HealthCheck(name, state, figure, advice, parts: parts)
+    }
+}

@@ -1,0 +1,153 @@
+import Catalog
+import Database
+import Mirror
+import ZohoBooks
+
+extension HealthInspector {
+    // MARK: - What is being done
+
+    func workChecks() async throws -> [HealthCheck] {
+        let now = mirror.now()
+        let depth = try await mirror.inboxDepth()
+        let age = depth.oldestReceivedAt.map { Double(now - $0) / 1_000_000 } ?? 0
+        let letters = Double(try await mirror.deadLetterCount())
+        var checks = [
+            thresholds.judge(
+                "inbox_depth", Double(depth.count),
+                "Deliveries come faster than they are applied, or what they ask for waits for Zoho's calls. Look at "
+                    + "last_error in sync_inbox."),
+            thresholds.judge(
+                "inbox_age_seconds", age.rounded(),
+                "The oldest delivery waits for long. Look at last_error in sync_inbox, and whether zohosync serve runs."
+            ),
+            thresholds.judge(
+                "dead_letters", letters,
+                "Look at zohosync dead-letters, mend the cause, and run zohosync dead-letters retry."),
+        ]
+        checks += try await leaseChecks(now)
+        checks += try await runChecks(now)
+        return checks
+    }
+
+    /// Workers prove that they live by a lease that they prolong between deliveries.
+    private func leaseChecks(_ now: Int64) async throws -> [HealthCheck] {
+        let leases = try await mirror.leases()
+        let workers = leases.filter { $0.name.hasPrefix(WorkerPulse.prefix) }
+        let silence = workers.map { Double(now - $0.expiresAt) / 1_000_000 + Double(WorkerPulse.seconds) }.max() ?? 0
+        let stuck = leases.filter { $0.expiresAt < now - 1_800_000_000 && !$0.name.hasPrefix(WorkerPulse.prefix) }
+        return [
+            workers.isEmpty && expectsWebhooks
+                ? HealthCheck("worker_silence_seconds", .warning, 0, "No worker runs. Start zohosync serve.")
+                : thresholds.judge(
+                    "worker_silence_seconds", max(0, silence.rounded()),
+                    "A worker has not been heard of. Restart zohosync serve, or run zohosync heal."),
+            thresholds.judge(
+                "leases_stuck", Double(stuck.count),
+                "Leases have lapsed and were not given back: \(stuck.map(\.name).joined(separator: ", ")). Run zohosync "
+                    + "heal."),
+        ]
+    }
+
+    private func runChecks(_ now: Int64) async throws -> [HealthCheck] {
+        var ages: [String: Int] = [:]
+        var failed: [String: Int] = [:]
+        var endless: [String: Int] = [:]
+        var never: [String] = []
+        var drift: [String: Int] = [:]
+        var incomplete: [String] = []
+        let held = Set(try await mirror.leases().filter { $0.expiresAt > now }.map(\.name))
+        for mapping in Catalog.entities {
+            let name = mapping.entity.name
+            if let listedAt = try await mirror.cursor(of: name).listedAt {
+                ages[name] = Int((now - listedAt) / 1_000_000)
+            } else {
+                never.append(name)
+            }
+            let last = try await mirror.runs(entity: name, limit: 1).first
+            if last?.state == .failed { failed[name] = 1 }
+            if let last, last.state == .running,
+                !held.contains(Leases.name(of: name)) || now - last.startedAt > Self.day
+            {
+                endless[name] = 1
+            }
+            guard let found = try await mirror.reconciliations(entity: name, limit: 1).first else { continue }
+            if found.state == .different { drift[name] = max(1, found.driftCount) }
+            if found.state == .incomplete {
+                incomplete.append("\(name): \(found.note ?? "not everything was compared")")
+            }
+        }
+        let oldest = ages.values.max() ?? 0
+        let isNew = never.count == Catalog.entities.count
+        let cursors: HealthCheck =
+            isNew
+            ? HealthCheck("cursor_age_seconds", .warning, 0, "Nothing was ever loaded. Run zohosync sync.")
+            : thresholds.judge(
+                "cursor_age_seconds", Double(oldest),
+                "Entities were not looked at for long. Look at zohosync runs and zohosync schedule.", parts: ages)
+        return [
+            cursors,
+            thresholds.judge(
+                "runs_failed", Double(failed.count),
+                "The last run of these has failed; zohosync runs says why.", parts: failed),
+            thresholds.judge(
+                "runs_endless", Double(endless.count),
+                "Runs go on for more than a day, or their process has died. Run zohosync heal.", parts: endless),
+            incomplete.isEmpty || !drift.isEmpty
+                ? thresholds.judge(
+                    "drift", Double(drift.values.reduce(0, +)),
+                    "The last comparison found differences. Run zohosync verify --repair.", parts: drift)
+                : HealthCheck("drift", .warning, 0, "The last comparison was not complete. \(incomplete[0])"),
+        ]
+    }
+
+    // MARK: - What arrives
+
+    func deliveryChecks() async throws -> [HealthCheck] {
+        let since = mirror.now() - Self.day
+        let arrivals = try await mirror.arrivals(since: since)
+        func parts(_ kind: Arrival.Kind) -> [String: Int] {
+            arrivals.filter { $0.kind == kind }.reduce(into: [:]) { $0[$1.subject, default: 0] += $1.number }
+        }
+        func judge(_ name: String, _ parts: [String: Int], _ advice: String) -> HealthCheck {
+            thresholds.judge(name, Double(parts.values.reduce(0, +)), advice, parts: parts)
+        }
+        let today = Timestamp.text(mirror.now()).prefix(10)
+        let received = arrivals.filter { $0.kind == .received && $0.day == today }.reduce(0) { $0 + $1.number }
+        return [
+            judge(
+                "deliveries_unreadable", parts(.unreadable),
+                "The body of a workflow rule's webhook is not the default payload. Correct it in Zoho, then look at "
+                    + "zohosync dead-letters."),
+            judge(
+                "deliveries_refused", parts(.refused),
+                "Webhooks came without the right signature. Compare the secret in Zoho with ZOHOSYNC_WEBHOOK_SECRET."),
+            judge(
+                "deliveries_to_unknown_paths", parts(.unknownPath),
+                "Zoho delivers to a path that nobody serves. Correct the URL of the workflow rule's webhook."),
+            thresholds.judge(
+                "webhooks_today", Double(received),
+                "Zoho is said to send 1,000 webhooks a day and to drop the rest. What they miss comes with the sweeps."),
+            try await silenceCheck(since, arrivals),
+        ]
+    }
+
+    /// Changes that sweeps found and no delivery had announced.
+    private func silenceCheck(_ since: Int64, _ arrivals: [Arrival]) async throws -> HealthCheck {
+        let everArrived = try await !mirror.arrivals(since: 0).isEmpty
+        guard expectsWebhooks || everArrived else { return HealthCheck("silent_webhooks", .ok, 0) }
+        let unannounced = try await mirror.unannouncedChanges(since: since).filter { entity, _ in
+            // Zoho has no workflow rule for some modules, so that their silence means nothing.
+            Catalog.entity(named: entity)?.entity.webhookName != nil
+        }
+        let heard = Set(arrivals.filter { $0.kind == .received }.map(\.subject))
+        let silent = unannounced.keys.filter { !heard.contains($0) }.sorted()
+        let advice =
+            silent.isEmpty
+            ? "Sweeps found changes that no webhook had announced. Look at the workflow rules' failures in Zoho."
+            : "Sweeps found changes, and no webhook came for \(silent.joined(separator: ", ")) within a day. Look at the "
+                + "workflow rules in Zoho: their URL, their events, and whether they are active."
+        return thresholds.judge(
+            "silent_webhooks", Double(unannounced.values.reduce(0) { $0 + $1.records }), advice,
+            parts: unannounced.mapValues(\.records))
+    }
+}

@@ -71,6 +71,23 @@ extension SQLTransaction {
         ).compactMap { $0.text(0) }
     }
 
+    /// The statement that an administrator has to run so that this role may make the mirror's tables; nil where it may.
+    package func missingCreationRight() throws -> String? {
+        guard dialect == .postgres else { return nil }
+        return try query(
+            """
+            select case
+                when n.oid is null and not has_database_privilege(current_database(), 'create')
+                    then format('grant create on database %I to %I', current_database(), current_user)
+                when n.oid is not null and not has_schema_privilege(n.oid, 'create, usage')
+                    then format('grant create, usage on schema %I to %I', n.nspname, current_user)
+                end
+            from (select trim(both '"' from split_part(current_setting('search_path'), ',', 1)) as name) as wanted
+            left join pg_namespace n on n.nspname = name
+            """
+        ).first?.text(0)
+    }
+
     /// Where the database lies on this machine; nil where that cannot be seen from here.
     package func dataFolder() throws -> String? {
         switch dialect {

@@ -25,8 +25,10 @@ struct PostgresBinaries {
 }
 
 /// A running server, guarded by a shell that stops it and removes its folder once this process has ended.
-struct PostgresProcess {
+struct PostgresProcess: Sendable {
     let port: Int
+    private let input: FileHandle
+    private let output: FileHandle
 
     /// The guard waits for the end of its standard input, whose other end only this process holds: however this
     /// process ends, the kernel closes it.
@@ -46,17 +48,23 @@ struct PostgresProcess {
         fi
         base=$(mktemp -d "$parent/zohosync-postgres.XXXXXX") && cd "$base" && chmod 755 . || exit 1
         if [ "$(id -u)" -eq 0 ]; then chown postgres . || exit 1; fi
-        {
-            as_server "$BIN/initdb" -D "$base/data" -U postgres -A trust -E UTF8 --locale=C --no-sync &&
+        start() {
             as_server "$BIN/pg_ctl" -D "$base/data" -l "$base/server.log" -w -t 60 start -o "-p $PORT \
                 -c listen_addresses=127.0.0.1 -c unix_socket_directories='$base' -c max_connections=300 \
                 -c fsync=off -c synchronous_commit=off -c full_page_writes=off \
                 -c max_wal_size=128MB"
+        }
+        stop() { as_server "$BIN/pg_ctl" -D "$base/data" -m immediate -w stop; }
+        {
+            as_server "$BIN/initdb" -D "$base/data" -U postgres -A trust -E UTF8 --locale=C --no-sync && start
         } >"$base/start.log" 2>&1 </dev/null
         if [ $? -eq 0 ]; then
             echo ready
-            read -r _
-            as_server "$BIN/pg_ctl" -D "$base/data" -m immediate -w stop >/dev/null 2>&1 </dev/null
+            while read -r command; do
+                case $command in start|stop) "$command" ;; esac >>"$base/start.log" 2>&1 </dev/null
+                echo ready
+            done
+            stop >/dev/null 2>&1 </dev/null
         else
             tail -n 5 "$base/start.log" "$base/server.log" 2>/dev/null
         fi
@@ -97,19 +105,36 @@ struct PostgresProcess {
             throw PostgresServerError(
                 description: "The tests' PostgreSQL does not start: \(String(decoding: rest, as: UTF8.self))")
         }
-        ends.withLock { $0 = (input.fileHandleForWriting, output.fileHandleForReading) }
-        atexit { PostgresProcess.stop() }
-        return PostgresProcess(port: port)
+        let process = PostgresProcess(
+            port: port, input: input.fileHandleForWriting, output: output.fileHandleForReading)
+        running.withLock { running in
+            if running.isEmpty { atexit { PostgresProcess.running.withLock { for process in $0 { process.end() } } } }
+            running.append(process)
+        }
+        return process
     }
 
-    private static let ends = Mutex<(input: FileHandle, output: FileHandle)?>(nil)
+    private static let running = Mutex<[PostgresProcess]>([])
 
     /// Asks the guard to stop, and waits until it has removed the folder and closed its output.
-    private static func stop() {
-        ends.withLock { ends in
-            try? ends?.input.close()
-            _ = try? ends?.output.readToEnd()
-            ends = nil
+    func end() {
+        try? input.close()
+        _ = try? output.readToEnd()
+    }
+
+    /// Has the guard `start` or `stop` the server, and waits until it has.
+    func tell(_ command: String) async throws {
+        let (input, output) = (input, output)
+        try await withCheckedThrowingContinuation { (continuation: CheckedContinuation<Void, any Error>) in
+            Thread.detachNewThread {
+                continuation.resume(
+                    with: Result {
+                        try input.write(contentsOf: Data("\(command)\n".utf8))
+                        guard output.availableData == Data("ready\n".utf8) else {
+                            throw PostgresServerError(description: "The tests' PostgreSQL does not \(command).")
+                        }
+                    })
+            }
         }
     }
 

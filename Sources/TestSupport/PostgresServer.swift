@@ -36,6 +36,13 @@ package struct PostgresServer: Sendable {
         }
     }
 
+    /// Runs a test with a server of its own, which it may stop and start again.
+    package static func withStoppable<T>(_ body: (StoppablePostgres) async throws -> T) async throws -> T {
+        let process = try await PostgresProcess.start(try PostgresBinaries.find())
+        defer { process.end() }
+        return try await body(StoppablePostgres(process: process))
+    }
+
     private func url(of database: String) -> String {
         "postgres://postgres@127.0.0.1:\(port)/\(database)"
     }
@@ -73,6 +80,20 @@ package struct TestDatabase: Sendable {
             try await admin.run { try $0.execute("DROP DATABASE IF EXISTS \(name) WITH (FORCE)") }
         }.value
     }
+}
+
+/// A server that one test may stop.
+package struct StoppablePostgres: Sendable {
+    fileprivate let process: PostgresProcess
+
+    /// Its database `postgres`.
+    package var url: String { "postgres://postgres@127.0.0.1:\(process.port)/postgres" }
+
+    /// Ends it at once, as a crash does.
+    package func stop() async throws { try await process.tell("stop") }
+
+    /// Starts it again on the same data.
+    package func start() async throws { try await process.tell("start") }
 }
 
 /// Why the tests have no PostgreSQL.

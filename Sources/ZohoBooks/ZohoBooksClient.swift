@@ -136,6 +136,9 @@ public struct ZohoBooksClient: Sendable {
         }
     }
 
+    /// When the access token at rest lapses; nil where there is none.
+    public func accessExpiresAt() async throws -> Date? { try await tokens.expiresAt() }
+
     /// Seconds by which this machine's clock is ahead of Zoho's, as the last answer said; nil before the first.
     public var clockSkew: Double? { clock.skew }
 

@@ -40,9 +40,8 @@ struct ZohoSync: AsyncParsableCommand {
             """,
         version: "0.1.0",
         subcommands: [
-            AuthCommand.self, SyncCommand.self, ServeCommand.self, VerifyCommand.self, RunsCommand.self,
-            DeadLettersCommand.self,
-            SimulateCommand.self,
-            DemoCommand.self,
+            AuthCommand.self, SyncCommand.self, ServeCommand.self, VerifyCommand.self, DoctorCommand.self,
+            HealCommand.self,
+            RunsCommand.self, DeadLettersCommand.self, SimulateCommand.self, DemoCommand.self,
         ])
 }

@@ -17,6 +17,8 @@ extension Mirror {
         let time = now()
         return try await database.write { transaction in
             try alongside(transaction)
+            // What could not be applied of them matters no more.
+            try transaction.resolveDeadLetters(of: mapping.entity.name, ids: ids, time: time)
             let entity = mapping.entity
             let application = Application(Batch(mapping, origin: origin), transaction, time: time)
             let rows = try transaction.query(

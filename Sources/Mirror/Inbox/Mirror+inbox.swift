@@ -89,6 +89,15 @@ extension Mirror {
         }
     }
 
+    /// How many entries are claimed by such holders.
+    package func claims(where isDead: @escaping @Sendable (String) -> Bool) async throws -> Int {
+        try await database.read { transaction in
+            try transaction.query(
+                "select claimed_by, count(*) from sync_inbox where claimed_by is not null group by claimed_by"
+            ).reduce(0) { sum, row in row.text(0).map(isDead) == true ? sum + Int(row.int(1) ?? 0) : sum }
+        }
+    }
+
     /// Gives back what workers have claimed that are known to have ended, before their leases end.
     ///
     /// - Parameter isDead: tells it of the holder of a claim.

@@ -47,6 +47,11 @@ package struct Reconciliation: Sendable, Hashable {
         self.note = note
     }
 
+    /// Whether differences were to be repaired, so that what is left could not be.
+    package var wasRepair: Bool {
+        (try? drift.read { try $0.member("repairing")?.text() == "true" }) ?? false
+    }
+
     /// How many records differed, by the kinds that are drift.
     package var driftCount: Int {
         let counts = try? drift.read { view -> Int in

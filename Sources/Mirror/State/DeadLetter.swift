@@ -146,7 +146,7 @@ extension Mirror {
                 id: id, entity: mapping.entity.name, kind, zohoID: zohoID, record: record,
                 receivedAt: letter.observedAt, availableAt: time, requestID: letter.requestID)
             try transaction.insert([row], into: "sync_inbox", columns: Self.inboxColumns)
-            try transaction.resolveDeadLetter(letter.id, time: time)
+            try transaction.resolveDeadLetter(letter.id, time: time, isQueued: true)
             try transaction.notify(kind.channel)
         }
         return .queued
@@ -198,8 +198,11 @@ extension SQLTransaction {
         try query(
             """
             insert into sync_dead_letters (entity, identity, zoho_id, shape, record, observed_at, reason, code, run_id,
-                delivery_id, request_id, first_failed_at, last_failed_at)
-            values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $12)
+                delivery_id, request_id, first_failed_at, last_failed_at, attempts)
+            values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $12, 1 + coalesce((
+                select attempts from sync_dead_letters
+                where entity = $1 and identity = $2 and close_reason = $13 and closed_at > $14
+                order by id desc limit 1), 0))
             on conflict (entity, identity) where state = 'open' do update set
                 shape = excluded.shape, record = excluded.record, observed_at = excluded.observed_at,
                 reason = excluded.reason, code = excluded.code, run_id = excluded.run_id,
@@ -212,16 +215,25 @@ extension SQLTransaction {
                 .text(letter.form.rawValue), .bytes(letter.record), .instant(letter.observedAt), .text(letter.reason),
                 letter.code.map { .text($0) } ?? .null, letter.runID.map { .integer($0) } ?? .null,
                 letter.deliveryID.map { .integer($0) } ?? .null, letter.requestID.map { .text($0) } ?? .null,
-                .instant(time),
+                .instant(time), .text(Self.queued), .instant(time - Self.memory),
             ]
         ).first?.int(0) ?? 0
     }
 
+    /// Why a letter was closed that waits in the inbox again.
+    private static var queued: String { "queued again" }
+    /// Microseconds for which a letter that comes back after it was queued again goes on counting its attempts.
+    private static var memory: Int64 { 3 * 86_400_000_000 }
+
     /// Closes one letter.
-    fileprivate func resolveDeadLetter(_ id: Int64, time: Int64) throws {
+    ///
+    /// - Parameter isQueued: whether it waits in the inbox again.
+    fileprivate func resolveDeadLetter(_ id: Int64, time: Int64, isQueued: Bool = false) throws {
         try execute(
-            "update sync_dead_letters set state = 'resolved', closed_at = $1 where id = $2 and state = 'open'",
-            [.instant(time), .integer(id)])
+            """
+            update sync_dead_letters set state = 'resolved', closed_at = $1, close_reason = $2
+            where id = $3 and state = 'open'
+            """, [.instant(time), isQueued ? .text(Self.queued) : .null, .integer(id)])
     }
 
     /// Closes the letters of records that were applied after all.

@@ -41,6 +41,14 @@ package struct HealingRecord: Sendable, Hashable {
         self.changed = changed
         self.at = at
     }
+
+    /// The outcome where a person has to decide.
+    package static let question = "A person has to decide."
+    /// What the outcome begins with where it failed.
+    package static let failure = "It failed: "
+
+    /// Whether nothing is left to a person.
+    package var isDone: Bool { outcome != Self.question && !outcome.hasPrefix(Self.failure) }
 }
 
 extension Mirror {
@@ -143,16 +151,6 @@ extension Mirror {
         }
     }
 
-    /// Takes away leases that nobody prolongs any more.
-    ///
-    /// - Parameter before: lapsed by then, in microseconds since 1970.
-    /// - Returns: how many.
-    package func releaseLapsedLeases(before: Int64) async throws -> Int {
-        try await database.write { transaction in
-            try transaction.execute("delete from sync_leases where expires_at < $1", [.instant(before)])
-        }
-    }
-
     /// Ends runs that say that they go on although nobody holds their entity's lease.
     ///
     /// - Returns: how many.
@@ -171,39 +169,78 @@ extension Mirror {
 
     // MARK: - Retention
 
-    /// Removes what is older than its retention.
+    /// From when on things are kept, in microseconds since 1970.
+    package struct Retention: Sendable, Hashable {
+        /// Ended runs, closed dead letters, comparisons, healing and arrivals.
+        ///
+        /// The first complete run and the last run and comparison of each entity stay.
+        package let history: Int64
+        /// Entries of the change log.
+        package let changes: Int64
+
+        package init(history: Int64, changes: Int64) {
+            self.history = history
+            self.changes = changes
+        }
+
+        /// Which rows go, by table; `$1` is when.
+        fileprivate var conditions: [(table: String, condition: String, before: Int64)] {
+            [
+                (
+                    "sync_runs",
+                    """
+                    finished_at < $1 and id not in (select max(id) from sync_runs group by entity)
+                        and id not in (
+                            select min(id) from sync_runs where state in ('completed', 'partial') group by entity)
+                    """, history
+                ),
+                ("sync_dead_letters", "state <> 'open' and closed_at < $1", history),
+                (
+                    "sync_reconciliations",
+                    "ended_at < $1 and id not in (select max(id) from sync_reconciliations group by entity)", history
+                ),
+                ("sync_actions", "at < $1", history),
+                ("sync_arrivals", "last_at < $1", history),
+                ("sync_changes", "changed_at < $1", changes),
+            ]
+        }
+    }
+
+    /// The number of rows beyond their retention, by table; tables without any are left out.
+    package func count(olderThan retention: Retention) async throws -> [String: Int] {
+        try await database.read { transaction in
+            var counts: [String: Int] = [:]
+            for (table, condition, before) in retention.conditions {
+                let row = try transaction.query(
+                    "select count(*) from \(table) where \(condition)", [.instant(before)]
+                ).first
+                if let count = row?.int(0), count > 0 { counts[table] = Int(count) }
+            }
+            return counts
+        }
+    }
+
+    /// Removes what is beyond its retention, a part at a time, so that nobody waits long for the tables.
     ///
-    /// - Parameters:
-    ///   - history: runs that ended, closed dead letters, comparisons, healing and arrivals from before then, in
-    ///     microseconds since 1970. The last run and comparison of each entity stay.
-    ///   - changes: entries of the change log from before then.
-    /// - Returns: the number of rows by table.
-    package func prune(history: Int64, changes: Int64) async throws -> [String: Int] {
-        let statements: [(String, String, Int64)] = [
-            (
-                "sync_runs",
-                """
-                delete from sync_runs where finished_at < $1 and id not in (
-                    select max(id) from sync_runs group by entity)
-                    and id not in (select min(id) from sync_runs where state in ('completed', 'partial') group by entity)
-                """, history
-            ),
-            ("sync_dead_letters", "delete from sync_dead_letters where state <> 'open' and closed_at < $1", history),
-            (
-                "sync_reconciliations",
-                """
-                delete from sync_reconciliations where ended_at < $1 and id not in (
-                    select max(id) from sync_reconciliations group by entity)
-                """, history
-            ),
-            ("sync_actions", "delete from sync_actions where at < $1", history),
-            ("sync_arrivals", "delete from sync_arrivals where last_at < $1", history),
-            ("sync_changes", "delete from sync_changes where changed_at < $1", changes),
-        ]
+    /// - Returns: the number of rows by table; tables of which nothing was removed are left out.
+    package func prune(olderThan retention: Retention) async throws -> [String: Int] {
         var removed: [String: Int] = [:]
-        for (table, sql, before) in statements {
-            removed[table] = try await database.write { try $0.execute(sql, [.instant(before)]) }
+        for (table, condition, before) in retention.conditions {
+            let key = table == "sync_arrivals" ? "kind || subject || day" : "id"
+            while true {
+                let number = try await database.write { transaction in
+                    try transaction.execute(
+                        """
+                        delete from \(table) where \(key) in (
+                            select \(key) from \(table) where \(condition) limit \(Self.pruneSize))
+                        """, [.instant(before)])
+                }
+                if number > 0 { removed[table, default: 0] += number }
+                if number < Self.pruneSize { break }
+            }
         }
         return removed
     }
+
+    private static var pruneSize: Int { 5_000 }
 }

@@ -76,6 +76,19 @@ package struct DeliveryProcessor: Sendable {
         }
     }
 
+    /// Works on what is due now, in the caller's task.
+    package func drainOnce() async throws {
+        let pulse = WorkerPulse(mirror, worker: "\(holder)#once")
+        do {
+            try await ReadingWorker(processor: self, name: "\(holder)#once").drain(pulse)
+            try await RecordWorker(processor: self, name: "\(holder)#once").drain(pulse)
+            try await pulse.end()
+        } catch {
+            try? await pulse.end()
+            throw error
+        }
+    }
+
     private func supervise(
         _ name: String, on channel: String, _ drain: @escaping @Sendable (WorkerPulse) async throws -> Void
     ) async {

@@ -1,4 +1,3 @@
-import Catalog
 import Database
 import Foundation
 package import Mirror
@@ -99,8 +98,11 @@ package struct HealthInspector: Sendable {
                         "The disk of the database is nearly full: \(Int(space.free / 1_048_576)) MiB are free."))
             }
             guard try await mirror.isPrepared() else {
+                let grant = try await mirror.database.read { try $0.missingCreationRight() }
                 checks.append(
-                    HealthCheck("schema", .warning, 0, "There is no mirror yet. Run zohosync sync, which makes it."))
+                    grant.map { HealthCheck("schema", .critical, 0, "The role may not make the mirror. Run: \($0)") }
+                        ?? HealthCheck(
+                            "schema", .warning, 0, "There is no mirror yet. Run zohosync sync, which makes it."))
                 return (false, checks)
             }
             checks += try await schemaChecks()
@@ -141,81 +143,9 @@ package struct HealthInspector: Sendable {
         return checks
     }
 
-    // MARK: - Zoho
-
     private func sourceChecks(_ depth: Depth) async -> [HealthCheck] {
-        guard depth != .mirror else { return [] }
-        guard let client else {
-            return [
-                HealthCheck(
-                    "token", .critical, 0,
-                    "The credentials are not complete: ZOHO_CLIENT_ID, ZOHO_CLIENT_SECRET, ZOHO_REFRESH_TOKEN and "
-                        + "ZOHO_ORGANIZATION_ID are needed; zohosync auth gives the last two.")
-            ]
-        }
-        do {
-            try await client.checkAccess()
-        } catch {
-            let isPassing = (error as? ZohoBooksError).map { !$0.isConfiguration } ?? true
-            return [HealthCheck("token", isPassing ? .warning : .critical, 0, "\(error)")]
-        }
-        var checks = [HealthCheck("token", .ok, 1)]
-        if depth == .source { checks += await scopeChecks(client) }
-        if let skew = client.clockSkew {
-            checks.append(
-                thresholds.judge(
-                    "clock_skew_seconds", skew.magnitude.rounded(),
-                    "This machine's clock is \(skew > 0 ? "ahead of" : "behind") Zoho's. Let it be set by NTP."))
-        }
-        if let budget = try? await client.budget(), let check = forecast(budget) { checks.append(check) }
-        return checks
-    }
-
-    private func scopeChecks(_ client: ZohoBooksClient) async -> [HealthCheck] {
-        var faults: [String] = []
-        var refused: [String: Int] = [:]
-        for mappings in Catalog.entities.byModule {
-            let module = mappings[0].entity.module
-            do {
-                try await client.probe(ListRequest(path: module.path, listKey: module.listKey))
-            } catch let error as ZohoBooksError where error.kind == .moduleUnavailable {
-                continue
-            } catch let error as ZohoBooksError where error.kind == .scope || error.kind == .organisation {
-                faults.append("\(module.path): \(error.description)")
-                refused[error.kind == .scope ? module.scope : module.path] = 1
-            } catch {
-                return [HealthCheck("scopes", .warning, -1, "Zoho could not be asked: \(error)")]
-            }
-        }
-        return [
-            HealthCheck(
-                "scopes", faults.isEmpty ? .ok : .critical, Double(faults.count),
-                faults.first.map { "\($0) Print what is needed with zohosync auth scopes." } ?? "", parts: refused)
-        ]
-    }
-
-    /// What the day's calls come to at today's pace, in percent of the plan.
-    private func forecast(_ budget: BudgetSnapshot) -> HealthCheck? {
-        guard let limit = budget.dailyLimit, let left = budget.remainingToday, limit > 0 else { return nil }
-        let used = Double(limit - left)
-        var projected = used
-        if let returns = budget.returnsAt {
-            let rest = max(0, returns.timeIntervalSince1970 - Double(mirror.now()) / 1_000_000)
-            // An hour at least, so that one sync at midnight is not multiplied by a day.
-            let passed = max(3_600, 86_400 - rest)
-            projected = used + used / passed * rest
-        }
-        let percent = (left == 0 ? 101 : projected / Double(limit) * 100).rounded()
-        return thresholds.judge(
-            "budget_forecast_percent", percent,
-            "\(left) of \(limit) calls are left today, and at this pace they do not last. See zohosync schedule --cost.",
-            parts: ["used": limit - left, "left": left])
-    }
-}
-
-extension ZohoBooksClient {
-    /// Makes one call for the first record of a list, to see whether it may be read.
-    fileprivate func probe(_ request: ListRequest) async throws {
-        _ = try await page(1, of: request, priority: .interactive)
+        guard depth != .mirror, let client else { return [] }
+        return await SourceInspector(client: client, thresholds: thresholds, now: mirror.now)
+            .inspect(asksEveryModule: depth == .source)
     }
 }

@@ -82,8 +82,10 @@ package struct Findings: Sendable, Hashable {
     }
 
     /// The findings as they are kept.
-    var json: RawJSON {
-        var text = "{\"counts\":{"
+    ///
+    /// - Parameter isRepairing: whether differences were to be repaired.
+    func json(isRepairing: Bool) -> RawJSON {
+        var text = "{\"repairing\":\(isRepairing),\"counts\":{"
         var members = counts.sorted { $0.key.rawValue < $1.key.rawValue }.map { "\"\($0.key.rawValue)\":\($0.value)" }
         if duplicates > 0 { members.append("\"duplicated\":\(duplicates)") }
         if moved > 0 { members.append("\"moved\":\(moved)") }

@@ -140,7 +140,8 @@ struct ReconciliationSession {
         let found = Reconciliation(
             runID: run.id, entity: run.entity, state: findings.state, startedAt: run.startedAt, endedAt: mirror.now(),
             listed: findings.listed, rowsCompared: findings.rowsCompared, detailsCompared: findings.detailsCompared,
-            calls: findings.calls, drift: findings.json, note: findings.note)
+            calls: findings.calls, drift: findings.json(isRepairing: reconciler.options.repairs),
+            note: findings.note)
         let ended = run
         try await uncancelled {
             try await mirror.finish(ended, state, error: findings.note)

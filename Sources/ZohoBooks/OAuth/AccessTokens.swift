@@ -46,6 +46,9 @@ actor AccessTokens {
         }
     }
 
+    /// When the token at rest lapses; nil where there is none.
+    func expiresAt() async throws -> Date? { try await store.load()?.expiresAt }
+
     /// Whether replacing a refused token may help.
     ///
     /// Zoho's code 57 means an expired token as well as a missing scope (reference, section 3.2). Where a new token has

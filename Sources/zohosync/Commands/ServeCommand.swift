@@ -55,13 +55,15 @@ struct ServeCommand: AsyncParsableCommand {
         let trusts = try settings.trustsDeletions() || trustDeletions
         let final = settings
         let inFlight = try settings.inFlight()
+        let thresholds = try settings.thresholds()
         try await Installation.with(
             settings, databaseURL: common.databaseURL, to: .change
         ) { installation in
             try await installation.withClient(final) { client in
                 let service = try ZohoSyncServer(
                     server, mirror: installation.mirror, client: client, holder: Holder.current, workers: workers,
-                    trustsDeletions: trusts, isDead: { Holder.isDead($0) }, logger: installation.logger
+                    trustsDeletions: trusts, thresholds: thresholds, isDead: { Holder.isDead($0) },
+                    logger: installation.logger
                 ) { options, onEvent in
                     Synchroniser(
                         client: client, mirror: installation.mirror, options: options, holder: Holder.current,

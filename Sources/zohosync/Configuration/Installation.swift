@@ -63,6 +63,39 @@ struct Installation: Sendable {
         }
     }
 
+    /// Opens what there is, without making or claiming anything, and closes it after `body`.
+    ///
+    /// - Throws: ``DatabaseError`` where there is nothing or it cannot be reached.
+    static func examine<T: Sendable>(
+        _ settings: Settings, databaseURL: String?,
+        _ body: (_ installation: Installation, _ access: DatabaseAccess) async throws -> T
+    ) async throws -> T {
+        let location = try DatabaseLocation(databaseURL ?? settings.databaseURL)
+        let logger = makeLogger(settings)
+        var access = DatabaseAccess.readOnly
+        var database = try await openDatabase(location, schema: settings.schema, access: .readOnly, logger: logger)
+        do {
+            if try await Mirror(database: database, now: { Self.now() }, logger: logger).isPrepared() {
+                await database.close()
+                do {
+                    database = try await openDatabase(location, schema: settings.schema, logger: logger)
+                    access = .readWrite
+                } catch let error as DatabaseError where error.kind == .locked {
+                    // A server writes the file; it can still be read.
+                    database = try await openDatabase(
+                        location, schema: settings.schema, access: .readOnly, logger: logger)
+                }
+            }
+            let mirror = Mirror(database: database, now: { Self.now() }, logger: logger)
+            let result = try await body(Installation(database: database, mirror: mirror, logger: logger), access)
+            await database.close()
+            return result
+        } catch {
+            await database.close()
+            throw error
+        }
+    }
+
     private static func holdsMirror(_ location: DatabaseLocation, _ settings: Settings) async throws -> Bool {
         if case .sqlite(let path) = location, !FileManager.default.fileExists(atPath: path) { return false }
         do {
@@ -88,15 +121,30 @@ extension Installation {
     func withClient<T: Sendable>(
         _ settings: Settings, _ body: (ZohoBooksClient) async throws -> T
     ) async throws -> T {
-        let configuration = try settings.zohoBooks()
-        let limits = try settings.limits()
-        let httpClient = HTTPClient.zohoBooks(configuration, inFlight: limits.inFlight)
-        let client = ZohoBooksClient(
-            configuration: configuration, http: httpClient,
-            tokens: MirrorTokenStore(mirror, holder: Holder.current),
+        try await Self.withClient(
+            settings, tokens: MirrorTokenStore(mirror, holder: Holder.current),
             calls: MirrorCallLedger(
-                mirror, limits: limits, holder: Holder.current, isDead: { Holder.isDead($0) }),
-            logger: logger)
+                mirror, limits: try settings.limits(), holder: Holder.current, isDead: { Holder.isDead($0) }),
+            logger: logger, body)
+    }
+
+    /// Makes a client that keeps token and budget to itself, for where there is no mirror yet.
+    static func withLoneClient<T: Sendable>(
+        _ settings: Settings, _ body: (ZohoBooksClient) async throws -> T
+    ) async throws -> T {
+        try await withClient(
+            settings, tokens: InMemoryTokenStore(), calls: InMemoryCallLedger(limits: try settings.limits()),
+            logger: makeLogger(settings), body)
+    }
+
+    private static func withClient<T: Sendable>(
+        _ settings: Settings, tokens: any TokenStore, calls: any CallLedger, logger: Logger,
+        _ body: (ZohoBooksClient) async throws -> T
+    ) async throws -> T {
+        let configuration = try settings.zohoBooks()
+        let httpClient = HTTPClient.zohoBooks(configuration, inFlight: try settings.inFlight())
+        let client = ZohoBooksClient(
+            configuration: configuration, http: httpClient, tokens: tokens, calls: calls, logger: logger)
         do {
             let result = try await body(client)
             try await httpClient.shutdown()

@@ -2,6 +2,7 @@ import Configuration
 import Database
 import Foundation
 import Server
+import Sync
 import SystemPackage
 import ZohoBooks
 
@@ -124,10 +125,32 @@ struct Settings: Sendable {
 
     /// `ZOHOSYNC_TRUST_DELETIONS`: whether a delivery that says that a record is gone is believed without a call.
     func trustsDeletions() throws -> Bool {
-        switch reader.string(forKey: "zohosync.trustDeletions") ?? "false" {
-        case "true": true
-        case "false": false
-        case let text: throw SettingsError.invalid("ZOHOSYNC_TRUST_DELETIONS", text, "true or false")
+        try flag("zohosync.trustDeletions", "ZOHOSYNC_TRUST_DELETIONS") ?? false
+    }
+
+    /// `ZOHOSYNC_HEAL_<ACTION>`: whether healing may do it; `ZOHOSYNC_KEEP_HISTORY_DAYS`, `ZOHOSYNC_KEEP_CHANGES_DAYS`.
+    func healing() throws -> HealingOptions {
+        var options = HealingOptions()
+        for action in HealingAction.allCases {
+            let key = ConfigKey(["zohosync", "heal", action.rawValue])
+            let isAllowed = try flag(key, "ZOHOSYNC_HEAL_\(action.rawValue.uppercased())") ?? true
+            if !isAllowed { options.disabled.insert(action) }
+        }
+        if let days = try number("zohosync.keepHistoryDays", "ZOHOSYNC_KEEP_HISTORY_DAYS", 1...36_500) {
+            options.historyDays = days
+        }
+        if let days = try number("zohosync.keepChangesDays", "ZOHOSYNC_KEEP_CHANGES_DAYS", 1...36_500) {
+            options.changesDays = days
+        }
+        return options
+    }
+
+    private func flag(_ key: ConfigKey, _ variable: String) throws -> Bool? {
+        guard let text = reader.string(forKey: key) ?? reader.bool(forKey: key).map({ "\($0)" }) else { return nil }
+        switch text {
+        case "true": return true
+        case "false": return false
+        default: throw SettingsError.invalid(variable, text, "true or false")
         }
     }
 
@@ -138,6 +161,45 @@ struct Settings: Sendable {
             throw SettingsError.invalid("ZOHOSYNC_LOG_FORMAT", text, "logfmt or json")
         }
         return format
+    }
+
+    /// Whether webhooks are meant to arrive.
+    var expectsWebhooks: Bool {
+        secret("zohosync.webhookSecret") != nil || secret("zohosync.webhookKey") != nil
+    }
+
+    /// The variables without which Zoho cannot be asked and that are not set.
+    var missingCredentials: [String] {
+        [
+            ("zoho.clientId", "ZOHO_CLIENT_ID"), ("zoho.clientSecret", "ZOHO_CLIENT_SECRET"),
+            ("zoho.refreshToken", "ZOHO_REFRESH_TOKEN"), ("zoho.organizationId", "ZOHO_ORGANIZATION_ID"),
+        ].filter { reader.string(forKey: ConfigKey($0.0), isSecret: true) ?? "" == "" }.map(\.1)
+    }
+
+    /// `ZOHOSYNC_HEALTH_<CHECK>_WARNING` and `…_CRITICAL`: above which figures a check is no longer well.
+    func thresholds() throws -> HealthThresholds {
+        var thresholds = HealthThresholds()
+        for name in thresholds.pairs.keys.sorted() {
+            func figure(_ level: String) throws -> Double? {
+                let key = ConfigKey(["zohosync", "health", name, level])
+                let variable = "ZOHOSYNC_HEALTH_\(name)_\(level)".uppercased()
+                guard let text = reader.string(forKey: key) ?? reader.double(forKey: key).map({ "\($0)" }) else {
+                    return nil
+                }
+                guard let figure = Double(text), figure >= 0, figure.isFinite else {
+                    throw SettingsError.invalid(variable, text, "a number from 0")
+                }
+                return figure
+            }
+            thresholds.set(name, warning: try figure("warning"), critical: try figure("critical"))
+            let pair = thresholds[name]
+            guard pair.warning <= pair.critical else {
+                throw SettingsError.invalid(
+                    "ZOHOSYNC_HEALTH_\(name)_WARNING".uppercased(), "\(pair.warning)",
+                    "no more than the critical figure, which is \(pair.critical)")
+            }
+        }
+        return thresholds
     }
 
     private func secret(_ key: ConfigKey) -> Secret? {

@@ -1,0 +1,73 @@
+import Mirror
+
+/// One thing that healing can do, in the order in which it is done.
+package enum HealingAction: String, Sendable, Hashable, CaseIterable {
+    /// Gets an access token where the one at rest has expired.
+    case refreshToken = "refresh_token"
+    /// Takes back leases and claims that nobody prolongs any more.
+    case releaseLeases = "release_leases"
+    /// Ends runs whose process has died.
+    case endRuns = "end_runs"
+    /// Stops a worker of this server that is stuck, and begins it anew.
+    case restartWorker = "restart_worker"
+    /// Applies again what failed for a reason that passes.
+    case retryDeadLetters = "retry_dead_letters"
+    /// Reads records again that could not be applied as they came.
+    case rereadDeadLetters = "reread_dead_letters"
+    /// Reads what changed while no server ran.
+    case catchUp = "catch_up"
+    /// Puts right what the last comparison found.
+    case repairDrift = "repair_drift"
+    /// Removes what is older than its retention.
+    case prune
+}
+
+/// What healing may do.
+package struct HealingOptions: Sendable, Hashable {
+    /// Actions that are switched off.
+    package var disabled: Set<HealingAction> = []
+    /// Days for which ended runs, closed dead letters, comparisons and healing are kept.
+    package var historyDays = 90
+    /// Days for which the change log is kept.
+    package var changesDays = 365
+    /// Whether a person asks, who will not wait: what has failed before is then tried without a pause.
+    package var isAskedFor = false
+
+    package init() {}
+}
+
+/// Something that healing would do now.
+package struct HealingNeed: Sendable {
+    package let action: HealingAction
+    package let reason: String
+    /// Nil where a person has to decide.
+    let act: (@Sendable () async throws -> (outcome: String, changed: Int))?
+
+    /// Whether a person has to decide.
+    package var isQuestion: Bool { act == nil }
+}
+
+extension DeadLetter {
+    /// Whether it failed for a reason that passes, so that the same bytes may be applied now.
+    var hasPassingReason: Bool {
+        switch form {
+        // Zoho or the network failed, not the record.
+        case .mark, .deletion: return true
+        case .delivery: return false
+        case .list, .detail:
+            guard let code else { return false }
+            // Connections, conflicts, rights and missing objects, resources, state, operators, the system.
+            let isPostgres = code.utf8.count == 5 && !code.contains("_")
+            if isPostgres { return ["08", "25", "40", "42", "53", "55", "57", "58"].contains(String(code.prefix(2))) }
+            return ["BUSY", "LOCKED", "FULL", "IOERR", "READONLY", "NOMEM", "CANTOPEN"].contains {
+                code.hasPrefix("SQLITE_\($0)")
+            }
+        }
+    }
+
+    /// Whether it is time to try again: after an hour, then two, four, at last once a day.
+    func isDue(at time: Int64) -> Bool {
+        let hours = min(24, 1 << min(max(attempts, 1) - 1, 5))
+        return time - lastFailedAt >= Int64(hours) * 3_600_000_000
+    }
+}

@@ -1,0 +1,117 @@
+import ArgumentParser
+import Database
+import Foundation
+import Mirror
+import Server
+import Sync
+import ZohoBooks
+
+struct DoctorCommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "doctor", abstract: "Looks at everything that can go wrong, and says what to do.",
+        discussion: """
+            The checks come in the order in which an installation is set up, and work before the first sync too. Makes \
+            one call for each kind of record; --offline makes none. Exits with 1 where something is critical.
+            """)
+
+    @Flag(help: "Make no call to Zoho; what only a call can tell is shown as a running server found it last.")
+    var offline = false
+
+    @OptionGroup var common: CommonOptions
+
+    func run() async throws {
+        let settings = try await Settings(file: common.config)
+        let checks = try await checks(settings)
+        let state = checks.map(\.state).max() ?? .ok
+        if common.json {
+            print(HealthDocument(checks).json(indented: true))
+        } else {
+            print(Self.text(checks))
+        }
+        if state == .critical { throw ExitCode(ExitStatus.failure) }
+    }
+
+    private func checks(_ settings: Settings) async throws -> [HealthCheck] {
+        let thresholds = try settings.thresholds()
+        let missing = settings.missingCredentials
+        let asksZoho = missing.isEmpty && !offline
+        if missing.isEmpty { _ = try settings.zohoBooks() }
+        let credentials = HealthCheck(
+            "credentials", missing.isEmpty ? .ok : .critical, Double(missing.count),
+            "Not set: \(missing.joined(separator: ", ")). docs/configuration.md says where to find each; zohosync auth "
+                + "gives the last two.")
+        do {
+            return [credentials]
+                + (try await Installation.examine(settings, databaseURL: common.databaseURL) { installation, access in
+                    try await inspect(installation, access, settings, thresholds, asksZoho: asksZoho)
+                })
+        } catch let error as DatabaseError {
+            return [credentials, Self.check(of: error)] + (asksZoho ? try await Self.source(settings, thresholds) : [])
+        }
+    }
+
+    private func inspect(
+        _ installation: Installation, _ access: DatabaseAccess, _ settings: Settings, _ thresholds: HealthThresholds,
+        asksZoho: Bool
+    ) async throws -> [HealthCheck] {
+        func inspector(_ client: ZohoBooksClient?) -> HealthInspector {
+            HealthInspector(
+                mirror: installation.mirror, client: client, organizationID: try? settings.organizationID(),
+                thresholds: thresholds, expectsWebhooks: settings.expectsWebhooks)
+        }
+        guard asksZoho else { return await inspector(nil).inspectWithStored(.mirror) }
+        guard access == .readWrite else {
+            if try await installation.mirror.isPrepared() { return await inspector(nil).inspectWithStored(.mirror) }
+            return try await Installation.withLoneClient(settings) { await inspector($0).inspect(.source) }
+        }
+        return try await installation.withClient(settings) { await inspector($0).inspect(.source) }
+    }
+
+    /// What Zoho says where there is no database to ask.
+    private static func source(_ settings: Settings, _ thresholds: HealthThresholds) async throws -> [HealthCheck] {
+        try await Installation.withLoneClient(settings) { client in
+            await SourceInspector(client: client, thresholds: thresholds, now: { Installation.now() })
+                .inspect(asksEveryModule: true)
+        }
+    }
+
+    private static func check(of error: DatabaseError) -> HealthCheck {
+        // Before the first sync there is no file, and that is no fault.
+        error.code == "SQLITE_CANTOPEN" && error.kind == .unavailable
+            ? HealthCheck("database", .warning, 0, "\(error.message). zohosync sync makes it.")
+            : HealthCheck("database", .critical, -1, "\(error)")
+    }
+
+    private static func text(_ checks: [HealthCheck]) -> String {
+        var lines = TextTable(
+            [["check", "state", "figure"]]
+                + checks.map { [$0.name, $0.state.rawValue, $0.figure.shown] }
+        ).lines
+        for check in checks where check.state != .ok {
+            lines.append("\(check.name): \(check.advice)")
+            for (part, number) in (check.parts ?? [:]).sorted(by: { $0.key < $1.key }) {
+                lines.append("    \(part): \(number.grouped)")
+            }
+        }
+        if checks.allSatisfy({ $0.state == .ok }) { lines.append("All is well.") }
+        return lines.joined(separator: "\n")
+    }
+}
+
+/// The checks as JSON for machines.
+private struct HealthDocument: Encodable {
+    let status: HealthCheck.State
+    let checks: [HealthCheck]
+
+    init(_ checks: [HealthCheck]) {
+        status = checks.map(\.state).max() ?? .ok
+        self.checks = checks
+    }
+}
+
+extension Double {
+    /// Up to one place.
+    fileprivate var shown: String {
+        self == rounded() ? Int(self).grouped : String(format: "%.1f", self)
+    }
+}

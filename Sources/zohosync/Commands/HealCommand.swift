@@ -1,0 +1,86 @@
+import ArgumentParser
+import Database
+import Mirror
+import Server
+import Sync
+
+struct HealCommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "heal", abstract: "Puts right what can be put right without a person.",
+        discussion: """
+            zohosync serve does the same every hour. Each action is kept in sync_actions with its reason and what it \
+            changed. ZOHOSYNC_HEAL_<ACTION>=false switches one off.
+            """)
+
+    @Flag(help: "Show what would be done and why, and do nothing.")
+    var dryRun = false
+
+    @OptionGroup var common: CommonOptions
+
+    func run() async throws {
+        let settings = try await Settings(file: common.config)
+        var options = try settings.healing()
+        options.isAskedFor = true
+        let (asked, isRehearsal, isQuiet) = (options, dryRun, common.json)
+        let actions = try await Installation.with(
+            settings, databaseURL: common.databaseURL, to: .change
+        ) { installation in
+            try await installation.withClient(settings) { client in
+                let inFlight = try settings.inFlight()
+                let healer = Healer(
+                    mirror: installation.mirror, client: client, options: asked, holder: Holder.current,
+                    isDead: { Holder.isDead($0) },
+                    processor: DeliveryProcessor(
+                        mirror: installation.mirror, client: client, holder: Holder.current,
+                        trustsDeletions: try settings.trustsDeletions(), isDead: { Holder.isDead($0) },
+                        logger: installation.logger)
+                ) { options in
+                    try await Synchroniser(
+                        client: client, mirror: installation.mirror, options: options, holder: Holder.current,
+                        concurrency: inFlight, isDead: { Holder.isDead($0) }
+                    ).run()
+                }
+                if isRehearsal { return try await healer.plan().map { ActionDocument($0) } }
+                return try await cancelledBySignals {
+                    try await healer.heal { if !isQuiet { print(ActionDocument($0).text) } }
+                        .map { ActionDocument($0) }
+                }
+            }
+        }
+        if common.json {
+            print(actions.json(indented: true))
+        } else {
+            if isRehearsal { for action in actions { print(action.text) } }
+            if actions.isEmpty { print("Nothing needs healing.") }
+        }
+        if actions.contains(where: \.isOpen) { throw ExitCode(ExitStatus.failure) }
+    }
+}
+
+/// What healing did or would do, as JSON for machines.
+private struct ActionDocument: Encodable, Sendable {
+    let action: String
+    let reason: String
+    let outcome: String?
+    let changed: Int?
+    /// Whether it is for a person to decide or to mend.
+    let isOpen: Bool
+
+    init(_ record: HealingRecord) {
+        action = record.action
+        reason = record.reason
+        outcome = record.outcome
+        changed = record.changed
+        isOpen = !record.isDone
+    }
+
+    init(_ need: HealingNeed) {
+        action = need.action.rawValue
+        reason = need.reason
+        outcome = need.isQuestion ? HealingRecord.question : nil
+        changed = nil
+        isOpen = need.isQuestion
+    }
+
+    var text: String { "\(action): \(reason)" + (outcome.map { " \($0)" } ?? "") }
+}

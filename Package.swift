@@ -35,6 +35,7 @@ let package = Package(
         .package(url: "https://github.com/apple/swift-nio-extras.git", from: "1.35.2"),
         .package(url: "https://github.com/apple/swift-nio-ssl.git", from: "2.37.0"),
         .package(url: "https://github.com/apple/swift-system.git", from: "1.8.1"),
+        .package(url: "https://github.com/swiftlang/swift-subprocess.git", from: "1.0.2"),
     ],
     targets: [
         .systemLibrary(name: "CLibPQ", pkgConfig: "libpq", providers: [.apt(["libpq-dev"]), .brew(["libpq"])]),
@@ -53,6 +54,20 @@ let package = Package(
                 .product(name: "NIOCore", package: "swift-nio"),
                 .product(name: "NIOHTTP1", package: "swift-nio"),
                 .product(name: "NIOHTTPCompression", package: "swift-nio-extras"),
+            ],
+            swiftSettings: strict),
+        .target(
+            name: "Alerts",
+            dependencies: [
+                "ZohoBooks",
+                .product(name: "AsyncHTTPClient", package: "async-http-client"),
+                .product(name: "NIOCore", package: "swift-nio"),
+                .product(name: "NIOExtras", package: "swift-nio-extras"),
+                .product(name: "NIOHTTP1", package: "swift-nio"),
+                .product(name: "NIOPosix", package: "swift-nio"),
+                .product(name: "NIOSSL", package: "swift-nio-ssl"),
+                .product(name: "Subprocess", package: "swift-subprocess"),
+                .product(name: "SystemPackage", package: "swift-system"),
             ],
             swiftSettings: strict),
         .target(
@@ -78,7 +93,7 @@ let package = Package(
         .target(
             name: "Sync",
             dependencies: [
-                "Mirror", "Catalog", "ZohoBooks",
+                "Alerts", "Mirror", "Catalog", "ZohoBooks",
                 .product(name: "AsyncAlgorithms", package: "swift-async-algorithms"),
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
@@ -87,7 +102,7 @@ let package = Package(
         .target(
             name: "Server",
             dependencies: [
-                "CZlib", "Catalog", "Database", "Mirror", "Sync", "ZohoBooks",
+                "Alerts", "CZlib", "Catalog", "Database", "Mirror", "Sync", "ZohoBooks",
                 .product(name: "AsyncAlgorithms", package: "swift-async-algorithms"),
                 .product(name: "Crypto", package: "swift-crypto"),
                 .product(name: "HTTPTypes", package: "swift-http-types"),
@@ -117,7 +132,7 @@ let package = Package(
         .executableTarget(
             name: "zohosync",
             dependencies: [
-                "CMalloc", "Catalog", "Database", "Mirror", "Server", "Sync", "ZohoBooks", "ZohoSimulator",
+                "Alerts", "CMalloc", "Catalog", "Database", "Mirror", "Server", "Sync", "ZohoBooks", "ZohoSimulator",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "AsyncHTTPClient", package: "async-http-client"),
                 .product(name: "Configuration", package: "swift-configuration"),

@@ -20,6 +20,7 @@ package struct ZohoSyncServer: Sendable {
     private let routes: Routes
     private let metrics: Metrics
     private let arrivals: ArrivalLog
+    private let scheduler: Scheduler
     private let logger: Logger
 
     /// Seconds that a shutdown may take: what is claimed is finished, what is asked is answered.
@@ -31,13 +32,13 @@ package struct ZohoSyncServer: Sendable {
     ///   - holder: host and process, for people and for claims.
     ///   - workers: how many apply deliveries side by side.
     ///   - trustsDeletions: whether a delivery that says that a record is gone is believed without a call.
-    ///   - thresholds: above which figures a check is no longer well.
+    ///   - watch: what the server does by itself, and whom it tells.
     ///   - isDead: tells of another holder whether it is known to have ended.
     ///   - makeSynchroniser: makes what runs the syncs that are asked for.
     /// - Throws: ``ServerConfigurationError`` for a set-up that would not be safe.
     package init(
         _ configuration: ServerConfiguration, mirror: Mirror, client: ZohoBooksClient, holder: String,
-        workers: Int = 2, trustsDeletions: Bool = false, thresholds: HealthThresholds = .init(),
+        workers: Int = 2, trustsDeletions: Bool = false, watch: WatchConfiguration = .init(),
         isDead: @escaping @Sendable (String) -> Bool = { _ in false }, logger: Logger,
         makeSynchroniser: @escaping SyncRuns.Make
     ) throws {
@@ -49,7 +50,7 @@ package struct ZohoSyncServer: Sendable {
         let arrivals = ArrivalLog(mirror, logger: logger)
         self.arrivals = arrivals
         let inspector = HealthInspector(
-            mirror: mirror, client: client, organizationID: nil, thresholds: thresholds,
+            mirror: mirror, client: client, organizationID: nil, thresholds: watch.thresholds,
             expectsWebhooks: configuration.webhookSecret != nil || configuration.webhookKey != nil)
         inbox = InboxWriter(mirror)
         runs = SyncRuns(mirror, make: makeSynchroniser)
@@ -64,6 +65,31 @@ package struct ZohoSyncServer: Sendable {
                 for lag in lags { metrics.observeLag(of: kind.rawValue, microseconds: lag) }
             }
         }
+        let health = HealthWatch(
+            mirror: mirror, inspector: inspector, organization: watch.organization, targets: watch.targets,
+            ping: watch.ping, logger: logger
+        ) { try? await arrivals.flush() }
+        let synchronise: @Sendable (SyncOptions) async throws -> SyncReport = { [runs] options in
+            let report = try await runs.start(options).report
+            return try await withTaskCancellationHandler {
+                try await report.value
+            } onCancel: {
+                report.cancel()
+            }
+        }
+        let healer = Healer(
+            mirror: mirror, client: client, options: watch.healing, holder: holder, isDead: isDead,
+            processor: processor, synchronise: synchronise)
+        scheduler = Scheduler(
+            watch.schedule, mirror: mirror, holder: holder, isDead: isDead,
+            work: ScheduledWork(
+                synchronise: synchronise,
+                reconcile: { options in
+                    try await Reconciler(
+                        client: client, mirror: mirror, options: options, holder: holder, isDead: isDead
+                    ).run()
+                }, checkHealth: { await health.check() }, heal: { try await healer.heal() }),
+            logger: logger)
         let budget: @Sendable () async throws -> BudgetSnapshot = { try await client.budget() }
         routes = Routes(
             health: HealthAPI(mirror: mirror, inspector: inspector, arrivals: arrivals),
@@ -96,7 +122,7 @@ package struct ZohoSyncServer: Sendable {
         let services: [any Service] = [
             Worker { [arrivals] in try await arrivals.run() }, Worker { [inbox] in try await inbox.run() },
             Worker { [processor] in try await processor.run() },
-            Worker { [runs] in try await runs.run() }, application,
+            Worker { [runs] in try await runs.run() }, Worker { [scheduler] in try await scheduler.run() }, application,
         ]
         var group = ServiceGroupConfiguration(
             services: services.map { .init(service: $0, successTerminationBehavior: .gracefullyShutdownGroup) },

@@ -9,6 +9,8 @@ import Foundation
 @main
 struct Entry {
     static func main() async {
+        // Whoever reads our output may stop doing so.
+        signal(SIGPIPE, SIG_IGN)
         #if canImport(Glibc)
         // A heap for each thread, glibc's standard, keeps what every thread once needed for a page.
         mallopt(M_ARENA_MAX, 2)
@@ -42,6 +44,6 @@ struct ZohoSync: AsyncParsableCommand {
         subcommands: [
             AuthCommand.self, SyncCommand.self, ServeCommand.self, VerifyCommand.self, DoctorCommand.self,
             HealCommand.self,
-            RunsCommand.self, DeadLettersCommand.self, SimulateCommand.self, DemoCommand.self,
+            ScheduleCommand.self, RunsCommand.self, DeadLettersCommand.self, SimulateCommand.self, DemoCommand.self,
         ])
 }

@@ -14,9 +14,11 @@ struct ServeCommandTests {
 
     /// Starts the server and waits until it listens.
     private static func start(
-        _ environment: [String: String], port: Int = 0, folder: URL
+        _ environment: [String: String], port: Int = 0, isScheduled: Bool = false, folder: URL
     ) async throws -> (program: Program, port: Int) {
-        let program = try Program(["serve", "--port", "\(port)"], environment, folder: folder)
+        // Sweeps would bring what a lost delivery did not.
+        let arguments = ["serve", "--port", "\(port)"] + (isScheduled ? [] : ["--no-schedule"])
+        let program = try Program(arguments, environment, folder: folder)
         for await line in program.outputLines {
             if let text = line.split(separator: ":").last, line.contains("serves at"), let port = Int(text) {
                 return (program, port)
@@ -25,6 +27,55 @@ struct ServeCommandTests {
         let outcome = await program.outcome()
         Issue.record("the server does not start: \(outcome.errors)")
         throw CancellationError()
+    }
+
+    @Test(
+        "It loads, checks and heals by itself, shows it, and takes nothing that lives for dead",
+        .timeLimit(.minutes(10)), arguments: Engine.allCases)
+    func byItself(engine: Engine) async throws {
+        try await withFolder { folder in
+            try await withLocation(engine) { location in
+                try await ZohoSimulator.withSimulator(.small) { simulator in
+                    let environment = simulator.environment([
+                        "DATABASE_URL": location.url, "ZOHOSYNC_WEBHOOK_SECRET": Self.secret,
+                        "ZOHOSYNC_SCHEDULE_FULL": "off",
+                    ])
+                    let (program, _) = try await Self.start(environment, isScheduled: true, folder: folder)
+                    try await withDatabase(at: location, access: .readOnly) { database in
+                        try await Self.wait(
+                            database, for: "sync_schedule where state = 'completed' and name like 'incremental%'", 8)
+                        try await Self.wait(
+                            database, for: "sync_schedule where state = 'completed' and name like 'heal%'", 2)
+                        #expect(try await Self.count(database, "products") == 450)
+                        #expect(try await Self.count(database, "customers where detail_synced_at is null") == 0)
+                    }
+                    let shown = try await Program.run(["schedule", "--json"], environment, folder: folder)
+                    let tasks = try #require(
+                        try JSONSerialization.jsonObject(with: Data(shown.output.utf8)) as? [[String: Any]])
+                    #expect(tasks.filter { $0["state"] as? String == "completed" }.count == 10)
+                    #expect(!tasks.contains { $0["kind"] as? String == "full" })
+                    let doctor = try await Program.run(["doctor", "--offline"], environment, folder: folder)
+                    #expect(doctor.status == 0, "\(doctor.output)")
+                    if engine == .postgres {
+                        // What lives is not taken for dead.
+                        let healed = try await Program.run(["heal", "--dry-run"], environment, folder: folder)
+                        #expect(healed.output == "Nothing needs healing.\n")
+                    }
+                    program.send(SIGTERM)
+                    let outcome = await program.outcome()
+                    #expect(outcome.status == 0, "\(outcome.errors)")
+                    #expect(!outcome.errors.contains(Self.secret))
+                }
+            }
+        }
+    }
+
+    private static func wait(_ database: any SQLDatabase, for rows: String, _ number: Int) async throws {
+        for _ in 0..<3_000 {
+            if (try? await count(database, rows)) ?? 0 >= number { return }
+            try await Task.sleep(for: .milliseconds(20))
+        }
+        Issue.record("there are never \(number) \(rows)")
     }
 
     @Test(

@@ -47,13 +47,13 @@ struct DeliveryTests {
                 let worker = ReadingWorker(processor: processor(rig, client), name: "w")
                 try await mark(rig, id)
                 for attempt in 1...5 {
-                    try await worker.drain(WorkerPulse(rig.mirror, worker: "w"))
+                    try await worker.drain(WorkerPulse(rig.mirror, worker: "w", holder: "test:1"))
                     if attempt < 5 {
                         #expect(try await rig.value("select attempts from sync_inbox") == "\(attempt)")
                         #expect(try await rig.value("select last_error from sync_inbox") != nil)
                         // Not before its time.
                         let calls = rig.control.statistics.calls
-                        try await worker.drain(WorkerPulse(rig.mirror, worker: "w"))
+                        try await worker.drain(WorkerPulse(rig.mirror, worker: "w", holder: "test:1"))
                         #expect(rig.control.statistics.calls == calls)
                     }
                     rig.control.advanceClock(by: .microseconds(Backoff.pause(after: attempt, random: 0)))
@@ -76,11 +76,11 @@ struct DeliveryTests {
                 let worker = ReadingWorker(processor: processor(rig, client), name: "w")
                 try await mark(rig, rig.control.id(.invoices, at: 0), of: "invoices")
                 try await mark(rig, rig.control.id(.invoices, at: 1), of: "invoices")
-                try await worker.drain(WorkerPulse(rig.mirror, worker: "w"))
+                try await worker.drain(WorkerPulse(rig.mirror, worker: "w", holder: "test:1"))
                 #expect(try await rig.value("select count(*) from invoices") == "1")
                 #expect(try await rig.value("select attempts from sync_inbox") == "0")
                 rig.control.advanceClock(by: .seconds(86_400))
-                try await worker.drain(WorkerPulse(rig.mirror, worker: "w"))
+                try await worker.drain(WorkerPulse(rig.mirror, worker: "w", holder: "test:1"))
                 #expect(try await rig.value("select count(*) from invoices") == "2")
                 #expect(try await rig.value("select count(*) from sync_inbox") == "0")
             }
@@ -101,11 +101,11 @@ struct DeliveryTests {
                         receivedAt: rig.mirror.now(), requestID: nil)
                 ])
                 try await rig.mirror.database.write { try $0.script("alter table products rename to elsewhere") }
-                try await worker.drain(WorkerPulse(rig.mirror, worker: "w"))
+                try await worker.drain(WorkerPulse(rig.mirror, worker: "w", holder: "test:1"))
                 #expect(try await rig.value("select attempts from sync_inbox") == "1")
                 try await rig.mirror.database.write { try $0.script("alter table elsewhere rename to products") }
                 rig.control.advanceClock(by: .seconds(11))
-                try await worker.drain(WorkerPulse(rig.mirror, worker: "w"))
+                try await worker.drain(WorkerPulse(rig.mirror, worker: "w", holder: "test:1"))
                 #expect(try await rig.value("select zoho_item_id from products") == id)
                 #expect(try await rig.value("select count(*) from sync_inbox") == "0")
             }

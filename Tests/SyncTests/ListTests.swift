@@ -48,6 +48,17 @@ struct ListTests {
         }
     }
 
+    @Test("Details that no list shows to be outdated are read again once they are old, and then not again")
+    func oldDetails() async throws {
+        try await Rig.with(.sqlite) { rig in
+            try await rig.sync(["pricelists"])
+            rig.control.advanceClock(by: .seconds(7 * 3_600))
+            #expect(try await rig.sync(["pricelists"]).runs[0].progress.details == 4)
+            rig.control.advanceClock(by: .seconds(900))
+            #expect(try await rig.sync(["pricelists"]).runs[0].progress.details == 0)
+        }
+    }
+
     @Test("Rows that a list holds twice, or without their time, are no harm", arguments: Engine.allCases)
     func duplicateRows(engine: Engine) async throws {
         try await Rig.with(engine) { rig in

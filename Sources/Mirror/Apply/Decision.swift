@@ -7,9 +7,12 @@ struct StoredState: Sendable {
     let fingerprint: Fingerprint?
     let modifiedAt: Int64?
     let observedAt: Int64
-    let hasDetail: Bool
+    /// When a detail record was applied last; nil where none was.
+    let detailSyncedAt: Int64?
     let isDetailDue: Bool
     let isDeleted: Bool
+
+    var hasDetail: Bool { detailSyncedAt != nil }
 }
 
 /// What to do with a record, before the row itself has been looked at.
@@ -78,7 +81,7 @@ extension SQLTransaction {
             guard let rowID = row.int(0), let key = row.text(1), let observedAt = row.instant(4) else { continue }
             states[key] = StoredState(
                 rowID: rowID, fingerprint: row.text(2).flatMap { Fingerprint($0) }, modifiedAt: row.instant(3),
-                observedAt: observedAt, hasDetail: row.instant(5) != nil, isDetailDue: row.bool(6) ?? false,
+                observedAt: observedAt, detailSyncedAt: row.instant(5), isDetailDue: row.bool(6) ?? false,
                 isDeleted: row.instant(7) != nil)
         }
         return states

@@ -183,7 +183,9 @@ final class Application {
             case .settle:
                 if let rowID = write.stored?.rowID { settled.append(rowID) }
                 counts[.unchanged, default: 0] += 1
-            case .unchanged: counts[.unchanged, default: 0] += 1
+            case .unchanged:
+                if renews(write), let rowID = write.stored?.rowID { settled.append(rowID) }
+                counts[.unchanged, default: 0] += 1
             case .stale:
                 if origin.isDelivery, write.isOfTheSameMoment { overtaken.append(write) }
                 counts[.stale, default: 0] += 1
@@ -195,6 +197,14 @@ final class Application {
         try settle(settled)
         for id in try different(overtaken) { contested.insert(id) }
         return counts
+    }
+
+    /// Whether an unchanged detail record proves anew what was about to count as too old.
+    func renews(_ write: Write) -> Bool {
+        guard write.record.shape == .detail, let lifetime = mapping.entity.module.detailLifetime,
+            let syncedAt = write.stored?.detailSyncedAt
+        else { return false }
+        return time - syncedAt > Int64(lifetime) * 1_000_000 / 2
     }
 
     /// Notes that an unchanged detail record leaves no detail outstanding.

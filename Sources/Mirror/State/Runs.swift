@@ -68,6 +68,9 @@ package struct Run: Sendable, Hashable {
 
         package subscript(_ outcome: Outcome) -> Int { counts[outcome] ?? 0 }
 
+        /// How often a row was changed.
+        package var changed: Int { self[.inserted] + self[.updated] + self[.deleted] + self[.restored] }
+
         /// Adds what one batch did.
         package mutating func add(_ result: ApplyResult) {
             for (outcome, number) in result.counts { counts[outcome, default: 0] += number }

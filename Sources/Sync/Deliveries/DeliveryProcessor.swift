@@ -78,7 +78,7 @@ package struct DeliveryProcessor: Sendable {
 
     /// Works on what is due now, in the caller's task.
     package func drainOnce() async throws {
-        let pulse = WorkerPulse(mirror, worker: "\(holder)#once")
+        let pulse = WorkerPulse(mirror, worker: "\(holder)#once", holder: holder)
         do {
             try await ReadingWorker(processor: self, name: "\(holder)#once").drain(pulse)
             try await RecordWorker(processor: self, name: "\(holder)#once").drain(pulse)
@@ -93,7 +93,7 @@ package struct DeliveryProcessor: Sendable {
         _ name: String, on channel: String, _ drain: @escaping @Sendable (WorkerPulse) async throws -> Void
     ) async {
         while !Task.isCancelled, !Task.isShuttingDownGracefully {
-            let pulse = WorkerPulse(mirror, worker: name)
+            let pulse = WorkerPulse(mirror, worker: name, holder: holder)
             let isStuck = await withTaskGroup(of: Bool.self) { group in
                 group.addTask {
                     await work(on: channel, pulse, drain)

@@ -7,6 +7,8 @@ final class WorkerPulse: Sendable {
     private let mirror: Mirror
     /// The worker's own name: holder and number.
     private let worker: String
+    /// Host and process, which others know to have ended or not.
+    private let holder: String
     private let state: Mutex<State>
 
     private struct State {
@@ -20,9 +22,10 @@ final class WorkerPulse: Sendable {
     /// Seconds for which a lease lasts.
     static let seconds = 60
 
-    init(_ mirror: Mirror, worker: String) {
+    init(_ mirror: Mirror, worker: String, holder: String) {
         self.mirror = mirror
         self.worker = worker
+        self.holder = holder
         state = Mutex(State(beatAt: .now))
     }
 
@@ -35,13 +38,13 @@ final class WorkerPulse: Sendable {
             state.leasedAt = time
             return true
         }
-        if isDue { try await mirror.acquireLease(Self.prefix + worker, holder: worker, duration: Self.seconds) }
+        if isDue { try await mirror.acquireLease(Self.prefix + worker, holder: holder, duration: Self.seconds) }
     }
 
     /// Gives the lease back.
     func end() async throws {
-        try await uncancelled { [mirror, worker] in
-            try await mirror.releaseLease(WorkerPulse.prefix + worker, holder: worker)
+        try await uncancelled { [mirror, worker, holder] in
+            try await mirror.releaseLease(WorkerPulse.prefix + worker, holder: holder)
         }
     }
 

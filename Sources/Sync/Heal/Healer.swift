@@ -239,9 +239,7 @@ package struct Healer: Sendable {
                 reason: "No server ran from \(Timestamp.seconds(from))\(end): \(missed.joined(separator: ", "))."
             ) { [options, synchronise] in
                 let report = try await synchronise(options)
-                let changed = report.runs.reduce(0) { sum, run in
-                    [Outcome.inserted, .updated, .deleted, .restored].reduce(sum) { $0 + run.progress[$1] }
-                }
+                let changed = report.runs.reduce(0) { $0 + $1.progress.changed }
                 return ("\(report.runs.count) entities were read, \(changed) records changed.", changed)
             }
         ]

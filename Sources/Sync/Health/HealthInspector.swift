@@ -43,6 +43,8 @@ package struct HealthInspector: Sendable {
     /// Makes the checks, in the order in which a new installation is set up.
     package func inspect(_ depth: Depth) async -> [HealthCheck] {
         let database = await databaseChecks()
+        // Token and budget are in the mirror: without it they say nothing.
+        guard database.isReachable else { return database.checks }
         guard database.isUsable else { return database.checks + (await sourceChecks(depth)) }
         var checks = database.checks
         checks += await sourceChecks(depth)
@@ -73,14 +75,14 @@ package struct HealthInspector: Sendable {
 
     // MARK: - The database
 
-    private func databaseChecks() async -> (isUsable: Bool, checks: [HealthCheck]) {
+    private func databaseChecks() async -> (isReachable: Bool, isUsable: Bool, checks: [HealthCheck]) {
         var checks: [HealthCheck] = []
         let began = ContinuousClock.now
         do {
             _ = try await mirror.database.read { try $0.query("select 1") }
         } catch {
             return (
-                false,
+                false, false,
                 [HealthCheck("database", .critical, -1, "\(error) Look whether it runs, and at DATABASE_URL.")]
             )
         }
@@ -103,13 +105,13 @@ package struct HealthInspector: Sendable {
                     grant.map { HealthCheck("schema", .critical, 0, "The role may not make the mirror. Run: \($0)") }
                         ?? HealthCheck(
                             "schema", .warning, 0, "There is no mirror yet. Run zohosync sync, which makes it."))
-                return (false, checks)
+                return (true, false, checks)
             }
             checks += try await schemaChecks()
         } catch {
             checks.append(HealthCheck("schema", .critical, 0, "\(error)"))
         }
-        return (!checks.contains { $0.name == "schema" && $0.state == .critical }, checks)
+        return (true, !checks.contains { $0.name == "schema" && $0.state == .critical }, checks)
     }
 
     private func schemaChecks() async throws -> [HealthCheck] {

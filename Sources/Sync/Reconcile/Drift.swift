@@ -116,6 +116,12 @@ package struct ReconciliationReport: Sendable {
     /// Calls that were made.
     package let calls: Int
 
+    package init(entities: [(entity: String, findings: Findings)], cost: ReconciliationCost, calls: Int) {
+        self.entities = entities
+        self.cost = cost
+        self.calls = calls
+    }
+
     /// Whether source and mirror are equal now.
     package var isEqual: Bool {
         entities.allSatisfy { $0.findings.state == .equal || $0.findings.state == .repaired }
@@ -132,6 +138,8 @@ package struct ReconciliationCost: Sendable, Hashable {
     package internal(set) var samples = 0
     /// At most so many to confirm what seems to differ.
     package internal(set) var confirmations = 0
+
+    package init() {}
 
     /// More calls than these are not made.
     package var ceiling: Int { lists.values.reduce(0, +) * passes + samples + confirmations }

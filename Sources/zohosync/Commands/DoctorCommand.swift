@@ -1,3 +1,4 @@
+import Alerts
 import ArgumentParser
 import Database
 import Foundation
@@ -17,10 +18,14 @@ struct DoctorCommand: AsyncParsableCommand {
     @Flag(help: "Make no call to Zoho; what only a call can tell is shown as a running server found it last.")
     var offline = false
 
+    @Flag(help: "Send a trial alert to every target that is configured, and make no check.")
+    var trialAlert = false
+
     @OptionGroup var common: CommonOptions
 
     func run() async throws {
         let settings = try await Settings(file: common.config)
+        if trialAlert { return try await sendTrial(settings) }
         let checks = try await checks(settings)
         let state = checks.map(\.state).max() ?? .ok
         if common.json {
@@ -29,6 +34,31 @@ struct DoctorCommand: AsyncParsableCommand {
             print(Self.text(checks))
         }
         if state == .critical { throw ExitCode(ExitStatus.failure) }
+    }
+
+    private func sendTrial(_ settings: Settings) async throws {
+        let targets = try settings.alertTargets()
+        guard !targets.isEmpty else {
+            throw SettingsError.missing("ZOHOSYNC_ALERT_SLACK_URL, _WEBHOOK_URL, _SMTP_URL or _COMMAND")
+        }
+        let alert = Alert(
+            organization: try settings.organizationID(),
+            items: [
+                .init(
+                    check: "trial", state: "warning", before: "ok", figure: 1,
+                    advice: "This is a trial: alerts reach you.", since: Timestamp.seconds(Installation.now()))
+            ])
+        var failures = 0
+        for target in targets {
+            do {
+                try await target.send(alert)
+                print("\(target.name): sent")
+            } catch {
+                failures += 1
+                print("\(target.name): \(error)")
+            }
+        }
+        if failures > 0 { throw ExitCode(ExitStatus.failure) }
     }
 
     private func checks(_ settings: Settings) async throws -> [HealthCheck] {

@@ -28,10 +28,9 @@ struct RunsCommand: AsyncParsableCommand {
         }
         var rows = [["run", "entity", "kind", "state", "started", "fetched", "changed", "failed", "calls", "note"]]
         for run in runs {
-            let changed = [Outcome.inserted, .updated, .deleted, .restored].reduce(0) { $0 + run.progress[$1] }
             rows.append([
                 String(run.id), run.entity, run.kind.rawValue, run.state.rawValue, Timestamp.seconds(run.startedAt),
-                run.progress.fetched.grouped, changed.grouped, run.progress[.failed].grouped,
+                run.progress.fetched.grouped, run.progress.changed.grouped, run.progress[.failed].grouped,
                 run.progress.calls.grouped, run.lastError ?? "",
             ])
         }

@@ -6,7 +6,9 @@ import Sync
 
 struct ServeCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "serve", abstract: "Takes Zoho's webhooks and applies them, and serves the HTTP API.",
+        commandName: "serve",
+        abstract:
+            "Takes Zoho's webhooks and applies them, sweeps, watches and heals by itself, and serves the HTTP API.",
         discussion: """
             ZOHOSYNC_WEBHOOK_SECRET is the secret of Zoho's signature; ZOHOSYNC_WEBHOOK_KEY the value expected in an \
             X-Webhook-Key header instead. Stops on SIGTERM when everything that was taken is stored and what was \
@@ -27,6 +29,9 @@ struct ServeCommand: AsyncParsableCommand {
 
     @Flag(help: "Believe a delivery that says that a record is gone without asking Zoho.")
     var trustDeletions = false
+
+    @Flag(help: "Do nothing by itself: take webhooks and requests only.")
+    var noSchedule = false
 
     @Option(help: "How the log is written: logfmt or json.")
     var logFormat: String?
@@ -55,14 +60,16 @@ struct ServeCommand: AsyncParsableCommand {
         let trusts = try settings.trustsDeletions() || trustDeletions
         let final = settings
         let inFlight = try settings.inFlight()
-        let thresholds = try settings.thresholds()
+        var watched = try settings.watch()
+        if noSchedule { watched.schedule = .off }
+        let watch = watched
         try await Installation.with(
             settings, databaseURL: common.databaseURL, to: .change
         ) { installation in
             try await installation.withClient(final) { client in
                 let service = try ZohoSyncServer(
                     server, mirror: installation.mirror, client: client, holder: Holder.current, workers: workers,
-                    trustsDeletions: trusts, thresholds: thresholds, isDead: { Holder.isDead($0) },
+                    trustsDeletions: trusts, watch: watch, isDead: { Holder.isDead($0) },
                     logger: installation.logger
                 ) { options, onEvent in
                     Synchroniser(

@@ -1,3 +1,5 @@
+import Alerts
+import AsyncHTTPClient
 import Configuration
 import Database
 import Foundation
@@ -143,6 +145,65 @@ struct Settings: Sendable {
             options.changesDays = days
         }
         return options
+    }
+
+    /// `ZOHOSYNC_SCHEDULE_<KIND>` and `ZOHOSYNC_SCHEDULE_<ENTITY>_<KIND>`: when a server does what.
+    func schedule() throws -> Schedule {
+        try Schedule { kind, entity in
+            let path = ["zohosync", "schedule"] + (entity.map { [$0] } ?? []) + [kind.rawValue]
+            guard let text = reader.string(forKey: ConfigKey(path)) else { return nil }
+            guard let trigger = Trigger(text) else {
+                throw SettingsError.invalid(
+                    path.joined(separator: "_").uppercased(), text,
+                    "off, an interval from 1m to 31d such as 15m, or a cron expression such as 0 2 * * *")
+            }
+            return trigger
+        }
+    }
+
+    /// What a server does by itself.
+    func watch() throws -> WatchConfiguration {
+        var watch = WatchConfiguration()
+        watch.organization = try organizationID()
+        watch.thresholds = try thresholds()
+        watch.schedule = try schedule()
+        watch.healing = try healing()
+        watch.targets = try alertTargets()
+        watch.ping = try secretURL("zohosync.pingUrl", "ZOHOSYNC_PING_URL").map {
+            DeadMansPing(url: $0, http: .shared)
+        }
+        return watch
+    }
+
+    /// Where alerts go: `ZOHOSYNC_ALERT_SLACK_URL`, `ZOHOSYNC_ALERT_WEBHOOK_URL`, `ZOHOSYNC_ALERT_SMTP_URL` with
+    /// `_SMTP_FROM` and `_SMTP_TO`, `ZOHOSYNC_ALERT_COMMAND`.
+    func alertTargets() throws -> [any AlertTarget] {
+        var targets: [any AlertTarget] = []
+        if let url = try secretURL("zohosync.alert.slackUrl", "ZOHOSYNC_ALERT_SLACK_URL") {
+            targets.append(WebhookTarget(url: url, format: .slack, http: .shared))
+        }
+        if let url = try secretURL("zohosync.alert.webhookUrl", "ZOHOSYNC_ALERT_WEBHOOK_URL") {
+            targets.append(WebhookTarget(url: url, format: .plain, http: .shared))
+        }
+        if let url = secret("zohosync.alert.smtpUrl") {
+            let recipients = try required("zohosync.alert.smtpTo", "ZOHOSYNC_ALERT_SMTP_TO").split(separator: ",")
+                .map { $0.trimmingCharacters(in: .whitespaces) }
+            let from = reader.string(forKey: "zohosync.alert.smtpFrom") ?? recipients.first ?? ""
+            targets.append(
+                SMTPTarget(try SMTPConfiguration(url: url, from: from, recipients: recipients)))
+        }
+        if let command = reader.string(forKey: "zohosync.alert.command"), !command.isEmpty {
+            targets.append(CommandTarget(command))
+        }
+        return targets
+    }
+
+    private func secretURL(_ key: ConfigKey, _ variable: String) throws -> Secret? {
+        guard let secret = secret(key) else { return nil }
+        guard let url = URL(string: secret.revealed), ["http", "https"].contains(url.scheme), url.host != nil else {
+            throw SettingsError.invalid(variable, "not a URL", "one such as https://hooks.example.com/…")
+        }
+        return secret
     }
 
     private func flag(_ key: ConfigKey, _ variable: String) throws -> Bool? {

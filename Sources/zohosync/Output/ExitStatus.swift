@@ -1,3 +1,4 @@
+import Alerts
 import ArgumentParser
 import Database
 import Foundation
@@ -25,6 +26,9 @@ struct ExitStatus {
             code = Self.failure
             message = "Stopped. What was committed stays, and the next sync goes on from there."
         case let error as SettingsError:
+            code = Self.usage
+            message = error.description
+        case let error as AlertError:
             code = Self.usage
             message = error.description
         case let error as SyncOptionsError:

@@ -1,0 +1,99 @@
+import Foundation
+
+/// What somebody has to know: checks that are no longer well, or well again, in one message.
+package struct Alert: Sendable, Hashable, Encodable {
+    /// One check that has changed its state.
+    package struct Item: Sendable, Hashable, Encodable {
+        package let check: String
+        /// `ok`, `warning` or `critical`.
+        package let state: String
+        /// The state that was told before.
+        package let before: String
+        package let figure: Double
+        /// What to do; empty where it is well again.
+        package let advice: String
+        /// When it came into this state, as `2026-03-02T12:00:00Z`.
+        package let since: String
+
+        package init(check: String, state: String, before: String, figure: Double, advice: String, since: String) {
+            self.check = check
+            self.state = state
+            self.before = before
+            self.figure = figure
+            self.advice = advice
+            self.since = since
+        }
+    }
+
+    /// Whose mirror it is: the organisation's id.
+    package let organization: String
+    package let items: [Item]
+
+    package init(organization: String, items: [Item]) {
+        self.organization = organization
+        self.items = items
+    }
+
+    /// The worst state among them.
+    package var status: String {
+        ["critical", "warning"].first { state in items.contains { $0.state == state } } ?? "ok"
+    }
+
+    /// One line for a subject or a notification.
+    package var title: String {
+        let names = items.map(\.check).joined(separator: ", ")
+        return status == "ok"
+            ? "zohosync \(organization): well again: \(names)" : "zohosync \(organization): \(status): \(names)"
+    }
+
+    /// The whole for a person.
+    package var text: String {
+        let lines = items.map { item in
+            item.state == "ok"
+                ? "\(item.check): well again (was \(item.before))"
+                : "\(item.check): \(item.state), \(number(item.figure)), since \(item.since). \(item.advice)"
+        }
+        return ([title] + lines).joined(separator: "\n")
+    }
+
+    private func number(_ figure: Double) -> String {
+        figure == figure.rounded() ? String(Int(figure)) : String(format: "%.1f", figure)
+    }
+
+    private enum CodingKeys: String, CodingKey {
+        case status, title, organization, items
+    }
+
+    package func encode(to encoder: any Encoder) throws {
+        var container = encoder.container(keyedBy: CodingKeys.self)
+        try container.encode(status, forKey: .status)
+        try container.encode(title, forKey: .title)
+        try container.encode(organization, forKey: .organization)
+        try container.encode(items, forKey: .items)
+    }
+
+    /// The whole as one JSON object.
+    func json() throws -> Data {
+        let encoder = JSONEncoder()
+        encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
+        return try encoder.encode(self)
+    }
+}
+
+/// Where alerts go.
+package protocol AlertTarget: Sendable {
+    /// What the target is called in the log; holds no secret.
+    var name: String { get }
+
+    /// Sends an alert; comes back when it has been taken.
+    func send(_ alert: Alert) async throws
+}
+
+/// Why an alert was not taken.
+package struct AlertError: Error, Sendable, Hashable, CustomStringConvertible {
+    package let description: String
+
+    init(_ description: String) {
+        self.description = description
+    }
+}

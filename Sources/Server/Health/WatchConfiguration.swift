@@ -1,0 +1,18 @@
+package import Alerts
+package import Sync
+
+/// What a server does by itself, and whom it tells.
+package struct WatchConfiguration: Sendable {
+    /// The organisation's id, as alerts name it.
+    package var organization = ""
+    /// Above which figures a check is no longer well.
+    package var thresholds = HealthThresholds()
+    package var schedule = Schedule.off
+    package var healing = HealingOptions()
+    package var targets: [any AlertTarget] = []
+    /// Told after each look at which nothing was critical.
+    package var ping: DeadMansPing?
+
+    /// Watches nothing by itself.
+    package init() {}
+}

@@ -1,0 +1,131 @@
+package import Alerts
+import Foundation
+package import Logging
+package import Mirror
+import Synchronization
+import ZohoBooks
+
+/// Looks at everything from time to time, keeps what it finds, and tells somebody where a state changes.
+package struct HealthWatch: Sendable {
+    private let mirror: Mirror
+    private let inspector: HealthInspector
+    private let organization: String
+    private let targets: [any AlertTarget]
+    private let ping: DeadMansPing?
+    /// What has to be kept before it is looked at.
+    private let prepare: @Sendable () async -> Void
+    private let logger: Logger
+    /// The records as they were last, for when the database cannot say.
+    private let last = LastRecords()
+
+    /// Microseconds between two looks that cost calls, while all is well there and while it is not.
+    private static let deepPause: (well: Int64, unwell: Int64) = (86_400_000_000, 3_600_000_000)
+
+    package init(
+        mirror: Mirror, inspector: HealthInspector, organization: String, targets: [any AlertTarget] = [],
+        ping: DeadMansPing? = nil, logger: Logger, prepare: @escaping @Sendable () async -> Void = {}
+    ) {
+        self.mirror = mirror
+        self.inspector = inspector
+        self.organization = organization
+        self.targets = targets
+        self.ping = ping
+        self.logger = logger
+        self.prepare = prepare
+    }
+
+    /// Makes the checks.
+    ///
+    /// - Returns: what was found, in a few words.
+    package func check() async -> String {
+        await prepare()
+        let before = await records()
+        let checks = await inspector.inspect(depth(before.values.first { $0.name == "scopes" }))
+        let time = mirror.now()
+        var records = checks.map { check in check.record(before: before[check.name], at: time) }
+        let made = Set(checks.map(\.name))
+        // What was not looked at now stays as it was found, and can still be told.
+        records += before.values.filter { !made.contains($0.name) }
+        let decision = AlertDecision(records, now: time)
+        if await tell(decision) { records = decision.told(records, at: time) }
+        let found = records
+        last.set(found)
+        do {
+            try await uncancelled { [mirror] in try await mirror.save(found) }
+        } catch {
+            logger.warning("The state of health cannot be kept", metadata: ["error": "\(error)"])
+        }
+        let worst = checks.map(\.state).max() ?? .ok
+        if worst != .critical { await sendPing() }
+        let unwell = checks.filter { $0.state != .ok }
+        return unwell.isEmpty ? "ok" : unwell.map { "\($0.name) \($0.state.rawValue)" }.joined(separator: ", ")
+    }
+
+    private func records() async -> [String: HealthRecord] {
+        if let stored = try? await mirror.healthRecords() {
+            return Dictionary(stored.map { ($0.name, $0) }, uniquingKeysWith: { $1 })
+        }
+        return last.get()
+    }
+
+    /// Calls are scarce: what they tell changes rarely.
+    private func depth(_ scopes: HealthRecord?) -> HealthInspector.Depth {
+        guard let scopes else { return .source }
+        let pause = scopes.state == "ok" ? Self.deepPause.well : Self.deepPause.unwell
+        return mirror.now() - scopes.checkedAt >= pause ? .source : .access
+    }
+
+    /// - Returns: whether somebody has been told.
+    private func tell(_ decision: AlertDecision) async -> Bool {
+        guard let alert = decision.alert(organization: organization) else { return false }
+        // The log is told in any case, and it is enough where there is nothing else.
+        logger.log(
+            level: alert.status == "ok" ? .notice : .warning, "Health has changed",
+            metadata: [
+                "alert": "\(alert.text.replacing("\n", with: " | "))"
+            ])
+        var isTold = targets.isEmpty
+        for target in targets {
+            do {
+                try await target.send(alert)
+                isTold = true
+            } catch {
+                logger.error(
+                    "An alert could not be sent", metadata: ["target": "\(target.name)", "error": "\(error)"])
+            }
+        }
+        return isTold
+    }
+
+    private func sendPing() async {
+        guard let ping else { return }
+        do {
+            try await ping.send()
+        } catch {
+            logger.warning("The outside monitor could not be told", metadata: ["error": "\(error)"])
+        }
+    }
+}
+
+extension HealthCheck {
+    /// The check as it is kept, beside what was kept of it before.
+    fileprivate func record(before: HealthRecord?, at time: Int64) -> HealthRecord {
+        let isSame = before?.state == state.rawValue
+        return HealthRecord(
+            name: name, state: state.rawValue, figure: figure, advice: advice,
+            parts: parts.flatMap { try? JSONEncoder().encode($0) }.map { RawJSON(ArraySlice($0)) }, checkedAt: time,
+            since: isSame ? before?.since ?? time : time, toldState: before?.toldState ?? State.ok.rawValue,
+            toldAt: before?.toldAt)
+    }
+}
+
+/// The records as they were last.
+private final class LastRecords: Sendable {
+    private let records = Mutex<[String: HealthRecord]>([:])
+
+    func get() -> [String: HealthRecord] { records.withLock { $0 } }
+
+    func set(_ new: [HealthRecord]) {
+        records.withLock { $0 = Dictionary(new.map { ($0.name, $0) }, uniquingKeysWith: { $1 }) }
+    }
+}

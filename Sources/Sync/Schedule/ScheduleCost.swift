@@ -1,0 +1,149 @@
+import Catalog
+package import Mirror
+
+/// How many calls a day a schedule costs; a value that a test can make.
+package struct ScheduleCost: Sendable, Hashable {
+    /// What one kind of record costs.
+    package struct Line: Sendable, Hashable {
+        package let module: String
+        /// Records that a list has.
+        package let records: Int
+        /// Calls a day by kind of task while webhooks can be relied on.
+        package let quiet: [ScheduledTask.Kind: Int]
+        /// The same without any webhook.
+        package let busy: [ScheduledTask.Kind: Int]
+    }
+
+    package let lines: [Line]
+    /// What looking at Zoho's side of things costs, whatever the organisation's size.
+    package let health: Int
+    /// Details of changes that sweeps bring, as many a day as lately.
+    package let changes: Int
+
+    /// Calls a day while webhooks can be relied on.
+    package var withWebhooks: Int { lines.reduce(health) { $0 + $1.quiet.values.reduce(0, +) } }
+    /// Calls a day without any webhook.
+    package var withoutWebhooks: Int { lines.reduce(health + changes) { $0 + $1.busy.values.reduce(0, +) } }
+
+    /// What a module holds, and what is known of how it can be read.
+    package struct Holding: Sendable, Hashable {
+        /// By entity.
+        package var records: [String: Int]
+        /// Whether the list honours `last_modified_time`; nil where nobody has asked.
+        package var isFilterHonoured: Bool?
+
+        package init(records: [String: Int], isFilterHonoured: Bool? = nil) {
+            self.records = records
+            self.isFilterHonoured = isFilterHonoured
+        }
+    }
+
+    /// - Parameters:
+    ///   - holdings: by the module's path.
+    ///   - sample: records of each entity whose details a comparison reads.
+    ///   - changesPerDay: records that change at the source in a day.
+    package init(
+        _ schedule: Schedule, holdings: [String: Holding], sample: Int = ReconciliationOptions().sample,
+        changesPerDay: Int = 0
+    ) {
+        var lines: [Line] = []
+        for mappings in Catalog.entities.byModule {
+            let module = mappings[0].entity.module
+            let holding = holdings[module.path] ?? Holding(records: [:])
+            let tasks = schedule.tasks.filter { $0.entities.contains(mappings[0].entity.name) }
+            // Zoho announces nothing of a module without workflow rules.
+            let announced = Set(mappings.filter { $0.entity.webhookName != nil }.map(\.entity.name))
+            func calls(_ live: Set<String>) -> [ScheduledTask.Kind: Int] {
+                tasks.reduce(into: [:]) { calls, task in
+                    let times = task.trigger.timesPerDay(factor: Timetable.factor(of: task, live: live))
+                    calls[task.kind] = Self.calls(of: task.kind, times, mappings, holding, sample)
+                }
+            }
+            lines.append(
+                Line(
+                    module: module.path, records: holding.records.values.reduce(0, +), quiet: calls(announced),
+                    busy: calls([])))
+        }
+        self.lines = lines
+        let looks = schedule.tasks.contains { $0.kind == .health }
+        // Once a day every module is asked for whether it may be read.
+        health = looks ? lines.count : 0
+        changes = changesPerDay
+    }
+
+    private static func calls(
+        of kind: ScheduledTask.Kind, _ times: Double, _ mappings: [EntityMapping], _ holding: Holding, _ sample: Int
+    ) -> Int {
+        let module = mappings[0].entity.module
+        let records = holding.records.values.reduce(0, +)
+        let pages = PagePlan.pages(for: records)
+        func details(_ number: Int) -> Int {
+            switch module.detail {
+            case .single: number
+            case .itemDetails(let size): (number + size - 1) / size
+            }
+        }
+        let sum: Double
+        switch kind {
+        case .incremental:
+            let isShort: Bool =
+                switch module.modifiedFilter {
+                case .documented, .sorted: true
+                case .probed: holding.isFilterHonoured == true
+                case .never: false
+                }
+            // Details that a list cannot show to be outdated are read again when they are old.
+            let renewals = module.detailLifetime.map { min(times, 86_400 / Double($0)) * Double(details(records)) } ?? 0
+            sum = times * Double(isShort ? 1 : pages) + renewals
+        case .full:
+            sum = times * Double(pages + (module.detailLifetime == nil ? 0 : details(records)))
+        case .reconciliation:
+            let samples = mappings.reduce(0) { $0 + details(min(sample, holding.records[$1.entity.name] ?? 0)) }
+            sum = times * Double(pages + samples)
+        case .health, .healing:
+            sum = 0
+        }
+        return Int(sum.rounded(.up))
+    }
+
+    /// What keeps the schedule from fitting into a plan, and what to do; empty where it fits.
+    ///
+    /// - Parameters:
+    ///   - plan: calls that the plan allows a day.
+    ///   - reserve: calls that background work leaves for others.
+    package func warnings(plan: Int, reserve: Int) -> [String] {
+        let room = max(0, plan - reserve)
+        var warnings: [String] = []
+        if withWebhooks > room {
+            warnings.append(
+                "Even while webhooks arrive, \(withWebhooks) calls a day do not fit into \(plan) with a reserve of "
+                    + "\(reserve). Let \(costliest(\.quiet)) come less often.")
+        } else if withoutWebhooks > room {
+            warnings.append(
+                "It fits only while webhooks arrive: without them it would take \(withoutWebhooks) of \(plan) calls a "
+                    + "day. Set up the workflow rules, or let \(costliest(\.busy)) come less often.")
+        }
+        return warnings
+    }
+
+    private func costliest(_ calls: (Line) -> [ScheduledTask.Kind: Int]) -> String {
+        let all = lines.flatMap { line in
+            calls(line).map { (name: "\($0.key.rawValue) of \(line.module)", calls: $0.value) }
+        }
+        return all.max { $0.calls < $1.calls }.map { "\($0.name) (\($0.calls))" } ?? "something"
+    }
+
+    /// What a mirror holds.
+    package static func holdings(of mirror: Mirror) async throws -> [String: Holding] {
+        var holdings: [String: Holding] = [:]
+        for mappings in Catalog.entities.byModule {
+            var holding = Holding(records: [:])
+            for mapping in mappings {
+                holding.records[mapping.entity.name] = try await mirror.rowCounts(of: mapping).present
+                holding.isFilterHonoured = try await mirror.cursor(of: mapping.entity.name).filterHonoured
+            }
+            holdings[mappings[0].entity.module.path] = holding
+        }
+        return holdings
+    }
+}

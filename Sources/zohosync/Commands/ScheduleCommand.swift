@@ -1,0 +1,181 @@
+import ArgumentParser
+import Catalog
+import Database
+import Foundation
+import Mirror
+import Server
+import Sync
+import ZohoBooks
+
+struct ScheduleCommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "schedule", abstract: "Shows what zohosync serve does next, and what came of the last time.",
+        discussion: """
+            ZOHOSYNC_SCHEDULE_INCREMENTAL, _FULL, _RECONCILIATION, _HEALTH and _HEALING say when: off, an interval such \
+            as 15m, or a cron expression; ZOHOSYNC_SCHEDULE_<ENTITY>_<KIND> says it for one entity.
+            """)
+
+    @Flag(help: "Show how many calls a day it costs instead.")
+    var cost = false
+
+    @Option(
+        help: "With --cost: records by entity instead of what the mirror holds, such as products=2200,customers=2500.")
+    var size: String?
+
+    @Option(help: "With --cost: the calls that the plan allows a day, instead of what Zoho said last.")
+    var plan: Int?
+
+    @Option(help: "With --cost: records that change in a day.")
+    var changes = 0
+
+    @OptionGroup var common: CommonOptions
+
+    func validate() throws {
+        if let plan, plan < 1 { throw ValidationError("--plan is a number of calls, from 1.") }
+        guard changes >= 0 else { throw ValidationError("--changes is a number from 0.") }
+        _ = try sizes()
+    }
+
+    private func sizes() throws -> [String: Int]? {
+        guard let size else { return nil }
+        var sizes: [String: Int] = [:]
+        for part in size.split(separator: ",") {
+            let pieces = part.split(separator: "=")
+            guard pieces.count == 2, let number = Int(pieces[1]), number >= 0,
+                Catalog.entity(named: String(pieces[0])) != nil
+            else { throw ValidationError("--size \(part) is not an entity and a number, such as products=2200.") }
+            sizes[String(pieces[0])] = number
+        }
+        return sizes
+    }
+
+    func run() async throws {
+        let settings = try await Settings(file: common.config)
+        let schedule = try settings.schedule()
+        if !cost { return try await showNext(settings, schedule) }
+        let (holdings, known) = try await holdings(settings)
+        let document = CostDocument(
+            ScheduleCost(schedule, holdings: holdings, changesPerDay: changes), plan: plan ?? known,
+            reserve: try settings.limits().reserve)
+        print(common.json ? document.json(indented: true) : document.text)
+        if !document.warnings.isEmpty { throw ExitCode(ExitStatus.failure) }
+    }
+
+    private func showNext(_ settings: Settings, _ schedule: Schedule) async throws {
+        let overview = try await Installation.with(settings, databaseURL: common.databaseURL, to: .look) {
+            try await Scheduler.overview(schedule, mirror: $0.mirror)
+        }
+        let tasks = overview.map { TaskDocument($0.task, $0.dueAt, $0.record, isSlow: $0.isSlow) }
+        if common.json { return print(tasks.json(indented: true)) }
+        var rows = [["task", "when", "next", "last", "outcome"]]
+        for task in tasks {
+            rows.append([
+                task.name, task.trigger + (task.isSlow ? " (slow: webhooks arrive)" : ""), task.nextAt ?? "-",
+                task.lastStartedAt ?? "-", [task.state, task.note].compactMap(\.self).joined(separator: ": "),
+            ])
+        }
+        print(TextTable(rows).lines.joined(separator: "\n"))
+    }
+
+    private func holdings(_ settings: Settings) async throws -> ([String: ScheduleCost.Holding], plan: Int?) {
+        if let sizes = try sizes() {
+            var holdings: [String: ScheduleCost.Holding] = [:]
+            for mapping in Catalog.entities {
+                let (module, name) = (mapping.entity.module.path, mapping.entity.name)
+                holdings[module, default: .init(records: [:])].records[name] = sizes[name] ?? 0
+            }
+            return (holdings, nil)
+        }
+        let limits = try settings.limits()
+        return try await Installation.with(settings, databaseURL: common.databaseURL, to: .look) { installation in
+            let budget = try await MirrorCallLedger(installation.mirror, limits: limits, holder: Holder.current)
+                .snapshot(at: .now)
+            return (try await ScheduleCost.holdings(of: installation.mirror), budget.dailyLimit)
+        }
+    }
+}
+
+/// One task as JSON for machines.
+private struct TaskDocument: Encodable {
+    let name: String
+    let kind: String
+    let entities: [String]
+    let trigger: String
+    /// Whether it comes less often because webhooks are seen to arrive.
+    let isSlow: Bool
+    let nextAt: String?
+    let lastStartedAt: String?
+    let lastEndedAt: String?
+    let state: String?
+    let note: String?
+
+    init(_ task: ScheduledTask, _ dueAt: Int64?, _ record: ScheduleRecord?, isSlow: Bool) {
+        name = task.name
+        kind = task.kind.rawValue
+        entities = task.entities
+        trigger = task.trigger.description
+        self.isSlow = isSlow
+        nextAt = dueAt.map { Timestamp.seconds($0) }
+        lastStartedAt = record?.startedAt.map { Timestamp.seconds($0) }
+        lastEndedAt = record?.endedAt.map { Timestamp.seconds($0) }
+        state = record?.state
+        note = record?.note
+    }
+}
+
+/// What a schedule costs, for people and as JSON for machines.
+private struct CostDocument: Encodable {
+    struct Module: Encodable {
+        let module: String
+        let records: Int
+        let withWebhooks: [String: Int]
+        let withoutWebhooks: [String: Int]
+    }
+
+    let modules: [Module]
+    let healthCalls: Int
+    let withWebhooks: Int
+    let withoutWebhooks: Int
+    let plan: Int?
+    let reserve: Int
+    let warnings: [String]
+
+    init(_ cost: ScheduleCost, plan: Int?, reserve: Int) {
+        func named(_ calls: [ScheduledTask.Kind: Int]) -> [String: Int] {
+            Dictionary(uniqueKeysWithValues: calls.map { ($0.key.rawValue, $0.value) })
+        }
+        modules = cost.lines.map {
+            Module(
+                module: $0.module, records: $0.records, withWebhooks: named($0.quiet), withoutWebhooks: named($0.busy))
+        }
+        healthCalls = cost.health
+        withWebhooks = cost.withWebhooks
+        withoutWebhooks = cost.withoutWebhooks
+        self.plan = plan
+        self.reserve = reserve
+        warnings = plan.map { cost.warnings(plan: $0, reserve: reserve) } ?? []
+    }
+
+    var text: String {
+        var rows = [["calls a day", "records", "incremental", "without webhooks", "full", "reconciliation"]]
+        for module in modules {
+            func calls(_ kind: ScheduledTask.Kind) -> String { (module.withWebhooks[kind.rawValue] ?? 0).grouped }
+            rows.append([
+                module.module, module.records.grouped, calls(.incremental),
+                (module.withoutWebhooks[ScheduledTask.Kind.incremental.rawValue] ?? 0).grouped, calls(.full),
+                calls(.reconciliation),
+            ])
+        }
+        var lines = TextTable(rows).lines
+        lines.append("Health: \(healthCalls).")
+        lines.append(
+            "While webhooks arrive: \(withWebhooks.grouped) calls a day; without any: \(withoutWebhooks.grouped).")
+        if let plan {
+            lines.append("The plan allows \(plan.grouped), of which \(reserve.grouped) are left to others.")
+            lines += warnings.isEmpty ? ["It fits."] : warnings
+        } else {
+            lines.append("Zoho has not said yet what the plan allows; try --plan 2000.")
+        }
+        return lines.joined(separator: "\n")
+    }
+}

@@ -16,6 +16,8 @@ package struct WebhookTarget: AlertTarget {
     private let url: Secret
     private let format: Format
     private let http: HTTPClient
+    /// Seconds that an answer may take.
+    var patience: Int64 = 20
 
     /// - Parameter url: a secret, because whoever knows it can post.
     package init(url: Secret, format: Format, http: HTTPClient) {
@@ -36,7 +38,7 @@ package struct WebhookTarget: AlertTarget {
             case .plain: try alert.json()
             }
         request.body = .bytes(body)
-        try await http.expectSuccess(of: request)
+        try await http.expectSuccess(of: request, within: patience)
     }
 }
 
@@ -50,14 +52,16 @@ package struct DeadMansPing: Sendable {
         self.http = http
     }
 
-    package func send() async throws { try await http.expectSuccess(of: HTTPClientRequest(url: url.revealed)) }
+    package func send() async throws {
+        try await http.expectSuccess(of: HTTPClientRequest(url: url.revealed), within: 20)
+    }
 }
 
 extension HTTPClient {
-    fileprivate func expectSuccess(of request: HTTPClientRequest) async throws {
+    fileprivate func expectSuccess(of request: HTTPClientRequest, within seconds: Int64) async throws {
         let status: UInt
         do {
-            status = try await execute(request, timeout: .seconds(20)).status.code
+            status = try await execute(request, timeout: .seconds(seconds)).status.code
         } catch is CancellationError {
             throw CancellationError()
         } catch {

@@ -249,6 +249,22 @@ struct ScheduleTests {
         }
     }
 
+    @Test("Health is looked at where the database is gone and nobody knows what is due")
+    func databaseGone() async throws {
+        try await PostgresServer.withStoppable { server in
+            let silent = Logger(label: "test", factory: { _ in SwiftLogNoOpLogHandler() })
+            let database = try await openDatabase(DatabaseLocation(server.url), logger: silent)
+            let mirror = Mirror(database: database, now: { ManualTime().now }, logger: silent)
+            try await mirror.prepare(organizationID: testOrganisation)
+            let log = Log()
+            let scheduler = try Self.scheduler(mirror, log)
+            try await server.stop()
+            await scheduler.runDue()
+            #expect(log.take() == ["health"])
+            await database.close()
+        }
+    }
+
     @Test("A kind or an entity can be switched off or come at another pace")
     func configured() throws {
         let schedule = Schedule { kind, entity in

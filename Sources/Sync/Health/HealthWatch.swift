@@ -62,10 +62,11 @@ package struct HealthWatch: Sendable {
     }
 
     private func records() async -> [String: HealthRecord] {
-        if let stored = try? await mirror.healthRecords() {
-            return Dictionary(stored.map { ($0.name, $0) }, uniquingKeysWith: { $1 })
+        let stored = (try? await mirror.healthRecords()) ?? []
+        // While the database was away only this process knows what was found and told.
+        return last.get().merging(stored.map { ($0.name, $0) }) { known, stored in
+            known.checkedAt > stored.checkedAt ? known : stored
         }
-        return last.get()
     }
 
     /// Calls are scarce: what they tell changes rarely.

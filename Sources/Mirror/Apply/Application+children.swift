@@ -1,10 +1,10 @@
 import Catalog
 import Database
 
-/// The child rows that a record says of its parent.
+/// The child rows that a parent is to have, for each of the entity's child tables; nil where nothing is said of them.
 struct ChildSet {
     let parent: Int64
-    let write: Write
+    let children: [[ChildRow]]?
 }
 
 /// What replacing the children of one parent changed.
@@ -16,20 +16,20 @@ struct ChildChanges {
 }
 
 extension Application {
-    /// Makes the child rows of each parent exactly those that its detail record says.
+    /// Makes the child rows of each parent exactly those that are said.
     ///
     /// Rows that stay the same are not written and a changed row keeps its `id`. A row whose Zoho id belongs to
     /// another parent by now, as after a merge of contacts, moves.
     ///
-    /// - Returns: what changed, by the parent's id, for the records that say their children.
+    /// - Returns: what changed, by the parent's id, where something is said.
     @discardableResult
     func replaceChildren(of sets: [ChildSet]) throws -> [Int64: ChildChanges] {
-        let saying = sets.filter { $0.write.children != nil }
+        let saying = sets.filter { $0.children != nil }
         guard !saying.isEmpty, !mapping.children.isEmpty else { return [:] }
         var changes: [Int64: ChildChanges] = [:]
         for set in saying {
             changes[set.parent] = ChildChanges(
-                hash: mapping.fingerprint(children: set.write.children ?? []), tables: [])
+                hash: mapping.fingerprint(children: set.children ?? []), tables: [])
         }
         for (position, child) in mapping.children.enumerated() {
             try replace(position, child, of: saying, &changes)
@@ -54,7 +54,7 @@ extension Application {
         var removed: [Int64] = []
         var added: [(existingID: Int64?, parent: Int64, row: ChildRow)] = []
         for set in sets {
-            let rows = set.write.children?[position] ?? []
+            let rows = set.children?[position] ?? []
             let old = byParent[set.parent] ?? []
             let keys = Set(rows.map(\.key))
             removed += old.filter { !keys.contains($0.row.key) }.map(\.id)
@@ -104,7 +104,7 @@ extension Application {
         _ mapping: EntityMapping.ChildMapping, _ parentColumn: String, of sets: [ChildSet], _ position: Int
     ) throws -> [ExistingChild] {
         let child = mapping.child
-        let keys = sets.flatMap { $0.write.children?[position].map(\.key) ?? [] }
+        let keys = sets.flatMap { $0.children?[position].map(\.key) ?? [] }
         return try transaction.query(
             """
             select id, \(parentColumn), \(child.keyColumn), \(mapping.columns.map(\.column).joined(separator: ", "))

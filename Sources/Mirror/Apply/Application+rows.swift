@@ -22,7 +22,7 @@ extension Application {
                 isDetailDue: record.shape == .list, leading: [.integer(rowID)])
         }
         try transaction.insert(rows, into: table, columns: ["id"] + rowColumns)
-        try replaceChildren(of: zip(rowIDs, writes).map { ChildSet(parent: $0, write: $1) })
+        try replaceChildren(of: zip(rowIDs, writes).map { ChildSet(parent: $0, children: $1.children) })
     }
 
     /// Compares candidates with their rows and writes those that differ.
@@ -31,7 +31,7 @@ extension Application {
         var counts: [Outcome: Int] = [:]
         let before = try rows(of: writes.compactMap { $0.stored?.rowID })
         let sets = writes.compactMap { write in
-            write.stored.map { ChildSet(parent: $0.rowID, write: write) }
+            write.stored.map { ChildSet(parent: $0.rowID, children: write.children) }
         }
         let childChanges = try replaceChildren(of: sets)
 
@@ -129,14 +129,14 @@ extension Application {
     }
 
     /// A row as it is before an update.
-    private struct OldRow {
+    struct OldRow {
         let cells: [FieldValue]
         let raw: RawJSON
         let detailSyncedAt: SQLValue
         let deletedAt: Int64?
     }
 
-    private func rows(of rowIDs: [Int64]) throws -> [Int64: OldRow] {
+    func rows(of rowIDs: [Int64]) throws -> [Int64: OldRow] {
         let columns = mapping.columns
         let rows = try transaction.query(
             """

@@ -36,6 +36,12 @@ extension Mirror {
         try await database.read { try !$0.columnNames(of: "sync_organization").isEmpty }
     }
 
+    /// The organisation that the mirror holds; nil where it was never prepared.
+    package func organizationID() async throws -> String? {
+        guard try await isPrepared() else { return nil }
+        return try await database.read { try $0.query("select organization_id from sync_organization").first?.text(0) }
+    }
+
     private func ensure(_ table: TableDefinition, _ transaction: any SQLTransaction) throws {
         let present = Set(try transaction.columnNames(of: table.name))
         if present.isEmpty {

@@ -17,6 +17,8 @@ struct Installation: Sendable {
         case look
         /// Changes it; its tables are made or brought up to date first.
         case change
+        /// Changes what is there, whichever organisation is configured; there must be a mirror.
+        case amend
         /// Shows what a change would do. Where there is no mirror yet, an empty one elsewhere stands in for it.
         case rehearse
     }
@@ -27,7 +29,7 @@ struct Installation: Sendable {
     ) async throws -> T {
         let location = try DatabaseLocation(databaseURL ?? settings.databaseURL)
         switch purpose {
-        case .look, .change: return try await open(location, settings, to: purpose, body)
+        case .look, .change, .amend: return try await open(location, settings, to: purpose, body)
         case .rehearse:
             if try await holdsMirror(location, settings) {
                 return try await open(location, settings, to: .change, body)
@@ -49,10 +51,13 @@ struct Installation: Sendable {
             location, schema: settings.schema, access: purpose == .look ? .readOnly : .readWrite, logger: logger)
         let mirror = Mirror(database: database, now: { Self.now() }, logger: logger)
         do {
-            if purpose == .look {
+            switch purpose {
+            case .look:
                 guard try await mirror.isPrepared() else { throw MirrorError.missing }
-            } else {
-                try await mirror.prepare(organizationID: try settings.organizationID())
+            case .amend:
+                guard let stored = try await mirror.organizationID() else { throw MirrorError.missing }
+                try await mirror.prepare(organizationID: stored)
+            case .change, .rehearse: try await mirror.prepare(organizationID: try settings.organizationID())
             }
             let result = try await body(Installation(database: database, mirror: mirror, logger: logger))
             await database.close()

@@ -31,6 +31,9 @@ struct ExitStatus {
         case let error as AlertError:
             code = Self.usage
             message = error.description
+        case let error as RunUndoError:
+            code = Self.usage
+            message = error.description
         case let error as SyncOptionsError:
             code = Self.usage
             message = error.description

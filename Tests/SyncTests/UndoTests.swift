@@ -1,0 +1,199 @@
+import Catalog
+import Database
+import Foundation
+import Mirror
+import Sync
+import TestSupport
+import Testing
+import ZohoBooks
+import ZohoSimulator
+
+@Suite("Undo")
+struct UndoTests {
+    private static let tables = Catalog.entities.flatMap { [$0.entity.name] + $0.children.map(\.child.table) }
+
+    /// What the tables hold, but for our own bookkeeping.
+    private static func content(_ rig: Rig) async throws -> [String: [[String?]]] {
+        var content: [String: [[String?]]] = [:]
+        for mapping in Catalog.entities {
+            let name = mapping.entity.name
+            let columns = [mapping.entity.keyColumn] + mapping.columns.map(\.column) + ["deleted_at"]
+            content[name] = try await rig.rows(
+                "select \(columns.joined(separator: ", ")) from \(name) order by \(mapping.entity.keyColumn)")
+            for child in mapping.children {
+                let columns = [child.child.keyColumn] + child.columns.map(\.column)
+                content[child.child.table] = try await rig.rows(
+                    "select \(columns.joined(separator: ", ")) from \(child.child.table) order by \(columns[0])")
+            }
+        }
+        return content
+    }
+
+    @discardableResult
+    private static func undo(_ rig: Rig, _ ids: [Int64], isRehearsal: Bool = false) async throws -> UndoReport {
+        let undo = RunUndo(mirror: rig.mirror, holder: "test:1")
+        var total = UndoReport()
+        for id in ids.sorted(by: >) {
+            let report = try await undo.undo(id, isRehearsal: isRehearsal, assuming: Set(ids.filter { $0 > id }))
+            total.removed += report.removed
+            total.reverted += report.reverted
+            total.undeleted += report.undeleted
+            total.deletedAgain += report.deletedAgain
+            total.leftAlone += report.leftAlone
+        }
+        return total
+    }
+
+    private static func runs(_ rig: Rig, after id: Int64) async throws -> [Int64] {
+        try await rig.mirror.runs(limit: 1_000).map(\.id).filter { $0 > id }
+    }
+
+    /// Edits, deletions, creations and restorations in several modules.
+    private static func change(_ rig: Rig) throws {
+        rig.control.advanceClock(by: .seconds(600))
+        for index in 0..<20 { try rig.control.edit(.items, at: index, ["rate": 99.5, "description": "käse \"1\""]) }
+        try rig.control.edit(.items, at: 21, ["description": nil])
+        for index in 0..<5 {
+            try rig.control.edit(
+                .contacts, at: index,
+                ["notes": "changed", "billing_address": .json(#"{"address_id":"\#(900 + index)","city":"Ulm"}"#)])
+        }
+        try rig.control.delete(.items, id: rig.control.id(.items, at: 30))
+        try rig.control.delete(.invoices, id: rig.control.id(.invoices, at: 3))
+        _ = rig.control.create(.items, ["name": "new"])
+    }
+
+    @Test(
+        "A mirror after a run that was taken back is as before, children and deletions too", arguments: Engine.allCases)
+    func roundTrip(engine: Engine) async throws {
+        try await Rig.with(engine) { rig in
+            try await rig.sync()
+            let deleted = rig.control.id(.items, at: 40)
+            try rig.control.delete(.items, id: deleted)
+            try await rig.sync { $0.mode = .full }
+            try await Self.verify(rig)
+            let before = try await Self.content(rig)
+            let last = try #require(try await rig.mirror.runs(limit: 1).first).id
+
+            try Self.change(rig)
+            try rig.control.restore(.items, id: deleted)
+            try await rig.sync { $0.mode = .full }
+            try await Self.verify(rig)
+            #expect(try await Self.content(rig) != before)
+
+            let runs = try await Self.runs(rig, after: last)
+            let planned = try await Self.undo(rig, runs, isRehearsal: true)
+            #expect(try await Self.content(rig) != before, "a rehearsal changes nothing")
+            let done = try await Self.undo(rig, runs)
+            #expect(done == planned)
+            #expect(done.removed == 1)
+            #expect(done.undeleted == 2)
+            #expect(done.deletedAgain == 1)
+            #expect(done.reverted >= 26)
+            #expect(done.leftAlone == 0)
+            let after = try await Self.content(rig)
+            for (table, rows) in before {
+                #expect(after[table] == rows, "\(table)")
+            }
+            #expect(try await Self.undo(rig, runs).changed == 0, "twice changes nothing")
+
+            // The next sync has what Zoho says, as if nothing had been.
+            try await rig.sync { $0.mode = .full }
+            try await Self.verify(rig)
+            #expect(
+                try await rig.value(
+                    "select unit_price from products where zoho_item_id = '\(rig.control.id(.items, at: 0))'") == "99.5"
+            )
+            #expect(
+                try await rig.value("select count(*) from products where name = 'new' and deleted_at is null") == "1")
+        }
+    }
+
+    /// Finds deletions, and proves that the hashes are right.
+    private static func verify(_ rig: Rig) async throws {
+        var options = ReconciliationOptions()
+        options.repairs = true
+        let asked = options
+        let report = try await rig.withClient { client in
+            try await Reconciler(
+                client: client, mirror: rig.mirror, options: asked, holder: "test:1", random: { 0.5 }
+            ).run()
+        }
+        #expect(report.isEqual)
+    }
+
+    @Test("Records that somebody else has changed since stay as they are", arguments: Engine.allCases)
+    func changedSince(engine: Engine) async throws {
+        try await Rig.with(engine) { rig in
+            try await rig.sync(["products"])
+            let last = try #require(try await rig.mirror.runs(limit: 1).first).id
+            rig.control.advanceClock(by: .seconds(600))
+            for index in 0..<3 { try rig.control.edit(.items, at: index, ["rate": 99.5]) }
+            try await rig.sync(["products"])
+            let runs = try await Self.runs(rig, after: last)
+
+            rig.control.advanceClock(by: .seconds(600))
+            let id = rig.control.id(.items, at: 1)
+            try rig.control.edit(.items, id: id, ["name": "by webhook"])
+            let mapping = try #require(Catalog.entity(named: "products"))
+            let record = try #require(rig.control.record(.items, id: id))
+            var batch = Batch(mapping, origin: .deliveries([id: DeliveryReference(id: 1, requestID: nil)]))
+            batch.add(RawJSON(record[...]), shape: .detail, observedAt: rig.mirror.now())
+            #expect(try await rig.mirror.apply(batch)[.updated] == 1)
+
+            let report = try await Self.undo(rig, runs)
+            #expect(report.reverted == 2)
+            #expect(report.leftAlone == 1)
+            let row = try await rig.rows("select name, unit_price from products where zoho_item_id = '\(id)'").first
+            #expect(row == ["by webhook", "99.5"])
+        }
+    }
+
+    @Test("A whole first load is taken back, its children and dead letters too", arguments: Engine.allCases)
+    func wrongOrganisation(engine: Engine) async throws {
+        try await Rig.with(engine) { rig in
+            try await rig.sync()
+            let runs = try await Self.runs(rig, after: 0)
+            let report = try await Self.undo(rig, runs)
+            #expect(report.leftAlone == 0)
+            for table in Self.tables {
+                #expect(try await rig.value("select count(*) from \(table)") == "0", "\(table)")
+            }
+            #expect(try await rig.value("select count(*) from sync_cursors") == "0")
+            // The mirror may now be another organisation's.
+            try await rig.mirror.prepare(organizationID: "1")
+            #expect(try await rig.mirror.organizationID() == "1")
+        }
+    }
+
+    @Test("The log tells followers what was taken back", arguments: Engine.allCases)
+    func log(engine: Engine) async throws {
+        try await Rig.with(engine) { rig in
+            try await rig.sync(["invoices"])
+            let last = try await rig.mirror.lastChangeID()
+            let run = try #require(try await rig.mirror.runs(limit: 1).first)
+            try await Self.undo(rig, [run.id])
+            let changes = try await rig.mirror.changes(after: last, limit: 1_000)
+            #expect(changes.count == 30)
+            #expect(Set(changes.map(\.kind)) == ["deleted"])
+            let undo = try #require(try await rig.mirror.runs(limit: 1).first)
+            #expect(undo.kind == .undo)
+            #expect(undo.state == .completed)
+            #expect(Set(changes.map(\.runID)) == [undo.id])
+            #expect(undo.progress[.deleted] == 30)
+            await #expect(throws: RunUndoError.isUndo(undo.id)) { try await Self.undo(rig, [undo.id]) }
+            await #expect(throws: MirrorError.self) { try await Self.undo(rig, [99]) }
+        }
+    }
+
+    @Test("A run is not taken back while its entity is being read", arguments: Engine.allCases)
+    func leased(engine: Engine) async throws {
+        try await Rig.with(engine) { rig in
+            try await rig.sync(["invoices"])
+            let run = try #require(try await rig.mirror.runs(limit: 1).first)
+            try await rig.mirror.acquireLease("sync invoices", holder: "other:1", duration: 60)
+            await #expect(throws: MirrorError.self) { try await Self.undo(rig, [run.id]) }
+            #expect(try await rig.value("select count(*) from invoices") == "30")
+        }
+    }
+}

@@ -215,6 +215,8 @@ struct HealthTests {
     func organisation(engine: Engine) async throws {
         try await Rig.with(engine) { rig async throws -> Void in
             let own = rig.control.configuration.organizationID
+            #expect(try await Self.checks(rig, organizationID: "1")["organisation"]?.state == .ok, "it is empty")
+            try await rig.sync(["pricelists"])
             #expect(try await Self.checks(rig, organizationID: own)["organisation"]?.state == .ok)
             #expect(try await Self.checks(rig, organizationID: "1")["organisation"]?.state == .critical)
         }

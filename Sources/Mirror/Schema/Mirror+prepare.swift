@@ -42,6 +42,9 @@ extension Mirror {
         return try await database.read { try $0.query("select organization_id from sync_organization").first?.text(0) }
     }
 
+    /// Whether no record was ever brought, so that the mirror may become another organisation's.
+    package func isEmpty() async throws -> Bool { try await database.read { try isEmpty($0) } }
+
     private func ensure(_ table: TableDefinition, _ transaction: any SQLTransaction) throws {
         let present = Set(try transaction.columnNames(of: table.name))
         if present.isEmpty {

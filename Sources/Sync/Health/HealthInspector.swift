@@ -136,7 +136,9 @@ package struct HealthInspector: Sendable {
             HealthCheck(
                 "row_level_security", policies.isEmpty ? .ok : .critical, Double(policies.count),
                 "Row-level security refuses rows. Run as the tables' owner: \(policies.joined(separator: "; "))"))
-        let isOther = stored != nil && organizationID != nil && stored != organizationID
+        var isOther = stored != nil && organizationID != nil && stored != organizationID
+        // An empty mirror becomes that of whoever comes.
+        if isOther, missing.isEmpty, grants.isEmpty { isOther = try await !mirror.isEmpty() }
         checks.append(
             HealthCheck(
                 "organisation", isOther ? .critical : .ok, isOther ? 0 : 1,

@@ -27,6 +27,12 @@ struct MetricsAPI: Sendable {
                 name: "zohosync_dead_letters", help: "Records and deliveries that could not be applied",
                 value: Double(try await mirror.deadLetterCount())),
         ]
+        gauges += try await mirror.healthRecords().map { record in
+            Gauge(
+                name: "zohosync_health", help: "Checks as they were found last: 0 ok, 1 warning, 2 critical",
+                value: Double(["ok", "warning", "critical"].firstIndex(of: record.state) ?? 0),
+                labels: .init(["check": record.name]))
+        }
         let left = try await budget()
         let budgets: [(String, String, Int?)] = [
             ("zohosync_calls_left_minute", "Calls that this minute still allows", left.remainingThisMinute),

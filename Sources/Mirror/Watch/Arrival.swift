@@ -77,12 +77,19 @@ extension Mirror {
         try await database.read { transaction in
             let rows = try transaction.query(
                 """
+                -- The runs first: few change anything, and the log of changes has no index on its time.
+                with loaded as materialized (
+                    select entity, min(finished_at) as at from sync_runs
+                    where pages > 0 and state in ('completed', 'partial') group by entity
+                ), found as materialized (
+                    select r.id from sync_runs r join loaded l on l.entity = r.entity
+                    where r.kind <> 'undo' and r.started_at > l.at
+                        and (r.finished_at >= $1 or r.finished_at is null)
+                        and (r.state = 'running' or r.inserted + r.updated + r.deleted + r.restored > 0)
+                )
                 select c.entity, count(distinct c.zoho_id), max(c.changed_at)
-                from sync_changes c join sync_runs r on r.id = c.run_id
-                where c.changed_at >= $1 and r.kind <> 'undo'
-                    and r.started_at > (
-                        select min(f.finished_at) from sync_runs f
-                        where f.entity = r.entity and f.pages > 0 and f.state in ('completed', 'partial'))
+                from found f join sync_changes c on c.run_id = f.id
+                where c.changed_at >= $1
                     and (c.kind <> 'updated' or \(transaction.dialect.hasKey("c.changes", "zoho_modified_at")))
                 group by c.entity
                 """, [.instant(since)])

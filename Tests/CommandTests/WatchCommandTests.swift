@@ -60,6 +60,21 @@ struct WatchCommandTests {
         }
     }
 
+    @Test("What maintains a mirror says that there is none, and makes none", arguments: Engine.allCases)
+    func noMirror(engine: Engine) async throws {
+        try await Self.with(engine) { _, environment, folder in
+            for command in [["verify"], ["heal"], ["runs", "undo", "1"], ["dead-letters", "retry"]] {
+                let outcome = try await Program.run(command, environment, folder: folder)
+                #expect(outcome.status == 2, "\(command): \(outcome.output)\(outcome.errors)")
+                #expect(outcome.errors.contains("zohosync sync"), "\(command): \(outcome.errors)")
+            }
+            let location = try #require(environment["DATABASE_URL"])
+            if engine == .sqlite {
+                #expect(!FileManager.default.fileExists(atPath: String(location.dropFirst("sqlite:".count))))
+            }
+        }
+    }
+
     @Test("Thresholds are taken from the environment and the file, and wrong ones are refused")
     func thresholds() async throws {
         try await Self.with { _, environment, folder in

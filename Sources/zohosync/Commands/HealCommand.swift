@@ -23,7 +23,7 @@ struct HealCommand: AsyncParsableCommand {
         options.isAskedFor = true
         let (asked, isRehearsal, isQuiet) = (options, dryRun, common.json)
         let actions = try await Installation.with(
-            settings, databaseURL: common.databaseURL, to: .change
+            settings, databaseURL: common.databaseURL, to: .maintain
         ) { installation in
             try await installation.withClient(settings) { client in
                 let inFlight = try settings.inFlight()

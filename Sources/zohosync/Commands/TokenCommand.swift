@@ -100,7 +100,7 @@ struct TokenCommand: AsyncParsableCommand {
         func run() async throws {
             let settings = try await Settings(file: common.config)
             let isRevoked = try await Installation.with(
-                settings, databaseURL: common.databaseURL, to: .change
+                settings, databaseURL: common.databaseURL, to: .maintain
             ) { try await $0.mirror.revokeAPIToken(id) }
             guard isRevoked else { throw MirrorError.unknown("valid token \(id)") }
             print("Token \(id) is revoked.")

@@ -55,7 +55,7 @@ struct VerifyCommand: AsyncParsableCommand {
         let (asked, isQuiet, stopsAtCost) = (options, common.json, cost)
         let settings = try await Settings(file: common.config)
         let report = try await Installation.with(
-            settings, databaseURL: common.databaseURL, to: .change
+            settings, databaseURL: common.databaseURL, to: .maintain
         ) { installation -> ReconciliationReport? in
             try await installation.withClient(settings) { client in
                 let reconciler = Reconciler(

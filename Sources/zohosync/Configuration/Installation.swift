@@ -17,6 +17,8 @@ struct Installation: Sendable {
         case look
         /// Changes it; its tables are made or brought up to date first.
         case change
+        /// Changes what is there; there must be a mirror, and it must hold the organisation that is configured.
+        case maintain
         /// Changes what is there, whichever organisation is configured; there must be a mirror.
         case amend
         /// Shows what a change would do. Where there is no mirror yet, an empty one elsewhere stands in for it.
@@ -29,7 +31,11 @@ struct Installation: Sendable {
     ) async throws -> T {
         let location = try DatabaseLocation(databaseURL ?? settings.databaseURL)
         switch purpose {
-        case .look, .change, .amend: return try await open(location, settings, to: purpose, body)
+        case .look, .change: return try await open(location, settings, to: purpose, body)
+        case .maintain, .amend:
+            // Asked before it is opened for writing, which would make a file.
+            guard try await holdsMirror(location, settings) else { throw MirrorError.missing }
+            return try await open(location, settings, to: purpose, body)
         case .rehearse:
             if try await holdsMirror(location, settings) {
                 return try await open(location, settings, to: .change, body)
@@ -57,7 +63,7 @@ struct Installation: Sendable {
             case .amend:
                 guard let stored = try await mirror.organizationID() else { throw MirrorError.missing }
                 try await mirror.prepare(organizationID: stored)
-            case .change, .rehearse: try await mirror.prepare(organizationID: try settings.organizationID())
+            case .change, .maintain, .rehearse: try await mirror.prepare(organizationID: try settings.organizationID())
             }
             let result = try await body(Installation(database: database, mirror: mirror, logger: logger))
             await database.close()

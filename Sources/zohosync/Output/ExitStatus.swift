@@ -25,26 +25,17 @@ struct ExitStatus {
         case is CancellationError:
             code = Self.failure
             message = "Stopped. What was committed stays, and the next sync goes on from there."
-        case let error as SettingsError:
+        case is SettingsError, is AlertError, is RunUndoError, is SyncOptionsError, is ServerConfigurationError:
             code = Self.usage
-            message = error.description
-        case let error as AlertError:
-            code = Self.usage
-            message = error.description
-        case let error as RunUndoError:
-            code = Self.usage
-            message = error.description
-        case let error as SyncOptionsError:
-            code = Self.usage
-            message = error.description
-        case let error as ServerConfigurationError:
-            code = Self.usage
-            message = error.description
+            message = String(describing: error)
         case let error as ZohoBooksError:
             code = error.isConfiguration ? Self.usage : Self.failure
             message = error.description
         case let error as MirrorError:
-            if case .otherOrganisation = error { code = Self.usage } else { code = Self.failure }
+            switch error {
+            case .otherOrganisation, .missing: code = Self.usage
+            case .leased, .unknown: code = Self.failure
+            }
             message = error.description
         case let error as DatabaseError:
             code = error.kind == .denied || error.kind == .unusable ? Self.usage : Self.failure

@@ -40,33 +40,40 @@ extension SQLTransaction {
         ).compactMap { $0.text(0) }
     }
 
-    /// The statements that a table's owner has to run where row-level security would refuse this role rows of the tables;
-    /// none where it does not.
+    /// The statements that have to be run where row-level security would refuse this role rows of the tables; none where
+    /// it does not.
+    ///
+    /// A table's owner may run those that make a policy. A restrictive policy can only be got round: an administrator has
+    /// to let the role do so.
     package func missingPolicies(tables: [String]) throws -> [String] {
         guard dialect == .postgres else { return [] }
         // A policy without a condition for everything, or one for each of what the mirror does, lets every row pass; any
         // other may refuse one.
         return try query(
             """
-            select format('create policy zohosync_all on %s for all to %I using (true) with check (true)',
-                relation, current_user)
-            from (select to_regclass(name) as relation from unnest($1::text[]) as name) as tables
-            where relation is not null and row_security_active(relation)
-                and (
-                    exists (
-                        select from pg_policy p where polrelid = relation and not polpermissive
-                            and (polroles = '{0}' or exists (
-                                select from unnest(polroles) r where r <> 0 and pg_has_role(current_user, r, 'member'))))
-                    or exists (
-                        select from unnest('{r,a,w,d}'::"char"[]) as command where not exists (
-                            select from pg_policy p where polrelid = relation and polpermissive
-                                and polcmd in (command, '*')
-                                and (polroles = '{0}' or exists (
-                                    select from unnest(polroles) r
-                                    where r <> 0 and pg_has_role(current_user, r, 'member')))
-                                and coalesce(pg_get_expr(polqual, polrelid), 'true') = 'true'
-                                and coalesce(pg_get_expr(polwithcheck, polrelid), 'true') = 'true')))
-            order by 1
+            with relations as (
+                select relation from (select to_regclass(name) as relation from unnest($1::text[]) as name) as tables
+                where relation is not null and row_security_active(relation)
+            ), policies as (
+                select polrelid, polpermissive, polcmd,
+                    coalesce(pg_get_expr(polqual, polrelid), 'true') = 'true'
+                        and coalesce(pg_get_expr(polwithcheck, polrelid), 'true') = 'true' as is_open
+                from pg_policy where polrelid in (select relation from relations) and (polroles = '{0}' or exists (
+                    select from unnest(polroles) r where r <> 0 and pg_has_role(current_user, r, 'member')))
+            ), restricted as (
+                select relation from relations
+                where exists (select from policies where polrelid = relation and not polpermissive and not is_open)
+            )
+            select format('alter role %I bypassrls', current_user) where exists (select from restricted)
+            union all
+            select * from (
+                select format('create policy zohosync_all on %s for all to %I using (true) with check (true)',
+                    relation, current_user)
+                from relations where not exists (select from restricted) and exists (
+                    select from unnest('{r,a,w,d}'::"char"[]) as command where not exists (
+                        select from policies
+                        where polrelid = relation and polpermissive and is_open and polcmd in (command, '*')))
+                order by 1) as missing
             """, [.texts(tables)]
         ).compactMap { $0.text(0) }
     }

@@ -187,6 +187,31 @@ struct HealthTests {
         }
     }
 
+    @Test("A restrictive policy, which no other policy mends, is got round by the statement that is told")
+    func restrictivePolicy() async throws {
+        try await Self.withRole { inspector, owner, role in
+            try await owner.write { transaction in
+                try transaction.script(
+                    """
+                    alter table zoho.products enable row level security;
+                    create policy everything on zoho.products for all to public using (true);
+                    create policy harmless on zoho.products as restrictive for all to public using (true);
+                    """)
+            }
+            #expect(Self.byName(await inspector.inspect(.mirror))["row_level_security"]?.state == .ok)
+            try await owner.write {
+                try $0.script(
+                    "create policy dear on zoho.products as restrictive for insert with check (unit_price > 9)")
+            }
+            let check = try #require(Self.byName(await inspector.inspect(.mirror))["row_level_security"])
+            #expect(check.state == .critical)
+            let statement = try #require(check.advice.split(separator: ": ").last)
+            #expect(statement == "alter role \(role) bypassrls")
+            try await owner.write { try $0.script(String(statement)) }
+            #expect(Self.byName(await inspector.inspect(.mirror))["row_level_security"]?.state == .ok)
+        }
+    }
+
     @Test("A role that may not make the mirror is told which right it lacks")
     func creation() async throws {
         try await withLocation(.postgres) { location in

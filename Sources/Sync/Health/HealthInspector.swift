@@ -135,7 +135,8 @@ package struct HealthInspector: Sendable {
         checks.append(
             HealthCheck(
                 "row_level_security", policies.isEmpty ? .ok : .critical, Double(policies.count),
-                "Row-level security refuses rows. Run as the tables' owner: \(policies.joined(separator: "; "))"))
+                "Row-level security refuses rows. Run as the tables' owner, and what alters a role as an administrator: "
+                    + policies.joined(separator: "; ")))
         var isOther = stored != nil && organizationID != nil && stored != organizationID
         // An empty mirror becomes that of whoever comes.
         if isOther, missing.isEmpty, grants.isEmpty { isOther = try await !mirror.isEmpty() }

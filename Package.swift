@@ -134,6 +134,7 @@ let package = Package(
             dependencies: [
                 "Alerts", "CMalloc", "Catalog", "Database", "Mirror", "Server", "Sync", "ZohoBooks", "ZohoSimulator",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
+                .product(name: "AsyncAlgorithms", package: "swift-async-algorithms"),
                 .product(name: "AsyncHTTPClient", package: "async-http-client"),
                 .product(name: "Configuration", package: "swift-configuration"),
                 .product(name: "SystemPackage", package: "swift-system"),

@@ -43,7 +43,7 @@ struct ZohoSync: AsyncParsableCommand {
         version: "0.1.0",
         subcommands: [
             AuthCommand.self, SyncCommand.self, ServeCommand.self, VerifyCommand.self, DoctorCommand.self,
-            HealCommand.self,
-            ScheduleCommand.self, RunsCommand.self, DeadLettersCommand.self, SimulateCommand.self, DemoCommand.self,
+            HealCommand.self, ScheduleCommand.self, StatusCommand.self, RunsCommand.self, ChangesCommand.self,
+            DeadLettersCommand.self, SimulateCommand.self, DemoCommand.self,
         ])
 }

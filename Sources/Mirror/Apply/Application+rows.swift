@@ -175,11 +175,7 @@ extension RecordChange {
         guard case .text(let id) = entry[1], case .text(let kind) = entry[2], let outcome = Outcome(rawValue: kind)
         else { return nil }
         var fields: [String] = []
-        if case .json(let bytes) = entry[7] {
-            try? RawJSON(bytes).read { view in
-                try view.members { key, _ in fields.append(try JSONView.text(ofKey: key)) }
-            }
-        }
+        if case .json(let bytes) = entry[7] { fields = Change.fields(of: RawJSON(bytes)) }
         self.init(zohoID: id, outcome: outcome, fields: fields)
     }
 }

@@ -17,6 +17,17 @@ package struct Change: Sendable, Hashable {
     package let contentHash: String
     /// Each changed column and child table, before and after; nil for an insertion.
     package let changes: RawJSON?
+
+    /// The names of the changed columns and child tables; empty for an insertion.
+    package var fields: [String] { changes.map { Self.fields(of: $0) } ?? [] }
+
+    static func fields(of changes: RawJSON) -> [String] {
+        var fields: [String] = []
+        try? changes.read { view in
+            try view.members { key, _ in fields.append(try JSONView.text(ofKey: key)) }
+        }
+        return fields
+    }
 }
 
 extension Mirror {
@@ -30,13 +41,25 @@ extension Mirror {
         try await database.read { transaction in
             try transaction.query(
                 """
-                select id, entity, zoho_id, kind, changed_at, run_id, delivery_id, content_hash, changes
-                from sync_changes where id > $1 and entity = coalesce($2, entity)
-                order by id limit $3
+                \(Self.changeColumns) where id > $1 and entity = coalesce($2, entity) order by id limit $3
                 """, [.integer(after), entity.map { .text($0) } ?? .null, .integer(Int64(limit))]
             ).compactMap { Change($0) }
         }
     }
+
+    /// The newest entries of the change log, in their order.
+    package func newestChanges(entity: String? = nil, limit: Int) async throws -> [Change] {
+        try await database.read { transaction in
+            try transaction.query(
+                "\(Self.changeColumns) where entity = coalesce($1, entity) order by id desc limit $2",
+                [entity.map { .text($0) } ?? .null, .integer(Int64(limit))]
+            ).reversed().compactMap { Change($0) }
+        }
+    }
+
+    private static let changeColumns = """
+        select id, entity, zoho_id, kind, changed_at, run_id, delivery_id, content_hash, changes from sync_changes
+        """
 
     /// The number of the newest entry, 0 where there is none.
     package func lastChangeID() async throws -> Int64 {

@@ -104,18 +104,7 @@ struct BulkSyncAPI: Sendable {
     }
 
     func status(_ request: Request, _ context: ServerContext) async throws -> Response {
-        var entities: [EntityStatusDocument] = []
-        for mapping in Catalog.entities {
-            let name = mapping.entity.name
-            let cursor = try await mirror.cursor(of: name)
-            entities.append(
-                EntityStatusDocument(
-                    entity: name, rows: try await mirror.rowCounts(of: mapping),
-                    lastRun: try await mirror.runs(entity: name, limit: 1).first, cursor: cursor,
-                    detailsOutstanding: try await mirror.outstandingDetails(of: mapping)))
-        }
-        let budget = try await budget()
-        return .json(.ok, StatusDocument(entities: entities, budget: BudgetDocument(budget)))
+        .json(.ok, try await StatusDocument(of: mirror, budget: try await budget()))
     }
 
     /// Tells a run's progress until its end, whichever process runs it.

@@ -1,9 +1,9 @@
 import Catalog
 import Database
 import Foundation
-import Mirror
+package import Mirror
 import Sync
-import ZohoBooks
+package import ZohoBooks
 
 /// A sync that has begun.
 struct StartedDocument: Encodable {
@@ -90,49 +90,68 @@ struct SyncResultDocument: Encodable {
     }
 }
 
-struct StatusDocument: Encodable {
-    let entities: [EntityStatusDocument]
-    let budget: BudgetDocument
-}
+/// How the mirror stands, as JSON for machines: each entity and the calls that are left.
+package struct StatusDocument: Encodable, Sendable {
+    package let entities: [EntityStatusDocument]
+    package let budget: BudgetDocument
 
-struct EntityStatusDocument: Encodable {
-    let entity: String
-    let rows: Int
-    let deletedRows: Int
-    let lastRun: RunDocument?
-    let cursor: CursorDocument
-    let detailsOutstanding: Int
-
-    init(
-        entity: String, rows: (present: Int, deleted: Int), lastRun: Run?, cursor: Cursor, detailsOutstanding: Int
-    ) {
-        self.entity = entity
-        self.rows = rows.present
-        deletedRows = rows.deleted
-        self.lastRun = lastRun.map { RunDocument($0) }
-        self.cursor = CursorDocument(
-            modifiedThrough: cursor.modifiedThrough.map { Timestamp.text($0) },
-            listedAt: cursor.listedAt.map { Timestamp.text($0) }, resumesAtPage: cursor.resumePage)
-        self.detailsOutstanding = detailsOutstanding
+    /// Reads how every entity stands.
+    ///
+    /// - Throws: `DatabaseError` where the mirror cannot be read.
+    package init(of mirror: Mirror, budget: BudgetSnapshot) async throws {
+        var entities: [EntityStatusDocument] = []
+        for mapping in Catalog.entities { entities.append(try await EntityStatusDocument(of: mapping, in: mirror)) }
+        self.entities = entities
+        self.budget = BudgetDocument(budget)
     }
 }
 
-struct CursorDocument: Encodable {
-    /// The latest modification that a complete list has shown.
-    let modifiedThrough: String?
-    /// When that list began.
-    let listedAt: String?
-    /// Where an interrupted list goes on.
-    let resumesAtPage: Int?
+/// How one entity stands.
+package struct EntityStatusDocument: Encodable, Sendable {
+    package let entity: String
+    /// Rows that are not marked as deleted.
+    package let rows: Int
+    package let deletedRows: Int
+    package let lastRun: RunDocument?
+    package let cursor: CursorDocument
+    /// Rows that lack their detail record.
+    package let detailsOutstanding: Int
+
+    fileprivate init(of mapping: EntityMapping, in mirror: Mirror) async throws {
+        entity = mapping.entity.name
+        (rows, deletedRows) = try await mirror.rowCounts(of: mapping)
+        lastRun = try await mirror.runs(entity: entity, limit: 1).first.map { RunDocument($0) }
+        cursor = CursorDocument(try await mirror.cursor(of: entity))
+        detailsOutstanding = try await mirror.outstandingDetails(of: mapping)
+    }
 }
 
-struct BudgetDocument: Encodable {
-    let remainingThisMinute: Int?
-    let remainingToday: Int?
-    let dailyLimit: Int?
-    let returnsAt: String?
+/// Up to where an entity is known to be current.
+package struct CursorDocument: Encodable, Sendable {
+    /// The latest modification that a complete list has shown.
+    package let modifiedThrough: String?
+    /// When that list began.
+    package let listedAt: String?
+    /// Where an interrupted list goes on.
+    package let resumesAtPage: Int?
 
-    init(_ budget: BudgetSnapshot) {
+    fileprivate init(_ cursor: Cursor) {
+        modifiedThrough = cursor.modifiedThrough.map { Timestamp.text($0) }
+        listedAt = cursor.listedAt.map { Timestamp.text($0) }
+        resumesAtPage = cursor.resumePage
+    }
+}
+
+/// The calls that Zoho still allows.
+package struct BudgetDocument: Encodable, Sendable {
+    package let remainingThisMinute: Int?
+    /// Nil until an answer of Zoho's has told it.
+    package let remainingToday: Int?
+    package let dailyLimit: Int?
+    /// When the day's calls return, where that is known.
+    package let returnsAt: String?
+
+    fileprivate init(_ budget: BudgetSnapshot) {
         remainingThisMinute = budget.remainingThisMinute
         remainingToday = budget.remainingToday
         dailyLimit = budget.dailyLimit

@@ -7,23 +7,23 @@ import ZohoBooks
 
 /// A run as JSON for machines.
 package struct RunDocument: Encodable, Sendable {
-    let id: Int64
-    let entity: String
-    let kind: String
-    let state: String
-    let startedAt: String
-    let finishedAt: String?
-    let fetched: Int
-    let counts: [String: Int]
-    let skipped: Int
-    let calls: Int
-    let pages: Int
-    let details: Int
-    let detailsOutstanding: Int?
-    let listMilliseconds: Int
-    let detailMilliseconds: Int
-    let fieldFaults: [String: Int]
-    let error: String?
+    package let id: Int64
+    package let entity: String
+    package let kind: String
+    package let state: String
+    package let startedAt: String
+    package let finishedAt: String?
+    package let fetched: Int
+    package let counts: [String: Int]
+    package let skipped: Int
+    package let calls: Int
+    package let pages: Int
+    package let details: Int
+    package let detailsOutstanding: Int?
+    package let listMilliseconds: Int
+    package let detailMilliseconds: Int
+    package let fieldFaults: [String: Int]
+    package let error: String?
 
     package init(_ run: Run) {
         id = run.id

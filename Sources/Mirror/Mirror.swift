@@ -10,11 +10,19 @@ package struct Mirror: Sendable {
     /// Microseconds since 1970, injected so that tests decide what time it is.
     package let now: @Sendable () -> Int64
     let logger: Logger
+    /// Whether leases go by the database's clock, where it has one of its own, and not by ``now``.
+    let goesByDatabaseClock: Bool
 
     /// Wraps a database whose tables are ready; see ``prepare()``.
-    package init(database: any SQLDatabase, now: @escaping @Sendable () -> Int64, logger: Logger) {
+    ///
+    /// - Parameter goesByDatabaseClock: whether leases go by the clock of PostgreSQL, which is the same for all servers.
+    package init(
+        database: any SQLDatabase, now: @escaping @Sendable () -> Int64, goesByDatabaseClock: Bool = false,
+        logger: Logger
+    ) {
         self.database = database
         self.now = now
+        self.goesByDatabaseClock = goesByDatabaseClock
         self.logger = logger
     }
 
@@ -42,7 +50,7 @@ package enum MirrorError: Error, Sendable, Hashable, CustomStringConvertible {
             """
         case .leased(let name, let holder, let secondsLeft):
             """
-            Another process (\(holder)) is running \(name) on this mirror. Wait until it has ended, or stop it; if it \
+            Another process or task (\(holder)) is running \(name) on this mirror. Wait until it has ended, or stop it; if it \
             died, its claim ends in \(secondsLeft) s.
             """
         case .unknown(let what):

@@ -1,12 +1,12 @@
 import Mirror
 import ZohoBooks
 
-/// The right to synchronise entities, held by one process at a time.
+/// The right to do something, held by one part of one process at a time.
 struct Leases: Sendable {
     let mirror: Mirror
     /// Host and process, for people and for the leases.
-    let holder: String
-    /// Tells of another holder of a lease whether it is known to have ended.
+    let process: String
+    /// Tells of another process whether it is known to have ended.
     let isDead: @Sendable (String) -> Bool
 
     /// Seconds after which the lease of a process that vanished lapses.
@@ -14,34 +14,61 @@ struct Leases: Sendable {
 
     /// Runs work while every named lease is held; losing one cancels the work.
     ///
-    /// - Throws: ``MirrorError/leased(name:holder:secondsLeft:)`` where another process has one of them.
-    func hold<T: Sendable>(_ names: [String], _ work: @escaping @Sendable () async throws -> T) async throws -> T {
+    /// Who holds them is not the process but this work, so that two works of one process exclude each other too.
+    ///
+    /// - Parameter work: is told under which name it holds them.
+    /// - Throws: ``MirrorError/leased(name:holder:secondsLeft:)`` where somebody else has one of them.
+    func hold<T: Sendable>(
+        _ names: [String], _ work: @escaping @Sendable (_ holder: String) async throws -> T
+    ) async throws -> T {
+        let holder = HolderName.unique(process)
+        return try await holding(names, holder, isChoosy: false) { _ in try await work(holder) }
+    }
+
+    /// Runs work while those of the named leases are held that nobody else has.
+    ///
+    /// - Parameter work: is told which they are; not run where there are none.
+    func holdFree(_ names: [String], _ work: @escaping @Sendable (_ held: [String]) async throws -> Void) async throws {
+        try await holding(names, HolderName.unique(process), isChoosy: true) { held in
+            if !held.isEmpty { try await work(held) }
+        }
+    }
+
+    private func holding<T: Sendable>(
+        _ names: [String], _ holder: String, isChoosy: Bool,
+        _ work: @escaping @Sendable (_ held: [String]) async throws -> T
+    ) async throws -> T {
         var held: [String] = []
         do {
             for name in names {
-                try await mirror.acquireLease(name, holder: holder, duration: Self.seconds, isDead: isDead)
-                held.append(name)
+                do {
+                    try await mirror.acquireLease(name, holder: holder, duration: Self.seconds, isDead: isDead)
+                    held.append(name)
+                } catch MirrorError.leased where isChoosy {
+                    continue
+                }
             }
-            let value = try await prolonging(names, work)
-            try await release(held)
+            let value = try await prolonging(held, holder, work)
+            await release(held, holder)
             return value
         } catch {
-            try? await release(held)
+            await release(held, holder)
             throw error
         }
     }
 
-    private func release(_ names: [String]) async throws {
-        try await uncancelled { [mirror, holder] in
+    /// What is not given back lapses; that is no reason to lose what the work has brought.
+    private func release(_ names: [String], _ holder: String) async {
+        try? await uncancelled { [mirror] in
             for name in names { try await mirror.releaseLease(name, holder: holder) }
         }
     }
 
     private func prolonging<T: Sendable>(
-        _ names: [String], _ work: @escaping @Sendable () async throws -> T
+        _ names: [String], _ holder: String, _ work: @escaping @Sendable (_ held: [String]) async throws -> T
     ) async throws -> T {
         try await withThrowingTaskGroup(of: T?.self) { group in
-            group.addTask { try await work() }
+            group.addTask { try await work(names) }
             group.addTask {
                 while true {
                     try await Task.sleep(for: .seconds(Self.seconds / 3))

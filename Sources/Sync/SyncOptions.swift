@@ -30,8 +30,13 @@ package struct SyncOptions: Sendable, Hashable {
     package var includesDetails = true
     /// Reads and compares, and writes nothing.
     package var isDryRun = false
+    /// Whether nobody has named the entities, although they are named: the schedule asks for what there is.
+    package var isUnattended = false
 
     package init() {}
+
+    /// Whether it is no fault that the organisation does not have a module.
+    var excusesMissingModules: Bool { entities.isEmpty || isUnattended }
 
     /// Whether the sync looks at everything that an entity has, so that its cursor may move.
     var isUnfiltered: Bool { modifiedSince == nil && !isActiveOnly && !isWithStockOnly }

@@ -6,6 +6,8 @@ import ZohoBooks
 /// One sync while it goes on: the runs of its entities and what stopped them.
 struct SyncSession {
     private let sync: Synchroniser
+    /// Who holds the leases.
+    private let holder: String
     private var runs: [EntityRun] = []
     /// Runs that have ended before the session's end, by entity.
     private var ended: [String: (state: Run.State, error: String?)] = [:]
@@ -14,8 +16,9 @@ struct SyncSession {
     /// What makes it pointless to go on.
     private var fatal: (any Error)?
 
-    init(_ sync: Synchroniser) {
+    init(_ sync: Synchroniser, holder: String) {
         self.sync = sync
+        self.holder = holder
     }
 
     private var isStopped: Bool { fatal != nil || quotaReturnsAt != nil }
@@ -83,7 +86,7 @@ struct SyncSession {
                 sync.options.isDryRun
                 ? Run.rehearsal(of: name, kind: plan.kind, at: sync.mirror.now())
                 : try await sync.mirror.beginRun(
-                    of: name, kind: plan.kind, options: sync.options.json, holder: sync.holder)
+                    of: name, kind: plan.kind, options: sync.options.json, holder: holder)
             entities.append(
                 EntityRun(
                     mapping: mapping, counter: entities.isEmpty ? counter : CallCounter(), run: run, cursor: cursor))
@@ -129,7 +132,7 @@ struct SyncSession {
                 return
             }
             // Who asks for everything means what the organisation has.
-            let isExpected = error.kind == .moduleUnavailable && sync.options.entities.isEmpty
+            let isExpected = error.kind == .moduleUnavailable && sync.options.excusesMissingModules
             for entity in entities { ended[entity] = (isExpected ? .completed : .failed, error.description) }
             if error.concernsEveryCall { fatal = error }
         default:

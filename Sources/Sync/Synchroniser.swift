@@ -38,28 +38,18 @@ package struct Synchroniser: Sendable {
     package func run() async throws -> SyncReport {
         let mappings = try options.validated()
         let names = mappings.map { Leases.name(of: $0.entity.name) }
-        if options.isDryRun { return try await synchronise(mappings) }
-        return try await Leases(mirror: mirror, holder: holder, isDead: isDead).hold(names) {
-            try await synchronise(mappings)
+        if options.isDryRun { return try await synchronise(mappings, holder: holder) }
+        return try await Leases(mirror: mirror, process: holder, isDead: isDead).hold(names) { holder in
+            try await synchronise(mappings, holder: holder)
         }
     }
 
-    private func synchronise(_ mappings: [EntityMapping]) async throws -> SyncReport {
-        var session = SyncSession(self)
-        for module in Dictionary(grouping: mappings, by: \.entity.module.path).values
-            .sorted(by: { mappings.position(of: $0[0]) < mappings.position(of: $1[0]) })
-        {
-            await session.list(module)
-        }
+    private func synchronise(_ mappings: [EntityMapping], holder: String) async throws -> SyncReport {
+        var session = SyncSession(self, holder: holder)
+        for module in mappings.byModule { await session.list(module) }
         if options.includesDetails, !options.isDryRun {
             for mapping in mappings { await session.details(of: mapping) }
         }
         return try await session.finish()
-    }
-}
-
-extension [EntityMapping] {
-    fileprivate func position(of mapping: EntityMapping) -> Int {
-        firstIndex { $0.entity.name == mapping.entity.name } ?? 0
     }
 }

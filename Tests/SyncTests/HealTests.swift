@@ -169,17 +169,41 @@ struct HealTests {
         }
     }
 
-    @Test("A worker that is not heard of is seen; healing takes its lease back", arguments: Engine.allCases)
+    @Test(
+        "A worker that hangs in a living process stays seen; that of a process that ended goes",
+        arguments: Engine.allCases)
     func workers(engine: Engine) async throws {
         try await Rig.with(engine) { rig in
+            func lease(_ worker: String, of process: String) async throws {
+                try await rig.mirror.acquireLease("worker \(worker)", holder: process, duration: 60)
+            }
+            func silence() async throws -> HealthCheck.State? {
+                try await HealthTests.checks(rig, expectsWebhooks: true)["worker_silence_seconds"]?.state
+            }
+            #expect(try await silence() == .warning)
+            try await lease("test:1#1", of: "test:1")
+            try await lease("far:1#1", of: "far:1")
+            #expect(try await silence() == .ok)
+            rig.control.advanceClock(by: .seconds(7_200))
+            // Another worker of the same process lives.
+            try await lease("far:1#2", of: "far:1")
+            #expect(try await Self.heal(rig)["release_leases"] == nil)
+            #expect(try await silence() == .critical)
+            // Of a process on another machine nothing is known but that it prolongs nothing.
+            rig.control.advanceClock(by: .seconds(3_600))
+            #expect(try await Self.heal(rig)["release_leases"] == nil)
+            rig.control.advanceClock(by: .seconds(61))
+            #expect(try await Self.heal(rig)["release_leases"]?.changed == 2)
             #expect(
-                try await HealthTests.checks(rig, expectsWebhooks: true)["worker_silence_seconds"]?.state == .warning)
-            try await rig.mirror.acquireLease("worker test:1#1", holder: "test:1#1", duration: 60)
-            #expect(try await HealthTests.checks(rig, expectsWebhooks: true)["worker_silence_seconds"]?.state == .ok)
-            rig.control.advanceClock(by: .seconds(901))
-            #expect(try await HealthTests.checks(rig)["worker_silence_seconds"]?.state == .critical)
+                try await rig.mirror.leases().map(\.name) == ["worker test:1#1"], "healing itself proves that it lives")
+            #expect(try await silence() == .critical)
+
+            try await rig.mirror.releaseLease("worker test:1#1", holder: "test:1")
+            try await lease("dead:1#1", of: "dead:1")
+            rig.control.advanceClock(by: .seconds(1_000))
+            #expect(try await silence() == .critical)
             #expect(try await Self.heal(rig)["release_leases"]?.changed == 1)
-            #expect(try await HealthTests.checks(rig)["worker_silence_seconds"]?.state == .ok)
+            #expect(try await silence() == .warning, "no worker runs")
         }
     }
 

@@ -10,89 +10,6 @@ import Testing
 import ZohoBooks
 import ZohoSimulator
 
-@Suite("Triggers")
-struct TriggerTests {
-    private static func date(_ text: String) throws -> Date {
-        try #require(try? Date(text, strategy: .iso8601))
-    }
-
-    private static func next(_ expression: String, after text: String, in zone: String = "UTC") throws -> String? {
-        let cron = try #require(CronExpression(expression), "\(expression)")
-        return cron.next(after: try date(text), in: try #require(TimeZone(identifier: zone)))?.formatted(.iso8601)
-    }
-
-    @Test(
-        "A cron expression comes when its fields say",
-        arguments: [
-            ("*/15 * * * *", "2026-03-02T12:00:00Z", "2026-03-02T12:15:00Z"),
-            ("*/15 * * * *", "2026-03-02T12:14:59Z", "2026-03-02T12:15:00Z"),
-            ("0 2 * * *", "2026-03-02T02:00:00Z", "2026-03-03T02:00:00Z"),
-            ("30 8-18/2 * * mon-fri", "2026-03-06T18:30:00Z", "2026-03-09T08:30:00Z"),
-            ("0 0 1 jan *", "2026-03-02T12:00:00Z", "2027-01-01T00:00:00Z"),
-            ("0 0 29 2 *", "2026-03-02T12:00:00Z", "2028-02-29T00:00:00Z"),
-            ("0 0 13 * fri", "2026-03-02T12:00:00Z", "2026-03-06T00:00:00Z"),
-            ("5,35 */6 * * *", "2026-03-02T12:05:00Z", "2026-03-02T12:35:00Z"),
-            ("0 0 * * 7", "2026-03-02T12:00:00Z", "2026-03-08T00:00:00Z"),
-            ("10/20 0 * * *", "2026-03-02T00:10:00Z", "2026-03-02T00:30:00Z"),
-            ("@hourly", "2026-03-02T12:00:00Z", "2026-03-02T13:00:00Z"),
-            ("@WEEKLY", "2026-03-02T12:00:00Z", "2026-03-08T00:00:00Z"),
-        ])
-    func cron(expression: String, after: String, expected: String) throws {
-        #expect(try Self.next(expression, after: after) == expected)
-    }
-
-    @Test(
-        "The change to summer time and back loses no night and doubles none",
-        arguments: [
-            // 02:00 to 03:00 is left out on 29 March 2026 in Berlin: it comes when the clock goes on.
-            ("30 2 * * *", "2026-03-28T12:00:00Z", "2026-03-29T01:00:00Z"),
-            ("30 2 * * *", "2026-03-29T01:00:00Z", "2026-03-30T00:30:00Z"),
-            // 02:00 to 03:00 comes twice on 25 October 2026: the first time counts.
-            ("30 2 * * *", "2026-10-24T12:00:00Z", "2026-10-25T00:30:00Z"),
-            ("30 2 * * *", "2026-10-25T00:30:00Z", "2026-10-26T01:30:00Z"),
-            // Every hour is every hour.
-            ("30 * * * *", "2026-10-25T00:30:00Z", "2026-10-25T01:30:00Z"),
-            ("30 * * * *", "2026-03-29T00:30:00Z", "2026-03-29T01:00:00Z"),
-        ])
-    func summerTime(expression: String, after: String, expected: String) throws {
-        #expect(try Self.next(expression, after: after, in: "Europe/Berlin") == expected)
-    }
-
-    @Test(
-        "What is no expression, or never comes, is refused",
-        arguments: [
-            "", "* * * *", "* * * * * *", "60 * * * *", "* 24 * * *", "* * 0 * *", "* * * 13 *", "* * * * 8",
-            "*/0 * * * *",
-            "5-1 * * * *", "a * * * *", "1,,2 * * * *", "+5 * * * *", "0 0 30 2 *", "@often", "-1 * * * *",
-        ])
-    func refused(expression: String) {
-        #expect(CronExpression(expression) == nil)
-    }
-
-    @Test(
-        "Intervals are read and shown",
-        arguments: [("15m", 900), ("1h30m", 5_400), ("90s", 90), ("2d", 172_800), ("60m", 3_600)])
-    func intervals(text: String, seconds: Int) throws {
-        let trigger = try #require(Trigger(text))
-        #expect(trigger == .every(seconds))
-        #expect(Trigger(trigger.description) == trigger)
-        #expect(trigger.timesPerDay() == 86_400 / Double(seconds))
-    }
-
-    @Test("Other words are no trigger", arguments: ["15", "m", "10s", "32d", "99999999999999999999d", "1x", "now"])
-    func noTrigger(text: String) {
-        #expect(Trigger(text) == nil)
-    }
-
-    @Test("How often a day is counted for expressions too")
-    func timesPerDay() {
-        #expect(Trigger("off")?.timesPerDay() == 0)
-        #expect(Trigger("*/15 * * * *")?.timesPerDay() == 96)
-        #expect(Trigger("0 2 * * *")?.timesPerDay() == 1)
-        #expect(Trigger("0 2 * * sun")?.timesPerDay() == 1.0 / 7)
-    }
-}
-
 @Suite("Schedule")
 struct ScheduleTests {
     /// What was asked of a scheduler's work.
@@ -346,122 +263,28 @@ struct ScheduleTests {
         }
     }
 
-    // MARK: - Cost
-
-    private static let demo: [String: ScheduleCost.Holding] = [
-        "items": .init(records: ["products": 1_312]), "contacts": .init(records: ["customers": 2_402, "vendors": 100]),
-        "pricebooks": .init(records: ["pricelists": 10]), "invoices": .init(records: ["invoices": 125]),
-        "bills": .init(records: ["bills": 60]), "creditnotes": .init(records: ["credit_notes": 20]),
-        "salesorders": .init(records: ["sales_orders": 80]),
-        "customerpayments": .init(records: ["customer_payments": 90]),
-    ]
-
-    @Test("The demo's organisation costs less than 500 calls a day with webhooks, and fits into 2,000 without any")
-    func cost() {
-        let cost = ScheduleCost(.standard, holdings: Self.demo)
-        #expect(cost.withWebhooks < 500)
-        #expect(cost.withoutWebhooks < 2_000 - 50)
-        #expect(cost.warnings(plan: 2_000, reserve: 50).isEmpty)
-    }
-
-    @Test("A schedule that cannot fit is said not to, with what costs most")
-    func tooMuch() {
-        let cost = ScheduleCost(.standard, holdings: Self.demo)
-        let tight = cost.warnings(plan: 1_000, reserve: 50)
-        #expect(tight.count == 1)
-        #expect(tight.first?.contains("only while webhooks arrive") == true)
-        #expect(tight.first?.contains("incremental of items") == true)
-        let large = ScheduleCost(.standard, holdings: ["items": .init(records: ["products": 100_000])])
-        #expect(large.warnings(plan: 2_000, reserve: 50).first?.contains("do not fit") == true)
-    }
-
-    @Test(
-        "A day of the demo's organisation costs no more calls than announced, and the mirror is fresh",
-        .timeLimit(.minutes(10)), arguments: [true, false])
-    func day(hasWebhooks: Bool) async throws {
-        try await Rig.with(.sqlite) { configuration in
-            configuration.counts = SimulatorConfiguration().counts
-            // What is not looked at costs nothing.
-            configuration.counts[.purchaseorders] = 1
+    @Test("A module that the organisation does not have is no fault, night or day", arguments: Engine.allCases)
+    func absentModule(engine: Engine) async throws {
+        try await Rig.with(engine) {
+            $0.disabledModules = [.salesorders]
         } _: { rig in
-            try await rig.sync()
-            try await rig.withClient { client in
-                let processor = DeliveryProcessor(
-                    mirror: rig.mirror, client: client, holder: "test:1",
-                    logger: Logger(label: "test", factory: { _ in SwiftLogNoOpLogHandler() }))
-                let synchronise: @Sendable (SyncOptions) async throws -> SyncReport = { options in
-                    try await Synchroniser(client: client, mirror: rig.mirror, options: options, holder: "test:1").run()
+            let schedule = Schedule { kind, _ in kind == .incremental ? nil : .every(1_800) }
+            try await Serving.with(rig, schedule: schedule) { serving in
+                await serving.scheduler.runDue()
+                // What meets another run comes five minutes later.
+                await serving.pass(seconds: 3_600)
+                for kind in ["incremental", "full", "reconciliation"] {
+                    let record = try await rig.mirror.scheduleRecords().first { $0.name == "\(kind) sales_orders" }
+                    #expect(record?.state == "completed", "\(kind): \(record?.note ?? "never")")
+                    let other = try await rig.mirror.scheduleRecords().first { $0.name == "\(kind) bills" }
+                    #expect(other?.state == "completed", "\(kind): \(other?.note ?? "never")")
                 }
-                // The clock goes on in steps, which look like a server that was down.
-                var healing = HealingOptions()
-                healing.disabled = [.catchUp]
-                let healer = Healer(
-                    mirror: rig.mirror, client: client, options: healing, holder: "test:1",
-                    isDead: { _ in false }, processor: processor, synchronise: synchronise)
-                let watch = HealthWatch(
-                    mirror: rig.mirror,
-                    inspector: HealthInspector(mirror: rig.mirror, client: client, organizationID: nil),
-                    organization: "1", logger: Logger(label: "test", factory: { _ in SwiftLogNoOpLogHandler() }))
-                let scheduler = Scheduler(
-                    .standard, zone: try #require(TimeZone(identifier: "UTC")), mirror: rig.mirror, holder: "test:1",
-                    isDead: { _ in false },
-                    work: ScheduledWork(
-                        synchronise: synchronise,
-                        reconcile: { options in
-                            try await Reconciler(
-                                client: client, mirror: rig.mirror, options: options, holder: "test:1",
-                                random: { 0.5 }
-                            ).run()
-                        }, checkHealth: { await watch.check() }, heal: { try await healer.heal() }),
-                    random: { 0.5 },
-                    logger: Logger(label: "test", factory: { _ in SwiftLogNoOpLogHandler() }))
-                if hasWebhooks { try await Self.hear(rig) }
-                await scheduler.runDue()
-                let before = rig.control.statistics.calls
-                for quarter in 0..<96 {
-                    if quarter % 8 == 0 { try await change(rig, quarter, processor, hasWebhooks) }
-                    rig.control.advanceClock(by: .seconds(900))
-                    await scheduler.runDue()
-                }
-                let calls = rig.control.statistics.calls - before
-                // Twelve changes a day, each of which a sweep reads again.
-                let announced = ScheduleCost(
-                    .standard, holdings: try await ScheduleCost.holdings(of: rig.mirror), changesPerDay: 24)
-                let limit = hasWebhooks ? 500 : 1_950
-                #expect(calls < limit, "\(calls) calls")
-                #expect(calls <= (hasWebhooks ? announced.withWebhooks + 24 : announced.withoutWebhooks))
-            }
-            for quarter in stride(from: 0, to: 96, by: 8) {
-                let id = rig.control.id(.invoices, at: quarter)
-                #expect(
-                    try await rig.value("select reference_number from invoices where zoho_invoice_id = '\(id)'")
-                        == "R-\(quarter)")
+                #expect(try await rig.mirror.runs(entity: "sales_orders", state: .failed).isEmpty)
+                let checks = try await HealthTests.checks(rig)
+                #expect(checks["runs_failed"]?.state == .ok)
+                #expect(checks["drift"]?.state == .ok)
+                #expect(try await rig.mirror.healings().filter { !$0.isDone } == [])
             }
         }
-    }
-
-    private func change(
-        _ rig: Rig, _ quarter: Int, _ processor: DeliveryProcessor, _ hasWebhooks: Bool
-    ) async throws {
-        let id = rig.control.id(.invoices, at: quarter)
-        try rig.control.edit(.invoices, id: id, ["reference_number": .string("R-\(quarter)")])
-        guard hasWebhooks else { return }
-        let record = try #require(rig.control.record(.invoices, id: id))
-        _ = try await rig.mirror.store([
-            NewDelivery(
-                entity: "invoices", content: .readable(.record, zohoID: id, record: RawJSON(record[...])),
-                receivedAt: rig.mirror.now(), requestID: nil)
-        ])
-        try await processor.drainOnce()
-        try await Self.hear(rig)
-    }
-
-    private static func hear(_ rig: Rig) async throws {
-        let now = rig.mirror.now()
-        let day = String(Timestamp.text(now).prefix(10))
-        try await rig.mirror.add(
-            Catalog.entities.filter { $0.entity.webhookName != nil }.map {
-                Arrival(kind: .received, subject: $0.entity.name, day: day, number: 1, lastAt: now)
-            })
     }
 }

@@ -89,18 +89,20 @@ extension Mirror {
         }
     }
 
-    /// How many entries are claimed by such holders.
+    /// How many entries are claimed by such processes.
     package func claims(where isDead: @escaping @Sendable (String) -> Bool) async throws -> Int {
         try await database.read { transaction in
             try transaction.query(
                 "select claimed_by, count(*) from sync_inbox where claimed_by is not null group by claimed_by"
-            ).reduce(0) { sum, row in row.text(0).map(isDead) == true ? sum + Int(row.int(1) ?? 0) : sum }
+            ).reduce(0) { sum, row in
+                row.text(0).map { isDead(HolderName.process(of: $0)) } == true ? sum + Int(row.int(1) ?? 0) : sum
+            }
         }
     }
 
     /// Gives back what workers have claimed that are known to have ended, before their leases end.
     ///
-    /// - Parameter isDead: tells it of the holder of a claim.
+    /// - Parameter isDead: tells it of the process that holds a claim.
     /// - Returns: how many entries came back.
     @discardableResult
     package func releaseClaims(where isDead: @escaping @Sendable (String) -> Bool) async throws -> Int {
@@ -108,7 +110,7 @@ extension Mirror {
         return try await database.write { transaction in
             let holders = try transaction.query(
                 "select distinct claimed_by from sync_inbox where claimed_by is not null"
-            ).compactMap { $0.text(0) }.filter(isDead)
+            ).compactMap { $0.text(0) }.filter { isDead(HolderName.process(of: $0)) }
             guard !holders.isEmpty else { return 0 }
             return try transaction.execute(
                 """

@@ -1,18 +1,55 @@
 import Database
 
+/// A right that one holder has for a while: `sync products`.
+package struct Lease: Sendable, Hashable {
+    package let name: String
+    package let holder: String
+    /// Microseconds since 1970.
+    package let expiresAt: Int64
+    /// Microseconds until it lapses; negative where it has.
+    package let left: Int64
+
+    package var isLive: Bool { left > 0 }
+
+    /// The process that holds it.
+    package var process: String { HolderName.process(of: holder) }
+}
+
+/// How those who hold leases and claims are called: a process, or one of its parts behind a `#`, as in `host:42@7#1`.
+package enum HolderName {
+    /// A part of a process that no other part is called like.
+    package static func unique(_ process: String) -> String {
+        "\(process)#\(String(UInt64.random(in: .min ... .max), radix: 36))"
+    }
+
+    /// The process that a holder is a part of.
+    package static func process(of holder: String) -> String {
+        String(holder.prefix { $0 != "#" })
+    }
+}
+
 extension Mirror {
+    /// What time it is as far as leases go.
+    ///
+    /// Servers on several machines compare what the others wrote, so that a clock that goes wrong would take away what
+    /// is held; the database's is the same for all.
+    func leaseTime(_ transaction: any SQLTransaction) throws -> Int64 {
+        guard goesByDatabaseClock, transaction.dialect == .postgres else { return now() }
+        return try transaction.query("select clock_timestamp()").first?.instant(0) ?? now()
+    }
+
     /// Takes the named lease, or prolongs it where `holder` has it already.
     ///
     /// - Parameters:
     ///   - duration: seconds until it lapses unless it is prolonged.
-    ///   - isDead: tells of another holder whether it is known to have ended, so that its lease need not run out.
+    ///   - isDead: tells of another process whether it is known to have ended, so that its lease need not run out.
     /// - Throws: ``MirrorError/leased(name:holder:secondsLeft:)`` where somebody else has it.
     package func acquireLease(
         _ name: String, holder: String, duration: Int, isDead: @escaping @Sendable (String) -> Bool = { _ in false }
     ) async throws {
-        let time = now()
-        let expiry = time + Int64(duration) * 1_000_000
         try await database.write { transaction in
+            let time = try leaseTime(transaction)
+            let expiry = time + Int64(duration) * 1_000_000
             try transaction.execute(
                 """
                 insert into sync_leases (name, holder, acquired_at, expires_at) values ($1, $2, $3, $4)
@@ -23,9 +60,10 @@ extension Mirror {
                 [.text(name)]
             ).first
             guard let current = row?.text(0), let currentExpiry = row?.instant(1) else { return }
-            guard current == holder || currentExpiry <= time || isDead(current) else {
+            let process = HolderName.process(of: current)
+            guard current == holder || currentExpiry <= time || isDead(process) else {
                 throw MirrorError.leased(
-                    name: name, holder: current, secondsLeft: Int((currentExpiry - time) / 1_000_000) + 1)
+                    name: name, holder: process, secondsLeft: Int((currentExpiry - time) / 1_000_000) + 1)
             }
             try transaction.execute(
                 "update sync_leases set holder = $2, acquired_at = $3, expires_at = $4 where name = $1",
@@ -38,6 +76,31 @@ extension Mirror {
         try await database.write { transaction in
             _ = try transaction.execute(
                 "delete from sync_leases where name = $1 and holder = $2", [.text(name), .text(holder)])
+        }
+    }
+
+    /// Takes a lease back as it was found; one that was prolonged or taken meanwhile stays.
+    ///
+    /// - Returns: whether it was taken back.
+    package func takeBack(_ lease: Lease) async throws -> Bool {
+        try await database.write { transaction in
+            try transaction.execute(
+                "delete from sync_leases where name = $1 and holder = $2 and expires_at = $3",
+                [.text(lease.name), .text(lease.holder), .instant(lease.expiresAt)]) > 0
+        }
+    }
+
+    /// The leases that there are, lapsed ones included.
+    package func leases() async throws -> [Lease] {
+        try await database.read { transaction in
+            let time = try leaseTime(transaction)
+            return try transaction.query("select name, holder, expires_at from sync_leases order by name").compactMap {
+                row in
+                guard let name = row.text(0), let holder = row.text(1), let expiresAt = row.instant(2) else {
+                    return nil
+                }
+                return Lease(name: name, holder: holder, expiresAt: expiresAt, left: expiresAt - time)
+            }
         }
     }
 }

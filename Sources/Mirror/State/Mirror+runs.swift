@@ -5,11 +5,11 @@ import ZohoBooks
 extension Mirror {
     /// Begins a run and marks what a dead process left running as interrupted.
     ///
-    /// The caller holds the lease.
+    /// The caller holds the lease. A run whose own holder has it stays as it is.
     ///
     /// - Parameters:
     ///   - options: the run's options as a JSON object.
-    ///   - holder: who runs it, for people: host and process.
+    ///   - holder: who runs it, as its lease says.
     package func beginRun(
         of entity: String, kind: Run.Kind, options: String, holder: String
     ) async throws -> Run {
@@ -19,8 +19,11 @@ extension Mirror {
                 """
                 update sync_runs set state = 'interrupted', finished_at = $1,
                     last_error = 'The process ended without finishing the run.'
-                where entity = $2 and state = 'running'
-                """, [.instant(time), .text(entity)])
+                where entity = $2 and state = 'running' and not exists (
+                    select 1 from sync_leases l
+                    where l.name = 'sync ' || sync_runs.entity and l.holder = sync_runs.holder
+                        and l.holder <> $3 and l.expires_at > $4)
+                """, [.instant(time), .text(entity), .text(holder), .instant(try leaseTime(transaction))])
             let id = try transaction.reserveIDs(1, in: "sync_runs")[0]
             try transaction.execute(
                 """
@@ -34,6 +37,22 @@ extension Mirror {
             return Run(
                 id: id, entity: entity, kind: kind, state: .running, startedAt: time, finishedAt: nil,
                 progress: .init(), lastError: nil)
+        }
+    }
+
+    /// Ends runs that say that they go on although nobody holds their entity's lease.
+    ///
+    /// - Returns: how many.
+    package func endAbandonedRuns() async throws -> Int {
+        let time = now()
+        return try await database.write { transaction in
+            try transaction.execute(
+                """
+                update sync_runs set state = 'interrupted', finished_at = $1,
+                    last_error = 'The process ended without finishing the run.'
+                where state = 'running' and not exists (
+                    select 1 from sync_leases where name = 'sync ' || sync_runs.entity and expires_at > $2)
+                """, [.instant(time), .instant(try leaseTime(transaction))])
         }
     }
 

@@ -12,7 +12,7 @@ package struct MirrorTokenStore: TokenStore {
 
     package init(_ mirror: Mirror, holder: String) {
         self.mirror = mirror
-        self.holder = "\(holder):\(UInt64.random(in: .min ... .max))"
+        self.holder = HolderName.unique(holder)
     }
 
     package func load() async throws -> SealedToken? {

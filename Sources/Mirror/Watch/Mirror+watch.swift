@@ -137,36 +137,6 @@ extension Mirror {
         }
     }
 
-    // MARK: - Leases and runs
-
-    /// The leases that there are, lapsed ones included.
-    package func leases() async throws -> [(name: String, holder: String, expiresAt: Int64)] {
-        try await database.read { transaction in
-            try transaction.query("select name, holder, expires_at from sync_leases order by name").compactMap { row in
-                guard let name = row.text(0), let holder = row.text(1), let expiresAt = row.instant(2) else {
-                    return nil
-                }
-                return (name, holder, expiresAt)
-            }
-        }
-    }
-
-    /// Ends runs that say that they go on although nobody holds their entity's lease.
-    ///
-    /// - Returns: how many.
-    package func endAbandonedRuns() async throws -> Int {
-        let time = now()
-        return try await database.write { transaction in
-            try transaction.execute(
-                """
-                update sync_runs set state = 'interrupted', finished_at = $1,
-                    last_error = 'The process ended without finishing the run.'
-                where state = 'running' and not exists (
-                    select 1 from sync_leases where name = 'sync ' || sync_runs.entity and expires_at > $1)
-                """, [.instant(time)])
-        }
-    }
-
     // MARK: - Retention
 
     /// From when on things are kept, in microseconds since 1970.

@@ -62,10 +62,7 @@ package struct DeliveryProcessor: Sendable {
     ///
     /// A worker that is stuck is stopped and begins anew.
     package func run() async throws {
-        // A claim is the holder's and then the worker's: `host:42@7#1`.
-        _ = try? await mirror.releaseClaims { [isDead] claim in
-            claim.split(separator: "#").first.map { isDead(String($0)) } ?? false
-        }
+        _ = try? await mirror.releaseClaims(where: isDead)
         await withTaskGroup(of: Void.self) { group in
             for number in 1...max(1, workers) {
                 let worker = RecordWorker(processor: self, name: "\(holder)#\(number)")

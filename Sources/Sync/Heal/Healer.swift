@@ -19,6 +19,8 @@ package struct Healer: Sendable {
 
     /// Seconds after its end for which a lease may still be prolonged by a slow process.
     private static let leaseGrace: Int64 = 60
+    /// Seconds after which a process is taken for ended that prolongs no lease at all.
+    private static let obituary: Int64 = 3_600
     /// Seconds without a sign of life after which the server counts as down.
     static let downtime: Int64 = 90
 
@@ -124,30 +126,40 @@ package struct Healer: Sendable {
     }
 
     private func leaseNeeds() async throws -> [HealingNeed] {
-        let before = mirror.now() - Self.leaseGrace * 1_000_000
-        let stuck = try await mirror.leases().filter { $0.expiresAt < before || isDead($0.holder) }
-        let isDeadWorker: @Sendable (String) -> Bool = { [isDead] claim in
-            // A claim is the holder's and then the worker's: `host:42@7#1`.
-            claim.split(separator: "#").first.map { isDead(String($0)) } ?? false
-        }
-        let claims = try await mirror.claims(where: isDeadWorker)
+        let stuck = try await stuckLeases()
+        let claims = try await mirror.claims(where: isDead)
         guard !stuck.isEmpty || claims > 0 else { return [] }
         let names = stuck.map(\.name).joined(separator: ", ")
         let parts =
             (stuck.isEmpty ? [] : ["Nobody prolongs the leases \(names)."])
             + (claims == 0 ? [] : ["\(claims) deliveries are claimed by processes that have ended."])
         return [
-            HealingNeed(action: .releaseLeases, reason: parts.joined(separator: " ")) { [mirror] in
-                for lease in stuck { try await mirror.releaseLease(lease.name, holder: lease.holder) }
-                let released = try await mirror.releaseClaims(where: isDeadWorker)
-                return ("\(stuck.count) leases and \(released) claims were taken back.", stuck.count + released)
+            HealingNeed(action: .releaseLeases, reason: parts.joined(separator: " ")) { [mirror, isDead] in
+                var taken = 0
+                for lease in stuck where try await mirror.takeBack(lease) { taken += 1 }
+                let released = try await mirror.releaseClaims(where: isDead)
+                return ("\(taken) leases and \(released) claims were taken back.", taken + released)
             }
         ]
     }
 
+    /// Leases that nobody prolongs any more.
+    ///
+    /// A worker's lease proves that the worker lives, so that taking it back would hide one that is stuck: it goes with
+    /// its process.
+    private func stuckLeases() async throws -> [Lease] {
+        let leases = try await mirror.leases()
+        let signs = Dictionary(leases.map { ($0.process, $0.left) }, uniquingKeysWith: max)
+        return leases.filter { lease in
+            if isDead(lease.process) { return true }
+            guard lease.name.hasPrefix(WorkerPulse.prefix) else { return lease.left < -Self.leaseGrace * 1_000_000 }
+            // Of other machines nothing is known but what their processes prolong.
+            return lease.process != holder && (signs[lease.process] ?? 0) < -Self.obituary * 1_000_000
+        }
+    }
+
     private func runNeeds() async throws -> [HealingNeed] {
-        let time = mirror.now()
-        let held = Set(try await mirror.leases().filter { $0.expiresAt > time && !isDead($0.holder) }.map(\.name))
+        let held = Set(try await mirror.leases().filter { $0.isLive && !isDead($0.process) }.map(\.name))
         let abandoned = try await mirror.runs(state: .running, limit: 1_000).filter {
             !held.contains(Leases.name(of: $0.entity))
         }
@@ -232,6 +244,7 @@ package struct Healer: Sendable {
         guard !missed.isEmpty else { return [] }
         var options = SyncOptions()
         options.entities = missed
+        options.isUnattended = true
         let end = isDown ? "" : " to \(Timestamp.seconds(startedAt))"
         return [
             HealingNeed(
@@ -265,6 +278,7 @@ package struct Healer: Sendable {
         guard !drifted.isEmpty else { return needs }
         var options = ReconciliationOptions()
         options.entities = drifted.map(\.entity)
+        options.isUnattended = true
         options.repairs = true
         options.sample = 0
         let reason = drifted.map { "\($0.count) of \($0.entity)" }.joined(separator: ", ")

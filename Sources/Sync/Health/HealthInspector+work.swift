@@ -24,17 +24,17 @@ extension HealthInspector {
                 "dead_letters", letters,
                 "Look at zohosync dead-letters, mend the cause, and run zohosync dead-letters retry."),
         ]
-        checks += try await leaseChecks(now)
+        checks += try await leaseChecks()
         checks += try await runChecks(now)
         return checks
     }
 
     /// Workers prove that they live by a lease that they prolong between deliveries.
-    private func leaseChecks(_ now: Int64) async throws -> [HealthCheck] {
+    private func leaseChecks() async throws -> [HealthCheck] {
         let leases = try await mirror.leases()
         let workers = leases.filter { $0.name.hasPrefix(WorkerPulse.prefix) }
-        let silence = workers.map { Double(now - $0.expiresAt) / 1_000_000 + Double(WorkerPulse.seconds) }.max() ?? 0
-        let stuck = leases.filter { $0.expiresAt < now - 1_800_000_000 && !$0.name.hasPrefix(WorkerPulse.prefix) }
+        let silence = workers.map { Double(-$0.left) / 1_000_000 + Double(WorkerPulse.seconds) }.max() ?? 0
+        let stuck = leases.filter { $0.left < -1_800_000_000 && !$0.name.hasPrefix(WorkerPulse.prefix) }
         return [
             workers.isEmpty && expectsWebhooks
                 ? HealthCheck("worker_silence_seconds", .warning, 0, "No worker runs. Start zohosync serve.")
@@ -55,7 +55,7 @@ extension HealthInspector {
         var never: [String] = []
         var drift: [String: Int] = [:]
         var incomplete: [String] = []
-        let held = Set(try await mirror.leases().filter { $0.expiresAt > now }.map(\.name))
+        let held = Set(try await mirror.leases().filter(\.isLive).map(\.name))
         for mapping in Catalog.entities {
             let name = mapping.entity.name
             if let listedAt = try await mirror.cursor(of: name).listedAt {

@@ -29,7 +29,7 @@ package struct Reconciler: Sendable {
         self.concurrency = concurrency
         self.random = random
         self.onEvent = onEvent
-        leases = Leases(mirror: mirror, holder: holder, isDead: isDead)
+        leases = Leases(mirror: mirror, process: holder, isDead: isDead)
     }
 
     /// What ``run()`` would cost, without a call.
@@ -68,8 +68,8 @@ package struct Reconciler: Sendable {
         let mappings = try options.mappings()
         let cost = try await cost()
         await onEvent(.announced(cost))
-        return try await leases.hold(mappings.map { Leases.name(of: $0.entity.name) }) {
-            var session = ReconciliationSession(self, cost)
+        return try await leases.hold(mappings.map { Leases.name(of: $0.entity.name) }) { holder in
+            var session = ReconciliationSession(self, cost, holder: holder)
             for module in mappings.byModule { try await session.compare(module) }
             return session.report
         }

@@ -20,7 +20,13 @@ package struct ReconciliationOptions: Sendable, Hashable {
     /// that may be a mistake of the source or of the configuration.
     package var allowsMassDeletion = false
 
+    /// Whether nobody has named the entities, although they are named: the schedule asks for what there is.
+    package var isUnattended = false
+
     package init() {}
+
+    /// Whether it is no fault that the organisation does not have a module.
+    var excusesMissingModules: Bool { entities.isEmpty || isUnattended }
 
     /// Rows of an entity that may be found deleted without a person's consent.
     func deletionBound(rows: Int) -> Int { allowsMassDeletion ? .max : max(20, rows / 10) }

@@ -6,6 +6,8 @@ import ZohoBooks
 struct ReconciliationSession {
     private let reconciler: Reconciler
     private let cost: ReconciliationCost
+    /// Who holds the leases.
+    private let holder: String
     /// Calls that may still be spent on details.
     private var detailCalls: Int
     private var results: [(entity: String, findings: Findings)] = []
@@ -13,9 +15,10 @@ struct ReconciliationSession {
     /// Why nothing more can be read.
     private var outage: ZohoBooksError?
 
-    init(_ reconciler: Reconciler, _ cost: ReconciliationCost) {
+    init(_ reconciler: Reconciler, _ cost: ReconciliationCost, holder: String) {
         self.reconciler = reconciler
         self.cost = cost
+        self.holder = holder
         detailCalls = cost.samples + cost.confirmations
     }
 
@@ -29,7 +32,7 @@ struct ReconciliationSession {
         for mapping in mappings {
             let run = try await mirror.beginRun(
                 of: mapping.entity.name, kind: .reconciliation, options: reconciler.options.json,
-                holder: reconciler.leases.holder)
+                holder: holder)
             parts.append(
                 EntityComparison(mapping, run, reconciler, rows: try await mirror.rowCounts(of: mapping).present))
         }
@@ -121,7 +124,7 @@ struct ReconciliationSession {
         calls += part.findings.calls
         if let failure { part.findings.note = part.findings.note ?? "\(failure)" }
         let isAbsent =
-            (failure as? ZohoBooksError)?.kind == .moduleUnavailable && reconciler.options.entities.isEmpty
+            (failure as? ZohoBooksError)?.kind == .moduleUnavailable && reconciler.options.excusesMissingModules
         if isAbsent { part.findings.note = nil }
         let findings = part.findings
         var run = part.run

@@ -54,7 +54,7 @@ package struct Scheduler: Sendable {
     ) {
         self.mirror = mirror
         timetable = Timetable(schedule: schedule, zone: zone)
-        leases = Leases(mirror: mirror, holder: holder, isDead: isDead)
+        leases = Leases(mirror: mirror, process: holder, isDead: isDead)
         self.work = work
         self.random = random
         self.logger = logger
@@ -145,22 +145,11 @@ package struct Scheduler: Sendable {
     private func perform(_ batch: [ScheduledTask]) async {
         defer { for task in batch { underWay.remove(task.name) } }
         do {
-            var own: [ScheduledTask] = []
-            for task in batch {
-                do {
-                    try await mirror.acquireLease(
-                        Self.lease(task), holder: leases.holder, duration: Leases.seconds, isDead: leases.isDead)
-                    own.append(task)
-                } catch MirrorError.leased {
-                    continue
-                }
-            }
-            guard !own.isEmpty else { return }
-            let tasks = own
-            try await leases.hold(tasks.map { Self.lease($0) }) {
+            try await leases.holdFree(batch.map { Self.lease($0) }) { held in
                 // Another server may have done it between our look and our lease.
                 let due = Set(try await dueTasks().map(\.name))
-                try await perform(tasks.filter { due.contains($0.name) }, kind: tasks[0].kind)
+                let tasks = batch.filter { due.contains($0.name) && held.contains(Self.lease($0)) }
+                try await perform(tasks, kind: batch[0].kind)
             }
         } catch {
             guard !Task.isCancelled else { return }
@@ -235,9 +224,8 @@ package struct Scheduler: Sendable {
 
     private func synchronise(_ tasks: [ScheduledTask], _ kind: ScheduledTask.Kind) async -> [Ending] {
         // A sync of one of the entities, begun by a person, keeps only itself waiting.
-        let time = mirror.now()
-        let leases = (try? await mirror.leases()) ?? []
-        let busy = Set(leases.filter { $0.expiresAt > time && !self.leases.isDead($0.holder) }.map(\.name))
+        let held = (try? await mirror.leases()) ?? []
+        let busy = Set(held.filter { $0.isLive && !leases.isDead($0.process) }.map(\.name))
         let (waiting, free) = tasks.reduce(into: ([ScheduledTask](), [ScheduledTask]())) { result, task in
             let isBusy = task.entities.contains { busy.contains(Leases.name(of: $0)) }
             if isBusy { result.0.append(task) } else { result.1.append(task) }
@@ -248,6 +236,7 @@ package struct Scheduler: Sendable {
         guard !free.isEmpty else { return outcomes }
         var options = SyncOptions()
         options.entities = free.flatMap(\.entities)
+        options.isUnattended = true
         options.mode = kind == .full ? .full : .automatic
         do {
             let report = try await work.synchronise(options)
@@ -268,6 +257,7 @@ package struct Scheduler: Sendable {
     private func reconcile(_ task: ScheduledTask) async throws -> (state: String, note: String?) {
         var options = ReconciliationOptions()
         options.entities = task.entities
+        options.isUnattended = true
         let report = try await work.reconcile(options)
         let drift = report.entities.reduce(0) { $0 + $1.findings.drift.count }
         let note = report.entities.compactMap(\.findings.note).first

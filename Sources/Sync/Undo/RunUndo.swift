@@ -9,7 +9,7 @@ package struct RunUndo: Sendable {
 
     package init(mirror: Mirror, holder: String, isDead: @escaping @Sendable (String) -> Bool = { _ in false }) {
         self.mirror = mirror
-        leases = Leases(mirror: mirror, holder: holder, isDead: isDead)
+        leases = Leases(mirror: mirror, process: holder, isDead: isDead)
     }
 
     /// Takes back one run, as a run of its own.
@@ -27,9 +27,9 @@ package struct RunUndo: Sendable {
         if isRehearsal {
             return try await mirror.undo(run, of: mapping, origin: .run(id), isRehearsal: true, assuming: assumed)
         }
-        return try await leases.hold([Leases.name(of: run.entity)]) { [mirror, leases] in
+        return try await leases.hold([Leases.name(of: run.entity)]) { [mirror] holder in
             var own = try await mirror.beginRun(
-                of: run.entity, kind: .undo, options: "{\"undoes\":\(id)}", holder: leases.holder)
+                of: run.entity, kind: .undo, options: "{\"undoes\":\(id)}", holder: holder)
             do {
                 let report = try await mirror.undo(run, of: mapping, origin: .run(own.id), isRehearsal: false)
                 own.progress.counts = [

@@ -7,7 +7,7 @@ enum Holder {
     private static let host = ProcessInfo.processInfo.hostName
     private static let pid = ProcessInfo.processInfo.processIdentifier
 
-    /// Whether a holder on this host is known to have ended.
+    /// Whether a process on this host is known to have ended.
     ///
     /// Of other hosts nothing is known. A process id alone is not enough: in a container every run has the same.
     static func isDead(_ holder: String) -> Bool {

@@ -55,7 +55,7 @@ struct Installation: Sendable {
         let logger = makeLogger(settings)
         let database = try await openDatabase(
             location, schema: settings.schema, access: purpose == .look ? .readOnly : .readWrite, logger: logger)
-        let mirror = Mirror(database: database, now: { Self.now() }, logger: logger)
+        let mirror = Mirror(database: database, now: { Self.now() }, goesByDatabaseClock: true, logger: logger)
         do {
             switch purpose {
             case .look:
@@ -97,7 +97,7 @@ struct Installation: Sendable {
                         location, schema: settings.schema, access: .readOnly, logger: logger)
                 }
             }
-            let mirror = Mirror(database: database, now: { Self.now() }, logger: logger)
+            let mirror = Mirror(database: database, now: { Self.now() }, goesByDatabaseClock: true, logger: logger)
             let result = try await body(Installation(database: database, mirror: mirror, logger: logger), access)
             await database.close()
             return result

@@ -19,6 +19,7 @@ public struct ZohoBooksClient: Sendable {
     let places = Places()
     let clock = ServerClock()
     var counter: CallCounter?
+    var observer: (@Sendable (CallOutcome) -> Void)?
     private let withoutTotal = PathSet()
 
     /// Zoho's page size (reference, section 4).

@@ -148,6 +148,7 @@ extension ZohoBooksClient {
     /// Also where the call was cancelled, or the place would be missing until its ticket lapses.
     private func giveBack(_ ticket: CallTicket, _ outcome: CallOutcome, at now: Date) async throws {
         defer { places.free() }
+        observer?(outcome)
         let calls = calls
         try await uncancelled { try await calls.finish(ticket, outcome, at: now) }
     }

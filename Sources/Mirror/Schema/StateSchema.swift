@@ -197,5 +197,13 @@ enum StateSchema {
                 );
                 """)
         },
+        Migration("0004-server") { transaction in
+            let instant = transaction.dialect.type(.instant)
+            try transaction.script(
+                """
+                alter table sync_runs add column cancel_requested_at \(instant);
+                create index sync_changes_entity on sync_changes (entity, id);
+                """)
+        },
     ]
 }

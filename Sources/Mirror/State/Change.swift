@@ -40,9 +40,9 @@ extension Mirror {
     package func changes(after: Int64, entity: String? = nil, limit: Int) async throws -> [Change] {
         try await database.read { transaction in
             try transaction.query(
-                """
-                \(Self.changeColumns) where id > $1 and entity = coalesce($2, entity) order by id limit $3
-                """, [.integer(after), entity.map { .text($0) } ?? .null, .integer(Int64(limit))]
+                // Where the entity is given the index over both serves; one condition for both cases would keep it out.
+                "\(Self.changeColumns) where id > $1\(entity == nil ? "" : " and entity = $3") order by id limit $2",
+                [.integer(after), .integer(Int64(limit))] + (entity.map { [.text($0)] } ?? [])
             ).compactMap { Change($0) }
         }
     }
@@ -51,8 +51,8 @@ extension Mirror {
     package func newestChanges(entity: String? = nil, limit: Int) async throws -> [Change] {
         try await database.read { transaction in
             try transaction.query(
-                "\(Self.changeColumns) where entity = coalesce($1, entity) order by id desc limit $2",
-                [entity.map { .text($0) } ?? .null, .integer(Int64(limit))]
+                "\(Self.changeColumns)\(entity == nil ? "" : " where entity = $2") order by id desc limit $1",
+                [.integer(Int64(limit))] + (entity.map { [.text($0)] } ?? [])
             ).reversed().compactMap { Change($0) }
         }
     }

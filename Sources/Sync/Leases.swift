@@ -1,8 +1,9 @@
+import Database
 import Mirror
 import ZohoBooks
 
 /// The right to do something, held by one part of one process at a time.
-struct Leases: Sendable {
+package struct Leases: Sendable {
     let mirror: Mirror
     /// Host and process, for people and for the leases.
     let process: String
@@ -12,7 +13,7 @@ struct Leases: Sendable {
     /// Seconds after which the lease of a process that vanished lapses.
     static let seconds = 60
 
-    /// Runs work while every named lease is held; losing one cancels the work.
+    /// Runs work while every named lease is held; losing one cancels the work, and so does who asks for its run to stop.
     ///
     /// Who holds them is not the process but this work, so that two works of one process exclude each other too.
     ///
@@ -77,6 +78,16 @@ struct Leases: Sendable {
                     }
                 }
             }
+            if names.contains(where: { Self.entity(of: $0) != nil }) {
+                group.addTask {
+                    for await _ in mirror.database.notifications(of: Mirror.cancellationChannel) {
+                        // What cannot be looked up now is looked up with the next notice.
+                        let isUnwanted = try? await mirror.isCancellationRequested(of: holder)
+                        if isUnwanted == true { throw CancellationError() }
+                    }
+                    return nil
+                }
+            }
             defer { group.cancelAll() }
             while let result = try await group.next() {
                 if let value = result { return value }
@@ -88,5 +99,12 @@ struct Leases: Sendable {
 
 extension Leases {
     /// The lease under which an entity is listed, compared or put back.
-    static func name(of entity: String) -> String { "sync \(entity)" }
+    static func name(of entity: String) -> String { prefix + entity }
+
+    /// The entity that a lease is about; nil where it is about something else.
+    package static func entity(of name: String) -> String? {
+        name.hasPrefix(prefix) ? String(name.dropFirst(prefix.count)) : nil
+    }
+
+    private static let prefix = "sync "
 }

@@ -23,6 +23,15 @@ package struct APIToken: Sendable, Hashable {
     /// What every token begins with, so that a leaked one is recognised.
     static let prefix = "zs_"
 
+    /// What a name has to be.
+    package static let nameRule = "must have 1 to 100 bytes and no control characters"
+
+    /// Whether a token can have this name.
+    package static func isName(_ name: String) -> Bool {
+        (1...100).contains(name.utf8.count)
+            && name.unicodeScalars.allSatisfy { $0.properties.generalCategory != .control }
+    }
+
     /// Tokens are 256 random bits, so that one plain hash is enough: there is nothing to guess.
     static func digest(of secret: String) -> String {
         SHA256.hash(data: Data(secret.utf8)).map { byte in

@@ -91,6 +91,20 @@ extension Mirror {
         }
     }
 
+    /// The run that keeps others from an entity: its own, or where that has not begun yet, the newest of whoever has its
+    /// lease.
+    package func runningRun(of entity: String) async throws -> Run? {
+        try await database.read { transaction in
+            try transaction.query(
+                """
+                \(Self.runColumns) where state = 'running' and (
+                    entity = $1 or holder = (select holder from sync_leases where name = 'sync ' || $1))
+                order by case when entity = $1 then 0 else 1 end, id desc limit 1
+                """, [.text(entity)]
+            ).first.flatMap { Run($0) }
+        }
+    }
+
     /// The run with this id, or nil where there is none.
     package func run(_ id: Int64) async throws -> Run? {
         try await database.read { transaction in

@@ -1,0 +1,33 @@
+import Database
+
+extension Mirror {
+    /// The channel on which whoever synchronises or compares hears that somebody wants it to stop.
+    package static let cancellationChannel = "cancellations"
+
+    /// Asks the process that has a run to stop it, whichever process that is.
+    ///
+    /// - Returns: false where the run is not running.
+    package func requestCancellation(of runID: Int64) async throws -> Bool {
+        let time = now()
+        return try await database.write { transaction in
+            let isRunning =
+                try transaction.execute(
+                    "update sync_runs set cancel_requested_at = $1 where id = $2 and state = 'running'",
+                    [.instant(time), .integer(runID)]) > 0
+            try transaction.notify(Self.cancellationChannel)
+            return isRunning
+        }
+    }
+
+    /// Whether somebody wants a run of the holder to stop.
+    package func isCancellationRequested(of holder: String) async throws -> Bool {
+        try await database.read { transaction in
+            try transaction.query(
+                """
+                select 1 from sync_runs
+                where state = 'running' and holder = $1 and cancel_requested_at is not null limit 1
+                """, [.text(holder)]
+            ).isEmpty == false
+        }
+    }
+}

@@ -12,6 +12,10 @@ package struct ServerConfiguration: Sendable {
     package var webhookKey: Secret?
     /// Whether webhooks without any proof of their origin are taken although others can reach the server.
     package var allowsUnsignedWebhooks = false
+    /// Proxies whose word on who calls is taken: those before this server that set `X-Forwarded-For`.
+    package var trustedProxies = AddressRange.loopback
+    /// How often a stream without news shows that it is alive: proxies give up after 60 seconds.
+    var keepAlive = Duration.seconds(15)
     /// PEM files of the certificate chain and its key; nil for plain HTTP.
     package var tls: (certificate: String, key: String)?
 
@@ -19,7 +23,7 @@ package struct ServerConfiguration: Sendable {
 
     /// Whether only programs on this machine can reach the server.
     var isLoopback: Bool {
-        hostname == "localhost" || hostname == "::1" || hostname.split(separator: ".").first == "127"
+        hostname == "localhost" || AddressRange.loopback.contains { $0.contains(hostname) }
     }
 
     /// Throws what keeps the server from being safe.

@@ -21,10 +21,20 @@ package struct ZohoSyncServer: Sendable {
     private let metrics: Metrics
     private let arrivals: ArrivalLog
     private let scheduler: Scheduler
+    private let feed: ChangeFeed
+    private let authenticator: Authenticator
     private let logger: Logger
 
-    /// Seconds that a shutdown may take: what is claimed is finished, what is asked is answered.
+    /// Seconds that a shutdown may take: what is asked is answered, what is claimed is finished.
     private static let shutdownBound = 20
+    /// Seconds of these in which requests are answered.
+    private static let answerBound = 5
+    /// Seconds after which a connection on which nothing comes is closed: longer than proxies keep theirs.
+    private static let idleBound = 75
+
+    /// Makes what synchronises with the server's own client, whose calls are counted.
+    package typealias MakeSynchroniser =
+        @Sendable (ZohoBooksClient, SyncOptions, @escaping @Sendable (SyncEvent) async -> Void) -> Synchroniser
 
     /// Puts a server together.
     ///
@@ -40,20 +50,27 @@ package struct ZohoSyncServer: Sendable {
         _ configuration: ServerConfiguration, mirror: Mirror, client: ZohoBooksClient, holder: String,
         workers: Int = 2, trustsDeletions: Bool = false, watch: WatchConfiguration = .init(),
         isDead: @escaping @Sendable (String) -> Bool = { _ in false }, logger: Logger,
-        makeSynchroniser: @escaping SyncRuns.Make
+        makeSynchroniser: @escaping MakeSynchroniser
     ) throws {
         try configuration.validate()
         self.configuration = configuration
         self.logger = logger
         let metrics = Metrics()
         self.metrics = metrics
+        let client = client.observed { metrics.count(.calls, .init(["result": $0.result.rawValue])) }
         let arrivals = ArrivalLog(mirror, logger: logger)
         self.arrivals = arrivals
         let inspector = HealthInspector(
             mirror: mirror, client: client, organizationID: nil, thresholds: watch.thresholds,
             expectsWebhooks: configuration.webhookSecret != nil || configuration.webhookKey != nil)
+        feed = ChangeFeed(mirror)
         inbox = InboxWriter(mirror)
-        runs = SyncRuns(mirror, make: makeSynchroniser)
+        runs = SyncRuns(mirror) { options, onEvent in
+            makeSynchroniser(client, options) { event in
+                if event.phase == .ended, let run = event.run { metrics.count(run) }
+                await onEvent(event)
+            }
+        }
         processor = DeliveryProcessor(
             mirror: mirror, client: client, holder: holder, workers: workers, trustsDeletions: trustsDeletions,
             isDead: isDead, logger: logger
@@ -61,6 +78,7 @@ package struct ZohoSyncServer: Sendable {
             for (outcome, number) in report.outcomes {
                 metrics.count(.applied, .init(["entity": report.entity, "outcome": outcome.rawValue]), number)
             }
+            if report.postponed > 0 { metrics.count(.postponed, .init(["entity": report.entity]), report.postponed) }
             for (kind, lags) in report.lags {
                 for lag in lags { metrics.observeLag(of: kind.rawValue, microseconds: lag) }
             }
@@ -86,7 +104,11 @@ package struct ZohoSyncServer: Sendable {
                 synchronise: synchronise,
                 reconcile: { options in
                     try await Reconciler(
-                        client: client, mirror: mirror, options: options, holder: holder, isDead: isDead
+                        client: client, mirror: mirror, options: options, holder: holder, isDead: isDead,
+                        onEvent: { event in
+                            guard case .ended(let entity, let findings) = event else { return }
+                            metrics.countRun(of: entity, "reconciliation", findings.state.rawValue)
+                        }
                     ).run()
                 }, checkHealth: { await health.check() }, heal: { try await healer.heal() }),
             logger: logger)
@@ -97,12 +119,12 @@ package struct ZohoSyncServer: Sendable {
             intake: WebhookIntake(
                 mirror: mirror, inbox: inbox, configuration: configuration, metrics: metrics, arrivals: arrivals,
                 logger: logger),
-            bulkSync: BulkSyncAPI(mirror: mirror, runs: runs, budget: budget),
-            deadLetters: DeadLettersAPI(mirror: mirror, logger: logger), changes: ChangesAPI(mirror: mirror))
+            bulkSync: BulkSyncAPI(mirror: mirror, runs: runs, budget: budget, keepAlive: configuration.keepAlive),
+            deadLetters: DeadLettersAPI(mirror: mirror, logger: logger),
+            changes: ChangesAPI(mirror: mirror, feed: feed, keepAlive: configuration.keepAlive),
+            tokens: TokensAPI(mirror: mirror, logger: logger))
         authenticator = Authenticator(mirror)
     }
-
-    private let authenticator: Authenticator
 
     /// Serves until SIGTERM or SIGINT, or until the task is cancelled.
     ///
@@ -122,7 +144,13 @@ package struct ZohoSyncServer: Sendable {
         let services: [any Service] = [
             Worker { [arrivals] in try await arrivals.run() }, Worker { [inbox] in try await inbox.run() },
             Worker { [processor] in try await processor.run() },
-            Worker { [runs] in try await runs.run() }, Worker { [scheduler] in try await scheduler.run() }, application,
+            Worker { [runs] in try await runs.run() }, Worker { [scheduler] in try await scheduler.run() },
+            Worker { [feed] in try await feed.run() }, Worker { try await Self.answer(application) },
+            Worker { [runs] in
+                // First of all, so that nobody waits for a sync that will not end.
+                try? await gracefulShutdown()
+                await runs.stop()
+            },
         ]
         var group = ServiceGroupConfiguration(
             services: services.map { .init(service: $0, successTerminationBehavior: .gracefullyShutdownGroup) },
@@ -130,6 +158,22 @@ package struct ZohoSyncServer: Sendable {
         group.maximumGracefulShutdownDuration = .seconds(Self.shutdownBound)
         group.maximumCancellationDuration = .seconds(5)
         try await ServiceGroup(configuration: group).run()
+    }
+
+    /// Runs the application; when the program shuts down, for no longer than a bound.
+    ///
+    /// Who sends half a body, or does not read what he asked for, must not take the time in which what was taken is
+    /// stored and worked on.
+    private static func answer(_ application: some ApplicationProtocol) async throws {
+        try await withThrowingTaskGroup(of: Void.self) { group in
+            group.addTask { try await application.run() }
+            group.addTask {
+                try? await gracefulShutdown()
+                try? await Task.sleep(for: .seconds(answerBound))
+            }
+            defer { group.cancelAll() }
+            try await group.next()
+        }
     }
 
     /// The frameworks tell what they do at `info`; that is for those who look for something.
@@ -141,7 +185,10 @@ package struct ZohoSyncServer: Sendable {
 
     func router() -> Router<ServerContext> {
         let router = Router(context: ServerContext.self)
-        router.add(middleware: EdgeMiddleware(metrics: metrics, arrivals: arrivals, logger: logger))
+        router.add(
+            middleware: EdgeMiddleware(
+                metrics: metrics, arrivals: arrivals, served: ServedPaths(routes.all),
+                trustedProxies: configuration.trustedProxies, logger: logger))
         for route in routes.all {
             let (authenticator, handler, access) = (authenticator, route.handler, route.access)
             router.on(RouterPath(route.path), method: route.method) { request, context in
@@ -156,14 +203,15 @@ package struct ZohoSyncServer: Sendable {
     }
 
     private func httpServer() throws -> HTTPServerBuilder {
-        guard let tls = configuration.tls else { return .http1() }
+        let http = HTTPServerBuilder.http1(configuration: .init(idleTimeout: .seconds(Int64(Self.idleBound))))
+        guard let tls = configuration.tls else { return http }
         do {
             let chain = try NIOSSLCertificate.fromPEMFile(tls.certificate).map {
                 NIOSSLCertificateSource.certificate($0)
             }
             let key = try NIOSSLPrivateKey(file: tls.key, format: .pem)
             return try .tls(
-                .http1(),
+                http,
                 tlsConfiguration: .makeServerConfiguration(certificateChain: chain, privateKey: .privateKey(key)))
         } catch {
             throw ServerConfigurationError.certificate("\(error)")

@@ -75,6 +75,13 @@ struct APITests {
             let refused = try await rig.post("/api/zoho/bulk-sync/products")
             #expect(refused.status == 409)
             #expect((refused.json["run"] as? [String: Any])?["id"] as? Int == id)
+            // Those whose own run has not begun yet name the one that goes on.
+            for entity in ["customer-payments", "pricelists", "sync-all"] {
+                let refused = try await rig.post("/api/zoho/bulk-sync/\(entity)")
+                #expect(refused.status == 409)
+                #expect((refused.json["run"] as? [String: Any])?["state"] as? String == "running", "\(entity)")
+                #expect(refused.headers.first(name: "Location")?.hasPrefix("/api/zoho/bulk-sync/runs/") == true)
+            }
             let path = "/api/zoho/bulk-sync/runs/\(id)"
             #expect(try await rig.request(.DELETE, path, token: rig.operateToken).status == 202)
             try await rig.expect("select state from sync_runs where id = \(id)", gives: "interrupted")
@@ -87,10 +94,14 @@ struct APITests {
     @Test("A sync that another process runs is a conflict too")
     func foreignLease() async throws {
         try await ServerRig.with(.postgres) { rig in
-            try await rig.mirror.acquireLease("sync bills", holder: "elsewhere:7", duration: 60)
+            for entity in ["bills", "customers"] {
+                try await rig.mirror.acquireLease("sync \(entity)", holder: "elsewhere:7", duration: 60)
+            }
+            let run = try await rig.mirror.beginRun(of: "customers", kind: .full, options: "{}", holder: "elsewhere:7")
             let refused = try await rig.post("/api/zoho/bulk-sync/bills")
             #expect(refused.status == 409)
             #expect((refused.json["detail"] as? String)?.contains("elsewhere:7") == true)
+            #expect(refused.headers.first(name: "Location") == "/api/zoho/bulk-sync/runs/\(run.id)")
         }
     }
 
@@ -106,6 +117,9 @@ struct APITests {
                 errors.map { $0["field"] } == ["batch_size", "modified_since", "active_only", "colour", "batch_size"])
             #expect(errors[0]["reason"]?.contains("10 to 200") == true)
             #expect(try await rig.post("/api/zoho/bulk-sync/products", "[").status == 400)
+            let large = try await rig.post("/api/zoho/bulk-sync/products", String(repeating: " ", count: 65_537))
+            #expect(large.status == 413)
+            #expect(large.json["detail"] as? String == "The body has more than 65536 bytes.")
             #expect(try await rig.post("/api/zoho/bulk-sync/journals").status == 404)
             #expect(try await rig.get("/api/zoho/bulk-sync/runs?limit=0&state=odd&entity=x").json["errors"] is [Any])
             #expect(try await rig.value("select count(*) from sync_runs") == "0")
@@ -159,22 +173,18 @@ struct APITests {
     private static func follow(
         _ rig: ServerRig, _ path: String, after: Int, until count: Int, _ act: () async throws -> Void
     ) async throws -> [String] {
-        var request = HTTPClientRequest(url: rig.address + path)
-        request.headers = ["Authorization": "Bearer \(rig.readToken)", "Last-Event-ID": "\(after)"]
-        let response = try await rig.http.execute(request, timeout: .seconds(60))
-        #expect(response.headers.first(name: "Content-Type") == "text/event-stream")
-        var text = ""
         var hasActed = false
-        for try await chunk in response.body {
-            text += String(buffer: chunk)
+        func events(_ text: String) -> [String] {
+            text.components(separatedBy: "\n\n").dropLast().filter { $0.contains("data: ") }
+        }
+        let text = try await rig.follow(path, headers: ["Last-Event-ID": "\(after)"]) { text in
             if !hasActed {
                 hasActed = true
                 try await act()
             }
-            let events = text.components(separatedBy: "\n\n").dropLast().filter { $0.contains("data: ") }
-            if events.count >= count { return Array(events) }
+            return events(text).count >= count
         }
-        return []
+        return events(text)
     }
 
     // MARK: - Access
@@ -202,20 +212,21 @@ struct APITests {
         }
     }
 
-    @Test("Who guesses is not listened to for a while")
-    func guessing() async throws {
-        try await ServerRig.with(.sqlite) { rig in
+    @Test("Who guesses is not listened to for a while; who has a token is", arguments: Engine.allCases)
+    func guessing(engine: Engine) async throws {
+        try await ServerRig.with(engine) { rig in
             for guess in 0..<10 {
                 #expect(try await rig.request(.GET, "/metrics", token: "zs_\(guess)").status == 401)
             }
-            let limited = try await rig.request(.GET, "/metrics", token: rig.readToken)
+            let limited = try await rig.request(.GET, "/metrics", token: "zs_again")
             #expect(limited.status == 429)
             #expect(limited.headers.first(name: "Retry-After") != nil)
+            #expect(try await rig.get("/metrics").status == 200, "who shares the address and has a token")
             let other = try await rig.request(
-                .GET, "/metrics", token: rig.readToken, headers: ["X-Forwarded-For": "127.0.0.1, 192.0.2.7"])
-            #expect(other.status == 200, "a proxy tells callers apart")
+                .GET, "/metrics", token: "zs_other", headers: ["X-Forwarded-For": "127.0.0.1, 192.0.2.7"])
+            #expect(other.status == 401, "a proxy tells callers apart")
             rig.control.advanceClock(by: .seconds(61))
-            #expect(try await rig.get("/metrics").status == 200)
+            #expect(try await rig.request(.GET, "/metrics", token: "zs_again").status == 401)
         }
     }
 
@@ -263,7 +274,7 @@ struct APITests {
             let served = Set(
                 server.router().routes.map { "\($0.method.rawValue.lowercased()) \($0.path)" })
             #expect(described == served)
-            #expect(served.count == 21)
+            #expect(served.count == 24)
         }
     }
 
@@ -275,7 +286,7 @@ struct APITests {
             calls: InMemoryCallLedger(), logger: .silent)
         return try ZohoSyncServer(
             ServerConfiguration(), mirror: mirror, client: client, holder: "", logger: .silent
-        ) { options, onEvent in
+        ) { client, options, onEvent in
             Synchroniser(client: client, mirror: mirror, options: options, holder: "", onEvent: onEvent)
         }
     }
@@ -293,9 +304,16 @@ struct APITests {
                 #"zohosync_deliveries_total{webhook="bills",result="accepted"} 1"#,
                 #"zohosync_applied_total{entity="bills",outcome="inserted"} 1"#,
                 #"zohosync_delivery_lag_seconds_count{kind="record"} 1"#, "zohosync_inbox_depth 0",
-                "zohosync_dead_letters 0", #"zohosync_runs_total{entity="bills",state="completed"} 1"#,
-                "zohosync_run_calls_total{entity=\"bills\",state=\"completed\"} ", "zohosync_calls_left_today ",
+                "zohosync_dead_letters 0", #"zohosync_runs{entity="bills",state="completed"} 1"#,
+                #"zohosync_runs_ended_total{entity="bills",kind="full",state="completed"} 1"#,
+                "zohosync_run_calls{entity=\"bills\",state=\"completed\"} ", "zohosync_calls_left_today ",
             ] { #expect(answer.text.contains(line), "\(line)") }
+            // All calls are counted, whoever made them.
+            let calls = rig.control.statistics.calls
+            #expect(answer.text.contains("zohosync_calls_total{result=\"ok\"} \(calls)\n"))
+            // A counter never falls, and what the mirror forgets is no counter.
+            let counters = answer.text.split(separator: "\n").filter { $0.hasSuffix(" counter") }
+            #expect(counters.allSatisfy { $0.contains("_total ") })
         }
     }
 }

@@ -150,6 +150,34 @@ struct IntakeTests {
         }
     }
 
+    @Test("A wrong method is told the right ones; neither that nor a scanner is taken for Zoho")
+    func wrongMethod() async throws {
+        try await ServerRig.with(.sqlite) { rig in
+            let wrong = try await rig.request(.GET, "/api/zoho/webhooks/products")
+            #expect(wrong.status == 405)
+            #expect(wrong.headers.first(name: "Allow") == "POST, PUT")
+            #expect((wrong.json["detail"] as? String)?.contains("POST, PUT") == true)
+            #expect(try await rig.request(.POST, "/api/zoho/health").headers.first(name: "Allow") == "GET")
+            #expect(try await rig.request(.POST, "/api/zoho/bulk-sync/status").headers.first(name: "Allow") == "GET")
+            for number in 0..<60 { #expect(try await rig.request(.POST, "/wp-\(number).php").status == 404) }
+            let unknown = try await rig.request(.GET, "/nowhere")
+            #expect(unknown.status == 404)
+            #expect((unknown.json["detail"] as? String)?.contains("openapi.yaml") == true)
+
+            // What carries a signature or a key is Zoho's, whatever it tries.
+            #expect(
+                try await rig.request(.DELETE, "/api/zoho/webhooks/bills", headers: ["X-Webhook-Key": "k"]).status
+                    == 405)
+            #expect(try await rig.request(.POST, "/old", headers: ["X-Zoho-Webhook-Signature": "s"]).status == 404)
+            let health = try await rig.get("/api/zoho/health").json
+            let checks = try #require(health["checks"] as? [[String: Any]])
+            let check = try #require(checks.first { $0["name"] as? String == "deliveries_to_unknown_paths" })
+            #expect(check["parts"] as? [String: Int] == ["/old": 1, "DELETE /api/zoho/webhooks/bills": 1])
+            let metrics = try await rig.get("/metrics").text
+            #expect(metrics.contains(#"zohosync_unknown_webhook_paths_total{path="other"} 60"#))
+        }
+    }
+
     @Test("Where a delivery cannot be stored, Zoho is told to send it again", arguments: Engine.allCases)
     func unavailable(engine: Engine) async throws {
         try await ServerRig.with(engine) { rig in

@@ -127,5 +127,33 @@ struct PieceTests {
         #expect(Set(labels).count == 51)
         #expect(paths.label(for: "/0") == "/0")
         #expect(labels.last == "other")
+        #expect(paths.label(for: "/zoho", isProven: true) == "/zoho", "what is signed has places of its own")
+    }
+
+    @Test(
+        "Ranges of addresses",
+        arguments: [
+            ("10.0.0.0/8", "10.200.3.4", true), ("10.0.0.0/8", "11.0.0.1", false), ("192.0.2.7", "192.0.2.7", true),
+            ("192.0.2.7", "192.0.2.8", false), ("0.0.0.0/0", "8.8.8.8", true), ("192.0.2.128/25", "192.0.2.127", false),
+            ("2001:db8::/32", "2001:db8:5::1", true), ("2001:db8::/32", "2001:db9::1", false), ("::1", "::1", true),
+            ("127.0.0.0/8", "::ffff:127.0.0.1", true), ("0.0.0.0/0", "unknown", false),
+        ])
+    func addressRange(range: String, address: String, isInside: Bool) throws {
+        #expect(try #require(AddressRange(range)).contains(address) == isInside)
+    }
+
+    @Test("What is no address is no range", arguments: ["", "10.0.0/8", "10.0.0.0/33", "::1/129", "localhost", "/8"])
+    func noAddressRange(text: String) { #expect(AddressRange(text) == nil) }
+
+    @Test("Only this machine's own addresses are loopback")
+    func loopback() {
+        var configuration = ServerConfiguration()
+        for (hostname, isLoopback) in [
+            ("localhost", true), ("127.0.0.1", true), ("127.8.9.1", true), ("::1", true), ("127.example.com", false),
+            ("0.0.0.0", false), ("192.0.2.1", false),
+        ] {
+            configuration.hostname = hostname
+            #expect(configuration.isLoopback == isLoopback, "\(hostname)")
+        }
     }
 }

@@ -6,6 +6,7 @@ import Mirror
 import NIOCore
 import NIOHTTP1
 import Server
+import ServiceLifecycle
 import Sync
 import TestSupport
 import Testing
@@ -23,6 +24,9 @@ struct ServerRig: Sendable {
     /// Tokens of both roles.
     let readToken: String
     let operateToken: String
+    private let configuration: ServerConfiguration
+    /// Tells the server to shut down as SIGTERM does, and comes back when it has.
+    let shutDown: @Sendable () async -> Void
 
     static let secret = "demoSecret2026abc"
 
@@ -89,25 +93,38 @@ struct ServerRig: Sendable {
         }
     }
 
+    /// Runs another server on the same mirror.
+    func withAnotherServer<T: Sendable>(_ body: @escaping @Sendable (ServerRig) async throws -> T) async throws -> T {
+        try await Self.serve(
+            configuration, control, mirror, client, http, holder: "test:2", trustsDeletions: false, body)
+    }
+
     private static func serve<T: Sendable>(
         _ configuration: ServerConfiguration, _ control: SimulatorControl, _ mirror: Mirror, _ client: ZohoBooksClient,
-        _ http: HTTPClient, trustsDeletions: Bool, _ body: @escaping @Sendable (ServerRig) async throws -> T
+        _ http: HTTPClient, holder: String = "test:1", trustsDeletions: Bool,
+        _ body: @escaping @Sendable (ServerRig) async throws -> T
     ) async throws -> T {
         let server = try ZohoSyncServer(
-            configuration, mirror: mirror, client: client, holder: "test:1", trustsDeletions: trustsDeletions,
+            configuration, mirror: mirror, client: client, holder: holder, trustsDeletions: trustsDeletions,
             logger: .silent
-        ) { options, onEvent in
-            Synchroniser(client: client, mirror: mirror, options: options, holder: "test:1", onEvent: onEvent)
+        ) { client, options, onEvent in
+            Synchroniser(client: client, mirror: mirror, options: options, holder: holder, onEvent: onEvent)
         }
         let tokens = [
             try await mirror.makeAPIToken(name: "looks", role: .read).secret,
             try await mirror.makeAPIToken(name: "works", role: .operate).secret,
         ]
         let (ports, continuation) = AsyncStream.makeStream(of: Int.self)
+        let services = ServiceGroup(
+            services: [Running(server: server) { continuation.yield($0) }], logger: .silent)
+        let (ends, end) = AsyncStream.makeStream(of: Never.self)
         return try await withThrowingTaskGroup(of: Void.self) { group in
             group.addTask {
-                defer { continuation.finish() }
-                try await server.run(stopsOnSignals: false) { continuation.yield($0) }
+                defer {
+                    continuation.finish()
+                    end.finish()
+                }
+                try await services.run()
             }
             guard let port = await ports.first(where: { _ in true }) else {
                 try await group.waitForAll()
@@ -116,12 +133,23 @@ struct ServerRig: Sendable {
             let rig = ServerRig(
                 control: control, mirror: mirror,
                 address: "\(configuration.tls == nil ? "http" : "https")://127.0.0.1:\(port)", http: http,
-                client: client, readToken: tokens[0], operateToken: tokens[1])
+                client: client, readToken: tokens[0], operateToken: tokens[1], configuration: configuration,
+                shutDown: {
+                    await services.triggerGracefulShutdown()
+                    for await _ in ends {}
+                })
             let value = try await body(rig)
             group.cancelAll()
             _ = await group.nextResult()
             return value
         }
+    }
+
+    private struct Running: Service {
+        let server: ZohoSyncServer
+        let onReady: @Sendable (Int) -> Void
+
+        func run() async throws { try await server.run(stopsOnSignals: false) { onReady($0) } }
     }
 
     // MARK: - Requests
@@ -153,6 +181,23 @@ struct ServerRig: Sendable {
 
     func post(_ path: String, _ body: String = "", headers: HTTPHeaders = [:]) async throws -> Answer {
         try await request(.POST, path, token: operateToken, headers: headers, body: Array(body.utf8))
+    }
+
+    /// Follows a stream of events until what has come suffices.
+    func follow(
+        _ path: String, headers: HTTPHeaders = [:], until suffices: (String) async throws -> Bool
+    ) async throws -> String {
+        var request = HTTPClientRequest(url: address + path)
+        request.headers = headers
+        request.headers.add(name: "Authorization", value: "Bearer \(readToken)")
+        let response = try await http.execute(request, timeout: .seconds(120))
+        #expect(response.headers.first(name: "Content-Type") == "text/event-stream")
+        var text = ""
+        for try await chunk in response.body {
+            text += String(buffer: chunk)
+            if try await suffices(text) { break }
+        }
+        return text
     }
 
     /// Delivers a body as Zoho does, signed.

@@ -29,7 +29,7 @@ struct ScheduleTests {
         ScheduledWork(
             synchronise: { options in
                 log.add("\(options.mode.rawValue) \(options.entities.sorted().joined(separator: " "))")
-                if fails { throw SyncRunsError.running(entity: "products") }
+                if fails { throw SyncRunsError.running(entity: "products", runID: nil) }
                 var report = SyncReport()
                 report.runs = options.entities.map {
                     Run(id: 1, entity: $0, kind: .full, state: .completed, startedAt: 0)

@@ -22,11 +22,6 @@ final class Authenticator: Sendable {
     ///
     /// - Throws: ``Problem`` where it has none that suffices.
     func token(of request: Request, from caller: String, for role: APIToken.Role) async throws -> APIToken {
-        if let pause = limit.withLock({ $0.pause(for: caller, at: mirror.now()) }) {
-            var problem = Problem(.tooManyRequests, "Too many requests with a wrong token. Wait \(pause) s.")
-            problem.headers[.retryAfter] = String(pause)
-            throw problem
-        }
         guard let header = request.headers[.authorization] else {
             throw unauthorized("Send a token as Authorization: Bearer …; zohosync auth token create makes one.")
         }
@@ -34,13 +29,28 @@ final class Authenticator: Sendable {
         guard parts.count == 2, parts[0].lowercased() == "bearer",
             let token = try await mirror.apiToken(String(parts[1]))
         else {
-            limit.withLock { $0.fail(caller, at: mirror.now()) }
-            throw unauthorized("The token is not valid or was revoked.")
+            throw refusal(of: caller)
         }
         guard role == .read || token.role == .operate else {
             throw Problem(.forbidden, "This needs a token of the role operate; \(token.name) has the role read.")
         }
         return token
+    }
+
+    /// What a wrong token is told; who guesses on and on is told to wait.
+    ///
+    /// Others with the same address and a right token do not notice.
+    private func refusal(of caller: String) -> Problem {
+        let time = mirror.now()
+        let pause = limit.withLock { limit in
+            let pause = limit.pause(for: caller, at: time)
+            if pause == nil { limit.fail(caller, at: time) }
+            return pause
+        }
+        guard let pause else { return unauthorized("The token is not valid or was revoked.") }
+        var problem = Problem(.tooManyRequests, "Too many requests with a wrong token. Wait \(pause) s.")
+        problem.headers[.retryAfter] = String(pause)
+        return problem
     }
 
     private func unauthorized(_ detail: String) -> Problem {

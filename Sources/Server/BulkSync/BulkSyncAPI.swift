@@ -4,6 +4,7 @@ import Foundation
 import HTTPTypes
 import Hummingbird
 import Mirror
+import ServiceLifecycle
 import Sync
 import ZohoBooks
 
@@ -12,6 +13,8 @@ struct BulkSyncAPI: Sendable {
     let mirror: Mirror
     let runs: SyncRuns
     let budget: @Sendable () async throws -> BudgetSnapshot
+    /// How often a stream without news shows that it is alive.
+    let keepAlive: Duration
 
     // MARK: - Starting and stopping
 
@@ -21,27 +24,29 @@ struct BulkSyncAPI: Sendable {
             let names = Catalog.entities.map(\.entity.name).joined(separator: ", ")
             throw Problem(.notFound, "There is no entity \(name). Choose from \(names), sync-all.")
         }
-        let body = Array(try await request.body.collect(upTo: 64 << 10).readableBytesView)
+        let body = try await request.wholeBody(upTo: 64 << 10)
         let options = try BulkSyncRequest(body, entities: name == "sync_all" ? [] : [name]).options
         let beganAt = mirror.now()
         let started: SyncRuns.Started
         do {
             started = try await runs.start(options)
         } catch let error as SyncRunsError {
-            guard case .running(let entity) = error else { throw error }
-            throw try await conflict(error.description, entity)
+            guard case .running(let entity, let runID) = error else { throw error }
+            var run: Run?
+            if let runID { run = try await mirror.run(runID) } else { run = try await mirror.runningRun(of: entity) }
+            throw conflict(error.description, run)
         } catch let error as MirrorError {
-            guard case .leased(let lease, _, _) = error else { throw error }
-            throw try await conflict(error.description, lease.split(separator: " ").last.map(String.init) ?? name)
+            guard case .leased(let lease, _, _) = error, let entity = Leases.entity(of: lease) else { throw error }
+            throw conflict(error.description, try await mirror.runningRun(of: entity))
         }
-        if let seconds = WaitPreference.seconds(in: request.headers[.prefer]) {
-            if let result = try await started.report.result(within: .seconds(seconds)) {
-                let document = SyncResultDocument(result, startedAt: beganAt, endedAt: mirror.now())
-                var response = Response.json(.ok, document)
-                response.headers[.preferenceApplied] = "wait=\(seconds)"
-                if let run = started.run { response.headers[.location] = Self.location(of: run) }
-                return response
-            }
+        if let seconds = WaitPreference.seconds(in: request.headers[.prefer]),
+            let result = try await end(of: started, within: .seconds(seconds))
+        {
+            let document = SyncResultDocument(result, startedAt: beganAt, endedAt: mirror.now())
+            var response = Response.json(.ok, document)
+            response.headers[.preferenceApplied] = "wait=\(seconds)"
+            if let run = started.run { response.headers[.location] = Self.location(of: run) }
+            return response
         }
         guard let run = started.run else {
             // Over before a run could begin, as at the end of the day's quota.
@@ -53,9 +58,20 @@ struct BulkSyncAPI: Sendable {
         return response
     }
 
-    private func conflict(_ detail: String, _ entity: String) async throws -> Problem {
+    /// What a sync came to, or nil where it goes on: after `duration`, and when the server stops.
+    private func end(
+        of sync: SyncRuns.Started, within duration: Duration
+    ) async throws -> Result<SyncReport, any Error>? {
+        guard let result = try await sync.report.result(within: duration) else { return nil }
+        // What only the shutdown has stopped has not failed: the next sync goes on with it.
+        if case .failure = result, await runs.isStopping { return nil }
+        return result
+    }
+
+    private func conflict(_ detail: String, _ run: Run?) -> Problem {
         var problem = Problem(.conflict, detail)
-        problem.run = try await mirror.runs(entity: entity, state: .running, limit: 1).first.map { RunDocument($0) }
+        problem.run = run.map { RunDocument($0) }
+        problem.headers[.location] = run.map { Self.location(of: $0) }
         return problem
     }
 
@@ -63,13 +79,12 @@ struct BulkSyncAPI: Sendable {
 
     func cancel(_ request: Request, _ context: ServerContext) async throws -> Response {
         let run = try await run(context)
-        guard run.state == .running else {
-            throw Problem(.conflict, "Run \(run.id) has ended already: \(run.state.rawValue).")
+        guard run.state == .running, try await mirror.requestCancellation(of: run.id) else {
+            let state = try await mirror.run(run.id)?.state ?? run.state
+            throw Problem(.conflict, "Run \(run.id) has ended already: \(state.rawValue).")
         }
-        guard await runs.cancel(run.id) else {
-            throw Problem(
-                .conflict, "Run \(run.id) belongs to another process. Stop it there with Ctrl-C or SIGTERM.")
-        }
+        // One of this process need not wait for the notice.
+        await runs.cancel(run.id)
         return .json(.accepted, RunDocument(run))
     }
 
@@ -107,16 +122,27 @@ struct BulkSyncAPI: Sendable {
         .json(.ok, try await StatusDocument(of: mirror, budget: try await budget()))
     }
 
+    /// How often a run that is followed is looked at.
+    private static let pace = Duration.milliseconds(500)
+
     /// Tells a run's progress until its end, whichever process runs it.
     func events(_ request: Request, _ context: ServerContext) async throws -> Response {
         let first = try await run(context)
-        return .events { [mirror] stream in
+        return .events { [mirror, keepAlive] stream in
             var last = first
+            var silence = Duration.zero
             try await stream.send("progress", data: RunDocument(first).json)
             while last.state == .running {
-                guard try await stream.pause(for: .milliseconds(500)) else { return }
+                guard try await stream.pause(for: Self.pace) else { return }
                 guard let run = try await mirror.run(first.id) else { break }
-                if run != last { try await stream.send("progress", data: RunDocument(run).json) }
+                silence += Self.pace
+                if run != last {
+                    try await stream.send("progress", data: RunDocument(run).json)
+                    silence = .zero
+                } else if silence >= keepAlive {
+                    try await stream.keepAlive()
+                    silence = .zero
+                }
                 last = run
             }
             try await stream.send("end", data: RunDocument(last).json)
@@ -125,7 +151,7 @@ struct BulkSyncAPI: Sendable {
 }
 
 extension Task where Success: Sendable, Failure == any Error {
-    /// The task's result, or nil where it takes longer; the task goes on then.
+    /// The task's result, or nil where it takes longer or the program shuts down; the task goes on then.
     fileprivate func result(within duration: Duration) async throws -> Result<Success, any Error>? {
         try await withThrowingTaskGroup(of: Result<Success, any Error>?.self) { group in
             let (ends, continuation) = AsyncStream<Result<Success, any Error>>.makeStream()
@@ -140,6 +166,10 @@ extension Task where Success: Sendable, Failure == any Error {
             }
             group.addTask {
                 try await Task<Never, Never>.sleep(for: duration)
+                return nil
+            }
+            group.addTask {
+                try await gracefulShutdown()
                 return nil
             }
             defer { group.cancelAll() }

@@ -1,5 +1,4 @@
 import AsyncAlgorithms
-import Database
 import HTTPTypes
 import Hummingbird
 import Mirror
@@ -9,11 +8,9 @@ import ZohoBooks
 /// The mirror's change log, for programs that follow it.
 struct ChangesAPI: Sendable {
     let mirror: Mirror
-
-    /// Entries that are looked up at a time.
-    private static let page = 500
+    let feed: ChangeFeed
     /// How often a stream without news shows that it is alive.
-    private static let keepAlive = Duration.seconds(15)
+    let keepAlive: Duration
 
     func list(_ request: Request, _ context: ServerContext) async throws -> Response {
         var query = QueryReader(request, known: ["after", "entity", "limit"])
@@ -40,21 +37,41 @@ struct ChangesAPI: Sendable {
         try query.finish()
         let first: Int64
         if let seen { first = seen } else { first = try await mirror.lastChangeID() }
-        return .events { [mirror] stream in
+        return .events { [feed, keepAlive] stream in
             var last = first
-            let news = mirror.database.notifications(of: Mirror.changeChannel).map { _ in true }
-            let ticks = AsyncTimerSequence(interval: Self.keepAlive, clock: .continuous).map { _ in false }
-            for await isNews in merge(news, ticks).cancelOnGracefulShutdown() {
-                if !isNews { try await stream.keepAlive() }
-                while true {
-                    let changes = try await mirror.changes(after: last, entity: entity, limit: Self.page)
+            while !Task.isShuttingDownGracefully {
+                try Task.checkCancellation()
+                // Followed before it is read, so that nothing falls between.
+                let entries = try await feed.follow()
+                var hasMore = true
+                while hasMore {
+                    let changes = try await feed.page(after: last, entity: entity)
                     for change in changes {
                         try await stream.send("change", id: change.id, data: ChangeDocument.json(change))
                         last = change.id
                     }
-                    if changes.count < Self.page { break }
+                    hasMore = changes.count == ChangeFeed.page
+                }
+                let news = chain(entries.map { News.entries($0) }, [News.end].async)
+                let ticks = AsyncTimerSequence(interval: keepAlive, clock: .continuous).map { _ in News.silence }
+                following: for await event in merge(news, ticks).cancelOnGracefulShutdown() {
+                    switch event {
+                    case .entries(let entries):
+                        for entry in entries where entry.id > last && (entity ?? entry.entity) == entry.entity {
+                            try await stream.send("change", id: entry.id, data: entry.json)
+                            last = entry.id
+                        }
+                    case .silence: try await stream.keepAlive()
+                    case .end: break following
+                    }
                 }
             }
         }
+    }
+
+    private enum News: Sendable {
+        case entries([ChangeFeed.Entry])
+        case silence
+        case end
     }
 }

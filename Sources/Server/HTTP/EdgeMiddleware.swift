@@ -8,6 +8,8 @@ import Synchronization
 struct EdgeMiddleware: RouterMiddleware {
     let metrics: Metrics
     let arrivals: ArrivalLog
+    let served: ServedPaths
+    let trustedProxies: [AddressRange]
     let logger: Logger
     let unknownPaths = UnknownPaths()
 
@@ -17,12 +19,15 @@ struct EdgeMiddleware: RouterMiddleware {
     ) async throws -> Response {
         var context = context
         context.requestID = Self.id(request.headers[.requestID])
-        context.follow(request.headers[.forwardedFor])
+        context.follow(request.headers[.forwardedFor], trusting: trustedProxies)
         var response: Response
         do {
             response = try await next(request, context)
         } catch {
-            let problem = Problem(error)
+            var problem = Problem(error)
+            if problem.status == .notFound {
+                problem = served.problem(of: request.method, at: request.uri.path) ?? problem
+            }
             if problem.isOurs {
                 logger.error(
                     "A request failed",
@@ -31,7 +36,7 @@ struct EdgeMiddleware: RouterMiddleware {
                         "path": "\(request.uri.path)", "error": "\(error)",
                     ])
             }
-            if problem.status == .notFound { noteUnknownWebhook(request, context) }
+            if [.notFound, .methodNotAllowed].contains(problem.status) { noteUnknownPath(request, context) }
             response = problem.response
         }
         response.headers[.requestID] = context.requestID
@@ -50,23 +55,28 @@ struct EdgeMiddleware: RouterMiddleware {
         return response
     }
 
-    /// A Zoho organisation that delivers to a wrong path must be seen.
-    private func noteUnknownWebhook(_ request: Request, _ context: ServerContext) {
+    /// A Zoho organisation that delivers to a wrong path must be seen, among everything that scanners try.
+    private func noteUnknownPath(_ request: Request, _ context: ServerContext) {
         let path = request.uri.path
-        let looksLikeWebhook =
-            request.method == .post || request.method == .put || path.contains("webhook")
-            || request.headers[.webhookSignature] != nil
-        // What is below these belongs to callers with a token, who see the answer themselves.
-        let isOfTheAPI = ["/api/zoho/bulk-sync", "/api/zoho/dead-letters", "/api/zoho/changes"].contains {
-            path.hasPrefix($0)
+        let methods = served.methods(at: path)
+        // Who comes to another route with a token sees the answer himself.
+        guard !methods.contains(request.method) || path.contains("/webhooks/") else { return }
+        let isDelivery = [.post, .put].contains(request.method)
+        let isProven = request.headers[.webhookSignature] != nil || request.headers[.webhookKey] != nil
+        let isNamed = ["webhook", "zoho"].contains { path.lowercased().contains($0) }
+        guard isProven || (isDelivery && isNamed && (methods.isEmpty || methods.contains(request.method))) else {
+            if isDelivery, methods.isEmpty { metrics.count(.unknownPaths, .init(["path": UnknownPaths.other])) }
+            return
         }
-        guard looksLikeWebhook, !isOfTheAPI else { return }
-        let label = unknownPaths.label(for: path)
+        let label = unknownPaths.label(for: isDelivery ? path : "\(request.method) \(path)", isProven: isProven)
         metrics.count(.unknownPaths, .init(["path": label]))
         arrivals.note(.unknownPath, label)
         logger.warning(
             "A webhook came to a path that nobody serves",
-            metadata: ["request_id": "\(context.requestID)", "path": "\(path)", "caller": "\(context.caller)"])
+            metadata: [
+                "request_id": "\(context.requestID)", "method": "\(request.method)", "path": "\(path)",
+                "caller": "\(context.caller)",
+            ])
     }
 
     /// The caller's id where it is harmless, else a new one.
@@ -83,17 +93,22 @@ struct EdgeMiddleware: RouterMiddleware {
     }
 }
 
-/// The paths that are counted one by one; who tries many paths must not fill the memory.
+/// The paths that are counted one by one; who tries many paths must not fill the memory, nor hide those that carry a
+/// signature.
 final class UnknownPaths: Sendable {
-    private static let capacity = 50
-    private let paths = Mutex<Set<String>>([])
+    /// What stands for all others.
+    static let other = "other"
 
-    func label(for path: String) -> String {
+    private static let capacity = 50
+    private let paths = Mutex<[Bool: Set<String>]>([:])
+
+    /// - Parameter isProven: whether the delivery claims to be Zoho's by a signature or a key.
+    func label(for path: String, isProven: Bool = false) -> String {
         let path = String(path.prefix(200))
         return paths.withLock { paths in
-            if paths.contains(path) { return path }
-            guard paths.count < Self.capacity else { return "other" }
-            paths.insert(path)
+            if paths.values.contains(where: { $0.contains(path) }) { return path }
+            guard paths[isProven, default: []].count < Self.capacity else { return Self.other }
+            paths[isProven, default: []].insert(path)
             return path
         }
     }

@@ -52,10 +52,13 @@ extension Problem {
         switch error {
         case let problem as Problem: self = problem
         case let error as HTTPError:
-            self.init(error.status, error.body ?? "")
+            let isUnknown = error.status == .notFound
+            self.init(
+                error.status,
+                error.body
+                    ?? (isUnknown
+                        ? "Nothing is served at this path; /openapi.yaml lists what is." : error.status.reasonPhrase))
             headers = error.headers
-        case is NIOTooManyBytesError:
-            self.init(.contentTooLarge, "The body has more than \(WebhookBody.limit) bytes.")
         case let error as SyncOptionsError: self.init(.unprocessableContent, error.description)
         case SyncRunsError.stopping: self = .unavailable("\(error)")
         case let error as SyncRunsError: self.init(.conflict, error.description)

@@ -10,6 +10,7 @@ struct Routes: Sendable {
     let bulkSync: BulkSyncAPI
     let deadLetters: DeadLettersAPI
     let changes: ChangesAPI
+    let tokens: TokensAPI
 
     private static let entityNames = Catalog.entities.map(\.entity.name)
     private static let entity = Route.Parameter(
@@ -20,7 +21,7 @@ struct Routes: Sendable {
         name: "limit", type: "integer", description: "How many at most, 1 to 1000.")
 
     var all: [Route] {
-        observation + webhooks + syncs + letters + changeLog + [
+        observation + webhooks + syncs + letters + changeLog + access + [
             Route(
                 method: .get, path: "/openapi.yaml", access: .token(.read), summary: "This description",
                 answers: [200: "The description"], contentType: "application/yaml",
@@ -116,10 +117,10 @@ struct Routes: Sendable {
                 answers: [200: "The run", 404: "There is none"], handler: bulkSync.run),
             Route(
                 method: .delete, path: "\(base)/runs/{id}", access: .token(.operate),
-                summary: "Stops a run at its next commit", parameters: [id],
-                answers: [
-                    202: "It stops", 404: "There is none", 409: "It has ended, or belongs to another process",
-                ],
+                summary: "Stops the sync or comparison of the run, with all its entities, at the next commit, "
+                    + "whichever process runs it",
+                parameters: [id],
+                answers: [202: "It stops", 404: "There is none", 409: "It has ended"],
                 handler: bulkSync.cancel),
             Route(
                 method: .get, path: "\(base)/runs/{id}/events", access: .token(.read),
@@ -150,6 +151,27 @@ struct Routes: Sendable {
                 parameters: [id, .init(name: "reason", description: "Why; it is kept.")],
                 answers: [200: "It is closed", 404: "There is none", 422: "There is no reason"],
                 handler: deadLetters.discard),
+        ]
+    }
+
+    private var access: [Route] {
+        let base = "/api/zoho/tokens"
+        return [
+            Route(
+                method: .get, path: base, access: .token(.operate),
+                summary: "The tokens, without the tokens themselves",
+                answers: [200: "The tokens, revoked ones too"], handler: tokens.list),
+            Route(
+                method: .post, path: base, access: .token(.operate), summary: "Makes a token", body: "Token",
+                answers: [
+                    201: "It is made; nobody can be shown it again", 400: "The body is no JSON object",
+                    413: "The body is too large", 422: "Fields that cannot be used, each with its reason",
+                ],
+                handler: tokens.create),
+            Route(
+                method: .delete, path: "\(base)/{id}", access: .token(.operate), summary: "Makes a token worthless",
+                parameters: [.init(name: "id", place: .path, type: "integer", description: "The token.")],
+                answers: [200: "It is revoked", 404: "There is no such valid token"], handler: tokens.revoke),
         ]
     }
 

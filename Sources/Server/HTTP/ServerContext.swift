@@ -19,20 +19,17 @@ struct ServerContext: RequestContext, RemoteAddressRequestContext {
         caller = remoteAddress?.ipAddress ?? "-"
     }
 
-    /// The address of the caller; behind a proxy on this machine, the one that the proxy names.
-    ///
-    /// Only the last address of `X-Forwarded-For` is the proxy's own word; what stands before it came with the request.
+    /// The address of the caller; behind a proxy that is trusted, the one that the proxy names.
     private(set) var caller: String
 
-    /// Reads who calls from what a proxy has added.
-    mutating func follow(_ forwarded: String?) {
-        guard caller == "127.0.0.1" || caller == "::1", let forwarded,
-            let last = forwarded.split(separator: ",").last
-        else { return }
-        caller = last.trimmingCharacters(in: .whitespaces)
+    /// Reads who calls from what proxies have added to `X-Forwarded-For`.
+    ///
+    /// Each proxy adds at the end whom it was called by, so only what stands behind a trusted one is its own word; what
+    /// stands before came with the request.
+    mutating func follow(_ forwarded: String?, trusting proxies: [AddressRange]) {
+        var hops = (forwarded ?? "").split(separator: ",").map { $0.trimmingCharacters(in: .whitespaces) }
+        while let hop = hops.popLast(), proxies.contains(where: { $0.contains(caller) }) {
+            caller = String(hop.prefix(64))
+        }
     }
-}
-
-extension HTTPField.Name {
-    static let forwardedFor = HTTPField.Name("X-Forwarded-For") ?? .authorization
 }

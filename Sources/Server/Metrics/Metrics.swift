@@ -1,3 +1,4 @@
+import Mirror
 import Synchronization
 
 /// Counters and histograms of this process, and their text for Prometheus.
@@ -15,6 +16,9 @@ final class Metrics: Sendable {
         case deliveries = "zohosync_deliveries_total"
         case unknownPaths = "zohosync_unknown_webhook_paths_total"
         case applied = "zohosync_applied_total"
+        case postponed = "zohosync_deliveries_postponed_total"
+        case calls = "zohosync_calls_total"
+        case runs = "zohosync_runs_ended_total"
         case requests = "zohosync_http_requests_total"
 
         var help: String {
@@ -22,6 +26,9 @@ final class Metrics: Sendable {
             case .deliveries: "Webhook deliveries by webhook and result"
             case .unknownPaths: "Webhook deliveries to paths that nobody serves"
             case .applied: "Records of deliveries by entity and outcome"
+            case .postponed: "Attempts at deliveries that failed and are made again later, by entity"
+            case .calls: "Calls of Zoho's API by result, those that were made again included"
+            case .runs: "Runs that this process has ended, by entity, kind and state"
             case .requests: "HTTP requests by route and status"
             }
         }
@@ -50,21 +57,11 @@ final class Metrics: Sendable {
         state.withLock { $0.counters[counter, default: [:]][labels, default: 0] += number }
     }
 
-    /// The sum of a counter over all labels that hold `label` with the value.
-    func total(_ counter: Counter, where label: String, is value: String) -> Int {
-        state.withLock { state in
-            (state.counters[counter] ?? [:]).reduce(0) { $1.key.pairs.contains([label, value]) ? $0 + $1.value : $0 }
-        }
-    }
+    /// Counts a run that has ended.
+    func count(_ run: Run) { countRun(of: run.entity, run.kind.rawValue, run.state.rawValue) }
 
-    /// The values of one label of a counter.
-    func totals(_ counter: Counter, by label: String) -> [String: Int] {
-        state.withLock { state in
-            (state.counters[counter] ?? [:]).reduce(into: [:]) { totals, entry in
-                guard let value = entry.key.pairs.first(where: { $0[0] == label })?[1] else { return }
-                totals[value, default: 0] += entry.value
-            }
-        }
+    func countRun(of entity: String, _ kind: String, _ state: String) {
+        count(.runs, .init(["entity": entity, "kind": kind, "state": state]))
     }
 
     /// Adds the time from a delivery's receipt to its commit.
@@ -103,7 +100,7 @@ final class Metrics: Sendable {
         }
         var last = ""
         for gauge in gauges {
-            if gauge.name != last { output += Self.head(gauge.name, gauge.help, gauge.isCounter ? "counter" : "gauge") }
+            if gauge.name != last { output += Self.head(gauge.name, gauge.help, "gauge") }
             last = gauge.name
             output += "\(gauge.name)\(Self.text(gauge.labels)) \(Self.number(gauge.value))\n"
         }
@@ -134,5 +131,4 @@ struct Gauge: Sendable {
     let help: String
     let value: Double
     var labels = Metrics.Labels([:])
-    var isCounter = false
 }

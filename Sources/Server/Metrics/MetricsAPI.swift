@@ -45,13 +45,13 @@ struct MetricsAPI: Sendable {
         let totals = try await mirror.runTotals()
         gauges += totals.map {
             Gauge(
-                name: "zohosync_runs_total", help: "Runs by entity and state", value: Double($0.runs),
-                labels: .init(["entity": $0.entity, "state": $0.state]), isCounter: true)
+                name: "zohosync_runs", help: "Runs that the mirror remembers, by entity and state",
+                value: Double($0.runs), labels: .init(["entity": $0.entity, "state": $0.state]))
         }
         gauges += totals.map {
             Gauge(
-                name: "zohosync_run_calls_total", help: "Calls that runs have made", value: Double($0.calls),
-                labels: .init(["entity": $0.entity, "state": $0.state]), isCounter: true)
+                name: "zohosync_run_calls", help: "Calls that these runs have made", value: Double($0.calls),
+                labels: .init(["entity": $0.entity, "state": $0.state]))
         }
         return gauges
     }

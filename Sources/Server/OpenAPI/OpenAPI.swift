@@ -96,6 +96,17 @@ enum OpenAPI {
                       active_only: { type: boolean, default: false }
                       with_stock_only: { type: boolean, default: false }
                       sync_images: { type: boolean, default: true }
+            Token:
+              required: true
+              content:
+                application/json:
+                  schema:
+                    type: object
+                    additionalProperties: false
+                    required: [name]
+                    properties:
+                      name: { type: string, minLength: 1, maxLength: 100, description: 'What it is for' }
+                      role: { type: string, enum: [read, operate], default: read }
             Webhook:
               required: false
               description: 'Up to 1 MiB, also compressed with gzip'

@@ -27,7 +27,7 @@ struct WebhookIntake: Sendable {
         let receivedAt = mirror.now()
         let name = context.parameters.get("webhook") ?? ""
         guard let webhook = Catalog.webhook(named: name) else { throw HTTPError(.notFound) }
-        let received = Array(try await request.body.collect(upTo: WebhookBody.limit).readableBytesView)
+        let received = try await request.wholeBody(upTo: WebhookBody.limit)
         let query = FormPairs(request.uri.query ?? "")
         let body: WebhookBody
         var damage: String?
@@ -155,16 +155,4 @@ struct WebhookIntake: Sendable {
     private func count(_ webhook: String, _ result: String) {
         metrics.count(.deliveries, .init(["webhook": webhook, "result": result]))
     }
-}
-
-extension HTTPField.Name {
-    // Each is a valid field name, so none is nil.
-    static let webhookSignature = HTTPField.Name("X-Zoho-Webhook-Signature") ?? .authorization
-    static let webhookKey = HTTPField.Name("X-Webhook-Key") ?? .authorization
-    static let webhookEvent = HTTPField.Name("X-Webhook-Event") ?? .authorization
-    static let zohoEvent = HTTPField.Name("X-Zoho-Event") ?? .authorization
-    static let requestID = HTTPField.Name("X-Request-Id") ?? .authorization
-    static let prefer = HTTPField.Name("Prefer") ?? .authorization
-    static let preferenceApplied = HTTPField.Name("Preference-Applied") ?? .authorization
-    static let lastEventID = HTTPField.Name("Last-Event-ID") ?? .authorization
 }

@@ -12,6 +12,8 @@ package struct DeliveryReport: Sendable {
     package let outcomes: [Outcome: Int]
     /// From receipt to the commit, in microseconds, for each delivery of a kind.
     package let lags: [InboxEntry.Kind: [Int64]]
+    /// Deliveries whose attempt has failed, and that are tried again later.
+    package var postponed = 0
 }
 
 /// Works on the inbox: applies what was delivered, and reads again what deliveries ask for.
@@ -171,8 +173,11 @@ package struct DeliveryProcessor: Sendable {
             try await mirror.postpone(
                 entries, until: mirror.now() + pause, error: "\(error)", countsAttempt: !isOutage, holder: worker)
         }
-        if !spent.isEmpty, let entity = spent.first?.entity {
-            onProcessed(DeliveryReport(entity: entity, outcomes: [.failed: spent.count], lags: [:]))
+        if let entity = entries.first?.entity {
+            onProcessed(
+                DeliveryReport(
+                    entity: entity, outcomes: spent.isEmpty ? [:] : [.failed: spent.count], lags: [:],
+                    postponed: rest.count))
         }
     }
 }

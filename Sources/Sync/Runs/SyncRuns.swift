@@ -19,7 +19,9 @@ package actor SyncRuns {
 
     private struct Job {
         let entities: Set<String>
-        var runs: Set<Int64> = []
+        /// The runs that have begun, by entity, and the last of them.
+        var runs: [String: Int64] = [:]
+        var lastRun: Int64?
         /// Whether it was cancelled or has done its work, so that another one need only wait a moment.
         var isEnding = false
         let task: Task<SyncReport, any Error>
@@ -29,7 +31,8 @@ package actor SyncRuns {
     private let make: Make
     private var jobs: [Int: Job] = [:]
     private var lastJob = 0
-    private var isStopping = false
+    /// Whether the program shuts down, so that nothing is begun any more.
+    package private(set) var isStopping = false
 
     package init(_ mirror: Mirror, make: @escaping Make) {
         self.mirror = mirror
@@ -38,17 +41,20 @@ package actor SyncRuns {
 
     /// Begins a sync, and comes back when its first run has an id.
     ///
-    /// - Throws: ``SyncOptionsError``; ``SyncRunsError/running(entity:)`` or ``MirrorError`` where another sync of one of
-    ///   its entities runs; whatever else keeps it from beginning.
+    /// - Throws: ``SyncOptionsError``; ``SyncRunsError/running(entity:runID:)`` or ``MirrorError`` where another sync of
+    ///   one of its entities runs; whatever else keeps it from beginning.
     package func start(_ options: SyncOptions) async throws -> Started {
         let entities = Set(try options.validated().map(\.entity.name))
-        guard !isStopping else { throw SyncRunsError.stopping }
         while let job = jobs.values.first(where: { !$0.entities.isDisjoint(with: entities) }) {
             guard job.isEnding else {
-                throw SyncRunsError.running(entity: job.entities.intersection(entities).sorted()[0])
+                let shared = job.entities.intersection(entities).sorted()
+                // One whose run has not begun waits for the run that goes on.
+                let entity = shared.first { job.runs[$0] != nil } ?? shared[0]
+                throw SyncRunsError.running(entity: entity, runID: job.runs[entity] ?? job.lastRun)
             }
             _ = await job.task.result
         }
+        guard !isStopping else { throw SyncRunsError.stopping }
         lastJob += 1
         let number = lastJob
         let (begun, continuation) = AsyncStream<Run>.makeStream()
@@ -70,27 +76,33 @@ package actor SyncRuns {
         return Started(run: nil, report: task)
     }
 
-    /// Stops the sync that the run belongs to, at its next commit.
-    ///
-    /// - Returns: false where it is none of this process.
-    package func cancel(_ runID: Int64) -> Bool {
-        guard let (number, job) = jobs.first(where: { $0.value.runs.contains(runID) }) else { return false }
-        jobs[number]?.isEnding = true
-        job.task.cancel()
-        return true
+    /// Stops the sync that the run belongs to, with all its entities, at its next commit; does nothing where it is none
+    /// of this process.
+    package func cancel(_ runID: Int64) {
+        for (number, job) in jobs where job.runs.values.contains(runID) { cancel(job, number) }
     }
 
-    /// Waits for the program's shutdown and then stops what runs.
+    /// Begins nothing any more and stops what runs, at its next commit.
+    package func stop() {
+        isStopping = true
+        for (number, job) in jobs { cancel(job, number) }
+    }
+
+    /// Waits for the program's shutdown, and then until what ran has ended.
     package func run() async throws {
         try? await gracefulShutdown()
-        isStopping = true
-        let tasks = jobs.values.map(\.task)
-        for task in tasks { task.cancel() }
-        for task in tasks { _ = await task.result }
+        stop()
+        for task in jobs.values.map(\.task) { _ = await task.result }
+    }
+
+    private func cancel(_ job: Job, _ number: Int) {
+        jobs[number]?.isEnding = true
+        job.task.cancel()
     }
 
     private func note(_ run: Run, of number: Int, isEnding: Bool) {
-        jobs[number]?.runs.insert(run.id)
+        jobs[number]?.runs[run.entity] = run.id
+        jobs[number]?.lastRun = run.id
         if isEnding { jobs[number]?.isEnding = true }
     }
 
@@ -99,12 +111,13 @@ package actor SyncRuns {
 
 /// Why a sync is not begun.
 package enum SyncRunsError: Error, Sendable, Hashable, CustomStringConvertible {
-    case running(entity: String)
+    /// - Parameter runID: the run that is in the way; nil where it has not begun yet.
+    case running(entity: String, runID: Int64?)
     case stopping
 
     package var description: String {
         switch self {
-        case .running(let entity): "A sync of \(entity) is already running. Wait until it has ended, or cancel it."
+        case .running(let entity, _): "A sync of \(entity) is already running. Wait until it has ended, or cancel it."
         case .stopping: "The server is stopping. Try again when it is back."
         }
     }

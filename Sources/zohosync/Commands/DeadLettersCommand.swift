@@ -55,7 +55,7 @@ struct DeadLettersCommand: AsyncParsableCommand {
         func run() async throws {
             let settings = try await Settings(file: common.config)
             let outcomes = try await Installation.with(
-                settings, databaseURL: common.databaseURL, to: .maintain
+                settings, databaseURL: common.databaseURL, to: .maintain, beside: "POST /api/zoho/dead-letters/retry"
             ) { installation in
                 var outcomes: [String: Int] = [:]
                 for letter in try await installation.mirror.deadLetters(entity: entity, limit: .max) {

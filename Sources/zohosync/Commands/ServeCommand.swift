@@ -71,7 +71,7 @@ struct ServeCommand: AsyncParsableCommand {
                     server, mirror: installation.mirror, client: client, holder: Holder.current, workers: workers,
                     trustsDeletions: trusts, watch: watch, isDead: { Holder.isDead($0) },
                     logger: installation.logger
-                ) { options, onEvent in
+                ) { client, options, onEvent in
                     Synchroniser(
                         client: client, mirror: installation.mirror, options: options, holder: Holder.current,
                         concurrency: inFlight, isDead: { Holder.isDead($0) }, onEvent: onEvent)

@@ -21,30 +21,15 @@ struct TokenCommand: AsyncParsableCommand {
         @OptionGroup var common: CommonOptions
 
         func validate() throws {
-            let isPlain = name.unicodeScalars.allSatisfy { $0.properties.generalCategory != .control }
-            guard isPlain, (1...100).contains(name.utf8.count) else {
-                throw ValidationError("A token's name has 1 to 100 bytes and no control characters.")
-            }
+            guard APIToken.isName(name) else { throw ValidationError("A token's name \(APIToken.nameRule).") }
         }
 
         func run() async throws {
             let settings = try await Settings(file: common.config)
             let (secret, token) = try await Installation.with(
-                settings, databaseURL: common.databaseURL, to: .change
+                settings, databaseURL: common.databaseURL, to: .change, beside: "POST /api/zoho/tokens"
             ) { try await $0.mirror.makeAPIToken(name: name, role: role) }
-            if common.json {
-                print(
-                    Made(id: token.id, name: token.name, role: token.role.rawValue, token: secret).json(indented: true))
-            } else {
-                print(secret)
-            }
-        }
-
-        private struct Made: Encodable {
-            let id: Int64
-            let name: String
-            let role: String
-            let token: String
+            print(common.json ? TokenDocument(token, secret: secret).json(indented: true) : secret)
         }
     }
 
@@ -59,7 +44,7 @@ struct TokenCommand: AsyncParsableCommand {
                 settings, databaseURL: common.databaseURL, to: .look
             ) { try await $0.mirror.apiTokens() }
             if common.json {
-                print(tokens.map { Row($0) }.json(indented: true))
+                print(tokens.map { TokenDocument($0) }.json(indented: true))
                 return
             }
             var rows = [["token", "name", "role", "made", "revoked"]]
@@ -70,22 +55,6 @@ struct TokenCommand: AsyncParsableCommand {
                 ])
             }
             print(TextTable(rows).lines.joined(separator: "\n"))
-        }
-
-        private struct Row: Encodable {
-            let id: Int64
-            let name: String
-            let role: String
-            let createdAt: String
-            let revokedAt: String?
-
-            init(_ token: APIToken) {
-                id = token.id
-                name = token.name
-                role = token.role.rawValue
-                createdAt = Timestamp.text(token.createdAt)
-                revokedAt = token.revokedAt.map { Timestamp.text($0) }
-            }
         }
     }
 
@@ -100,7 +69,7 @@ struct TokenCommand: AsyncParsableCommand {
         func run() async throws {
             let settings = try await Settings(file: common.config)
             let isRevoked = try await Installation.with(
-                settings, databaseURL: common.databaseURL, to: .maintain
+                settings, databaseURL: common.databaseURL, to: .maintain, beside: "DELETE /api/zoho/tokens/\(id)"
             ) { try await $0.mirror.revokeAPIToken(id) }
             guard isRevoked else { throw MirrorError.unknown("valid token \(id)") }
             print("Token \(id) is revoked.")

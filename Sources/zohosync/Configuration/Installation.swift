@@ -26,6 +26,25 @@ struct Installation: Sendable {
     }
 
     /// Opens the mirror, and closes it after `body`.
+    ///
+    /// - Parameter request: by which a running server that has the SQLite file does the same.
+    static func with<T: Sendable>(
+        _ settings: Settings, databaseURL: String?, to purpose: Purpose, beside request: String,
+        _ body: (Installation) async throws -> T
+    ) async throws -> T {
+        do {
+            return try await with(settings, databaseURL: databaseURL, to: purpose, body)
+        } catch let error as DatabaseError where error.kind == .locked {
+            throw DatabaseError(
+                kind: .locked, code: error.code, message: error.message,
+                advice: """
+                    A SQLite mirror has one writer at a time. Where that is zohosync serve, ask it instead: \(request) \
+                    with a token of the role operate (docs/api.md); or stop it for a moment
+                    """)
+        }
+    }
+
+    /// Opens the mirror, and closes it after `body`.
     static func with<T: Sendable>(
         _ settings: Settings, databaseURL: String?, to purpose: Purpose, _ body: (Installation) async throws -> T
     ) async throws -> T {

@@ -111,6 +111,15 @@ struct Settings: Sendable {
         if let port = try number("zohosync.port", "ZOHOSYNC_PORT", 0...65_535) { configuration.port = port }
         configuration.webhookSecret = secret("zohosync.webhookSecret")
         configuration.webhookKey = secret("zohosync.webhookKey")
+        if let text = reader.string(forKey: "zohosync.trustedProxies") {
+            let variable = "ZOHOSYNC_TRUSTED_PROXIES"
+            configuration.trustedProxies = try text.split(separator: ",").map { part in
+                guard let range = AddressRange(part.trimmingCharacters(in: .whitespaces)) else {
+                    throw SettingsError.invalid(variable, text, "addresses and ranges such as 127.0.0.1, 10.0.0.0/8")
+                }
+                return range
+            }
+        }
         let certificate = reader.string(forKey: "zohosync.tlsCertificate")
         let key = reader.string(forKey: "zohosync.tlsKey")
         switch (certificate, key) {

@@ -1,0 +1,108 @@
+import Database
+import Mirror
+import ServiceLifecycle
+
+/// Reads the change log once for all who follow it in this process.
+///
+/// A follower first catches up by pages of its own, and then is handed what the one reader reads. Who is too slow for
+/// that is let go, and catches up again.
+actor ChangeFeed {
+    /// An entry as followers are sent it.
+    struct Entry: Sendable {
+        let id: Int64
+        let entity: String
+        let json: String
+
+        init(_ change: Change) {
+            id = change.id
+            entity = change.entity
+            json = ChangeDocument.json(change)
+        }
+    }
+
+    private let mirror: Mirror
+    /// The newest entry that was handed out; nil while nobody follows.
+    private var position: Int64?
+    private var followers: [Int: AsyncStream<[Entry]>.Continuation] = [:]
+    private var lastFollower = 0
+    private var reading = 0
+    private var waiting: [CheckedContinuation<Void, Never>] = []
+
+    /// Entries that are read at a time.
+    static let page = 500
+    /// Portions that a follower may leave lying.
+    static let buffer = 16
+    /// Pages that are read side by side for those who catch up: the other connections are for deliveries.
+    private static let readers = 2
+
+    init(_ mirror: Mirror) { self.mirror = mirror }
+
+    /// What is committed from now on, in its order; ends where the follower is too slow or the feed is interrupted.
+    func follow() async throws -> AsyncStream<[Entry]> {
+        if position == nil {
+            let last = try await mirror.lastChangeID()
+            // Another follower may have been faster.
+            position = position ?? last
+        }
+        lastFollower += 1
+        let (id, pair) = (
+            lastFollower, AsyncStream.makeStream(of: [Entry].self, bufferingPolicy: .bufferingOldest(Self.buffer))
+        )
+        followers[id] = pair.continuation
+        pair.continuation.onTermination = { [weak self] _ in Task { await self?.leave(id) } }
+        return pair.stream
+    }
+
+    /// A page of entries for a follower that catches up.
+    ///
+    /// - Parameter after: only entries with a higher number.
+    func page(after: Int64, entity: String?) async throws -> [Change] {
+        if reading < Self.readers {
+            reading += 1
+        } else {
+            await withCheckedContinuation { waiting.append($0) }
+        }
+        defer {
+            // The place goes straight to the next in line.
+            if waiting.isEmpty { reading -= 1 } else { waiting.removeFirst().resume() }
+        }
+        return try await mirror.changes(after: after, entity: entity, limit: Self.page)
+    }
+
+    /// Hands out what is committed until the program shuts down.
+    func run() async throws {
+        let news = mirror.database.notifications(of: Mirror.changeChannel)
+        for await _ in news.cancelOnGracefulShutdown() { await handOut() }
+        letGo()
+    }
+
+    /// Reads what is new and hands it to everybody.
+    func handOut() async {
+        do {
+            while !followers.isEmpty, let from = position {
+                let changes = try await mirror.changes(after: from, limit: Self.page)
+                guard let last = changes.last else { break }
+                position = last.id
+                let entries = changes.map { Entry($0) }
+                for (id, follower) in followers {
+                    if case .enqueued = follower.yield(entries) { continue }
+                    follower.finish()
+                    followers[id] = nil
+                }
+                if changes.count < Self.page { break }
+            }
+        } catch {
+            // Each catches up by itself then, and sees what is wrong.
+            letGo()
+        }
+        if followers.isEmpty { position = nil }
+    }
+
+    private func letGo() {
+        for follower in followers.values { follower.finish() }
+        followers = [:]
+        position = nil
+    }
+
+    private func leave(_ id: Int) { followers[id] = nil }
+}

@@ -1,0 +1,99 @@
+import Foundation
+import Mirror
+import NIOHTTP1
+import Sync
+import TestSupport
+import Testing
+import ZohoSimulator
+
+@testable import Server
+
+/// The server's end, as SIGTERM brings it about.
+@Suite("Shutdown")
+struct ShutdownTests {
+    @Test("Who waits for a sync is told at once where to look for it", arguments: Engine.allCases)
+    func waiting(engine: Engine) async throws {
+        try await ServerRig.with(engine) {
+            $0.simulator.latency = .seconds(60)
+        } _: { rig in
+            async let waiting = rig.post("/api/zoho/bulk-sync/products", "", headers: ["Prefer": "wait=300"])
+            try await rig.expect("select count(*) from sync_runs where state = 'running'", gives: "1")
+            let began = ContinuousClock.now
+            await rig.shutDown()
+            #expect(ContinuousClock.now - began < .seconds(10))
+            let answer = try await waiting
+            #expect(answer.status == 202)
+            #expect(answer.headers.first(name: "Location")?.hasPrefix("/api/zoho/bulk-sync/runs/") == true)
+            #expect(try await rig.value("select state from sync_runs") == "interrupted")
+        }
+    }
+
+    @Test("Half a body holds up neither the shutdown nor what was claimed, and is not taken for a whole one")
+    func halfABody() async throws {
+        try await ServerRig.with(.sqlite) {
+            $0.server.webhookSecret = nil
+        } _: { rig in
+            let head = "POST /api/zoho/webhooks/bills HTTP/1.1\r\nHost: localhost\r\nContent-Length: 100\r\n\r\n"
+            let given = try RawConnection(to: rig.address)
+            try given.send(head + #"{"bill":{"bill_id":"1"#)
+            let open = try RawConnection(to: rig.address)
+            try open.send(head + #"{"bill":{"bill_id":"2"#)
+            // One breaks off by itself.
+            given.finishSending()
+            #expect(given.receive().hasPrefix("HTTP/1.1 400 "))
+            let began = ContinuousClock.now
+            await rig.shutDown()
+            #expect(ContinuousClock.now - began < .seconds(15))
+            #expect(try await rig.value("select count(*) from sync_dead_letters") == "0")
+            #expect(try await rig.value("select count(*) from sync_inbox") == "0")
+        }
+    }
+
+    @Test("A sync is not begun any more when the server stops")
+    func noBeginning() async throws {
+        try await ServerRig.with(.sqlite) { rig in
+            let runs = SyncRuns(rig.mirror) { options, onEvent in
+                Synchroniser(
+                    client: rig.client, mirror: rig.mirror, options: options, holder: "test:9", onEvent: onEvent)
+            }
+            await runs.stop()
+            await #expect(throws: SyncRunsError.stopping) { _ = try await runs.start(SyncOptions()) }
+        }
+    }
+}
+
+/// A connection whose bytes a test writes by itself.
+private final class RawConnection {
+    private let descriptor: Int32
+
+    init(to address: String) throws {
+        let port = try #require(address.split(separator: ":").last.flatMap { UInt16($0) })
+        descriptor = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
+        var target = sockaddr_in()
+        target.sin_family = sa_family_t(AF_INET)
+        target.sin_port = port.bigEndian
+        target.sin_addr.s_addr = inet_addr("127.0.0.1")
+        let result = withUnsafePointer(to: &target) { pointer in
+            pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) {
+                connect(descriptor, $0, socklen_t(MemoryLayout<sockaddr_in>.size))
+            }
+        }
+        try #require(result == 0)
+    }
+
+    deinit { close(descriptor) }
+
+    func send(_ text: String) throws {
+        let bytes = Array(text.utf8)
+        try #require(write(descriptor, bytes, bytes.count) == bytes.count)
+    }
+
+    func finishSending() { shutdown(descriptor, Int32(SHUT_WR)) }
+
+    /// What comes first.
+    func receive() -> String {
+        var bytes = [UInt8](repeating: 0, count: 4_096)
+        let count = read(descriptor, &bytes, bytes.count)
+        return String(decoding: bytes.prefix(max(0, count)), as: UTF8.self)
+    }
+}

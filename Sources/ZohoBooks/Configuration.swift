@@ -68,7 +68,7 @@ public struct ZohoBooksConfiguration: Sendable {
     public var callTimeout: Duration = .seconds(60)
     /// How failed calls are repeated.
     public var retries = RetryPolicy()
-    /// The longest pause that is waited out inside a call; a longer one is an error of the kind `quota`.
+    /// The longest pause that is waited out inside a call; a longer one is an error of the kind `unavailable`.
     public var maximumWait: Duration = .seconds(150)
 
     /// Describes a client.

@@ -12,8 +12,10 @@ public struct ZohoBooksError: Error, Sendable, Hashable {
         case scope
         /// The organisation is not one of this user's (code 6041).
         case organisation
-        /// No more calls until then: the day's quota, or a pause that is too long to wait out.
+        /// No more calls until then: the day's are used up.
         case quota(until: Date)
+        /// Zoho, or what answers in its place, asks not to be called until then, which is too long to wait out.
+        case unavailable(until: Date)
         /// The accounts server refuses more tokens for now (ten in ten minutes).
         case tokenThrottle(until: Date)
         /// Zoho throttles the call however long it waits in between.
@@ -64,7 +66,7 @@ public struct ZohoBooksError: Error, Sendable, Hashable {
     /// Whether every other call would fail for the same reason.
     public var concernsEveryCall: Bool {
         switch kind {
-        case .credentials, .organisation, .quota, .tokenThrottle, .throttled, .network, .cancelled: true
+        case .credentials, .organisation, .quota, .unavailable, .tokenThrottle, .throttled, .network, .cancelled: true
         case .scope, .moduleUnavailable, .notFound, .badRequest, .server, .invalidAnswer: false
         }
     }
@@ -82,6 +84,14 @@ extension ZohoBooksError {
         ZohoBooksError(
             .quota(until: until), "Zoho allows no more calls until \(until.formatted(.iso8601)).",
             advice: "What was read is kept; run the sync again then.")
+    }
+
+    static func unavailable(until: Date) -> ZohoBooksError {
+        ZohoBooksError(
+            .unavailable(until: until), "Zoho Books asks not to be called until \(until.formatted(.iso8601)).",
+            advice:
+                "It may be under maintenance, or something else uses the organisation's calls. What was read is kept; "
+                + "run the command again then.")
     }
 
     /// The accounts server's refusal, cleaned of secrets (reference, section 1.5).

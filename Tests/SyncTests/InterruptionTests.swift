@@ -130,6 +130,26 @@ struct InterruptionTests {
         }
     }
 
+    @Test("Asked not to call for an hour, a sync has failed and says until when; then it goes on")
+    func unavailable() async throws {
+        try await Rig.with(.sqlite) { rig in
+            let ledger = MirrorCallLedger(rig.mirror, limits: rig.limits)
+            guard case .go(let ticket) = try await ledger.reserve(.list, .background, at: rig.control.now) else {
+                Issue.record("the first call may be made")
+                return
+            }
+            var refusal = CallOutcome(status: 429, code: 0)
+            refusal.retryAfter = .seconds(3_600)
+            try await ledger.finish(ticket, refusal, at: rig.control.now)
+            let error = try await #require(throws: ZohoBooksError.self) { try await rig.sync(["products"]) }
+            #expect(error.description.contains("asks not to be called until"))
+            let run = try await rig.mirror.runs(entity: "products").first
+            #expect(run?.state == .failed && run?.lastError == error.description)
+            rig.control.advanceClock(by: .seconds(3_700))
+            #expect(try await rig.sync(["products"]).isSuccess)
+        }
+    }
+
     @Test("Zoho's limits are kept, not run into", arguments: [5, 10])
     func limits(inFlight: Int) async throws {
         var limits = BudgetLimits()

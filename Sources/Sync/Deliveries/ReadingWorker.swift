@@ -145,7 +145,7 @@ struct ReadingWorker: Sendable {
         let mirror = processor.mirror
         let until: Int64? =
             switch (error as? ZohoBooksError)?.kind {
-            case .quota(let date), .tokenThrottle(let date):
+            case .quota(let date), .unavailable(let date), .tokenThrottle(let date):
                 Int64((date.timeIntervalSince1970 + 30 * processor.random()) * 1_000_000)
             case .cancelled: mirror.now()
             default: error is CancellationError ? mirror.now() : nil

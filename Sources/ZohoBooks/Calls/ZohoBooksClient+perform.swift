@@ -156,7 +156,7 @@ extension ZohoBooksClient {
     /// Waits, unless it were longer than a call may take.
     private func pause(_ duration: Duration) async throws {
         guard duration <= configuration.maximumWait else {
-            throw ZohoBooksError.quota(until: environment.now().addingTimeInterval(duration.seconds))
+            throw ZohoBooksError.unavailable(until: environment.now().addingTimeInterval(duration.seconds))
         }
         do {
             try await environment.sleep(duration)

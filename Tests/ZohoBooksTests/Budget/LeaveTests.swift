@@ -162,12 +162,12 @@ private final class CountingLedger: CallLedger {
         }
     }
 
-    @Test func aPauseThatIsTooLongIsAQuota() async throws {
+    @Test func aPauseThatIsTooLongIsNotWaitedOut() async throws {
         let ledger = CountingLedger(inFlight: 1, first: [.wait(.seconds(151))])
         try await Script(ledger: ledger).run { world in
             let until = world.time.now.addingTimeInterval(151)
             let error = try await failure { _ = try await world.items() }
-            #expect(error.kind == .quota(until: until))
+            #expect(error.kind == .unavailable(until: until))
         }
     }
 

@@ -76,7 +76,9 @@ import Testing
         try await Script(calls: { _, _ in .html(503, headers: ["Retry-After": "3600"]) }).run { world in
             let until = world.time.now.addingTimeInterval(3_600)
             let error = try await failure { _ = try await world.items() }
-            #expect(error.kind == .quota(until: until))
+            #expect(error.kind == .unavailable(until: until))
+            #expect(error.description.contains("2026-02-25T07:13:20Z"))
+            #expect(error.concernsEveryCall && !error.isConfiguration)
             #expect(world.time.sleeps.isEmpty)
         }
     }

@@ -1,90 +1,5 @@
 public import struct Foundation.Date
 
-/// How many calls are allowed, as far as it is ours to say.
-///
-/// Nil switches a limit off.
-public struct BudgetLimits: Sendable, Hashable, Codable {
-    /// Calls in any 60 seconds; Zoho allows an organisation 100 (reference, section 2.1).
-    public var callsPerMinute: Int? = 100
-    /// Calls for single records in any 60 seconds; Zoho throttles long series above about 54 (section 2.2, code 43).
-    public var detailCallsPerMinute: Int? = 50
-    /// Calls at once; Zoho allows 5 on the free plan and 10 on paid ones.
-    public var inFlight = 10
-    /// Calls of the day that background work leaves for interactive use.
-    public var reserve = 50
-
-    /// Zoho's documented limits.
-    public init() {}
-}
-
-/// Who is waiting for a call.
-public enum CallPriority: String, Sendable, Hashable, Codable {
-    /// A person or a webhook; may use the reserve.
-    case interactive
-    /// A sync; leaves the reserve alone.
-    case background
-}
-
-/// What a call is for, as far as its cost goes.
-public enum CallKind: String, Sendable, Hashable, Codable {
-    /// A page of a list, or many records at once.
-    case list
-    /// A single record.
-    case detail
-}
-
-/// Leave to make one call; handed back with its outcome.
-public struct CallTicket: Sendable, Hashable, Codable {
-    let number: Int
-    let kind: CallKind
-}
-
-/// Whether a call may be made now.
-public enum CallDecision: Sendable, Hashable {
-    /// Make it, and hand the ticket back.
-    case go(CallTicket)
-    /// Ask again after this time.
-    case wait(Duration)
-    /// As many calls are under way as may be; ask again when one of them has ended.
-    case busy(underWay: Int)
-    /// Not before then.
-    case exhausted(until: Date)
-}
-
-/// What an answer said about the budget.
-public struct CallOutcome: Sendable, Hashable {
-    /// The HTTP status; 0 where there was no answer.
-    public var status: Int
-    /// Zoho's code; 0 for success.
-    public var code: Int
-    /// `x-rate-limit-limit`: the day's calls of the plan.
-    public var dailyLimit: Int?
-    /// `x-rate-limit-remaining`: what is left of them.
-    public var dailyRemaining: Int?
-    /// `x-rate-limit-reset`: seconds until they return (section 2.3).
-    public var dailyReset: Int?
-    /// `Retry-After`, where one was sent.
-    public var retryAfter: Duration?
-
-    /// An outcome without headers.
-    public init(status: Int, code: Int) {
-        self.status = status
-        self.code = code
-    }
-}
-
-/// What is left of the budget, for people.
-public struct BudgetSnapshot: Sendable, Hashable {
-    /// Calls left in this minute; nil without a limit.
-    public let remainingThisMinute: Int?
-    /// Calls left today, as Zoho last said; nil where it has not.
-    public let remainingToday: Int?
-    /// The day's calls of the plan, as Zoho last said.
-    public let dailyLimit: Int?
-    /// When the day's calls return.
-    public let returnsAt: Date?
-}
-
 /// The calls of one organisation: which were made, which are under way, what Zoho said is left.
 ///
 /// A value without clock or I/O. It is small and Codable, so that all processes on one mirror can share it as one row;
@@ -111,9 +26,15 @@ public struct Budget: Sendable, Hashable, Codable {
     /// Until this second, fewer calls at once than the limits allow.
     private var narrowedUntil = 0
     private var narrowed = 1
+    /// The pace that refusals have left; nil before the first, and in rows of earlier versions.
+    private var pace: MinutePace?
+    /// The newest second that a process has told; nil before the first call, and in rows of earlier versions.
+    private var latest: Int?
 
     /// Seconds after which a call that was not handed back no longer counts as under way.
     static let ticketLifetime = 180
+    /// Seconds by which the clocks of processes on one mirror may differ.
+    static let clockTolerance = 300
     private static let day = 86_400
 
     /// Nothing made, nothing known.
@@ -127,7 +48,7 @@ public struct Budget: Sendable, Hashable, Codable {
     public mutating func reserve(
         _ kind: CallKind, _ priority: CallPriority, holder: String = "", limits: BudgetLimits, at now: Date
     ) -> CallDecision {
-        let second = Int(now.timeIntervalSince1970)
+        let second = advance(to: now)
         forget(before: second)
         if let until = exhaustedUntil(priority, limits) {
             return .exhausted(until: Date(timeIntervalSince1970: Double(until)))
@@ -137,7 +58,7 @@ public struct Budget: Sendable, Hashable, Codable {
         if pause > second { return .wait(.seconds(pause - second)) }
         let places = second < narrowedUntil ? min(narrowed, limits.inFlight) : limits.inFlight
         if underWay.count >= places { return .busy(underWay: underWay.count) }
-        if let wait = wait(made, underWay.count, limits.callsPerMinute, second) { return .wait(wait) }
+        if let wait = wait(made, underWay.count, minutePace(limits, second), second) { return .wait(wait) }
         let detailPace = limits.detailCallsPerMinute.map { second < gentleUntil ? max(1, $0 / 2) : $0 }
         let detailsUnderWay = underWay.values.count { $0.kind == .detail }
         if kind == .detail, let wait = wait(madeForDetails, detailsUnderWay, detailPace, second) { return .wait(wait) }
@@ -147,6 +68,11 @@ public struct Budget: Sendable, Hashable, Codable {
             kind: kind, beganAlone: underWay.isEmpty, holder: holder, lapsesAt: second + Self.ticketLifetime)
         if let left = dailyRemaining { dailyRemaining = max(0, left - 1) }
         return .go(CallTicket(number: nextTicket, kind: kind))
+    }
+
+    /// Calls in 60 seconds, as the limits and Zoho's refusals allow them.
+    private func minutePace(_ limits: BudgetLimits, _ second: Int) -> Int? {
+        limits.callsPerMinute.map { pace?.calls(of: $0, at: second) ?? $0 }
     }
 
     private func exhaustedUntil(_ priority: CallPriority, _ limits: BudgetLimits) -> Int? {
@@ -175,12 +101,9 @@ public struct Budget: Sendable, Hashable, Codable {
     }
 
     /// A call of the second `s` counts until the second `s + 60` has passed, so that no 60 seconds hold too many.
-    ///
-    /// One of the far future was made before the clock was set back.
     private mutating func forget(before second: Int) {
-        let window = (second - 60)...(second + 60)
-        made = made.filter { window.contains($0.key) }
-        madeForDetails = madeForDetails.filter { window.contains($0.key) }
+        made = made.filter { $0.key >= second - 60 }
+        madeForDetails = madeForDetails.filter { $0.key >= second - 60 }
         underWay = underWay.filter { $0.value.lapsesAt > second }
         if let returnsAt, returnsAt <= second {
             self.returnsAt = nil
@@ -193,7 +116,7 @@ public struct Budget: Sendable, Hashable, Codable {
 
     /// Takes a call's outcome.
     public mutating func finish(_ ticket: CallTicket, _ outcome: CallOutcome, limits: BudgetLimits, at now: Date) {
-        let second = Int(now.timeIntervalSince1970)
+        let second = advance(to: now)
         let call = underWay.removeValue(forKey: ticket.number)
         count(ticket.kind, at: second, limits)
         if let limit = outcome.dailyLimit { dailyLimit = limit }
@@ -225,6 +148,7 @@ public struct Budget: Sendable, Hashable, Codable {
         // The soft throttle is undocumented; where it meets a list, details alone are not what it is about.
         case .minute, .details:
             pausedUntil = max(pausedUntil, second + max(60, hint))
+            pace = (pace ?? MinutePace()).lowered(at: second)
         case nil:
             // Not Zoho's own refusal; whoever it is knows best.
             pausedUntil = max(pausedUntil, second + (hint > 0 ? hint : 60))
@@ -235,19 +159,59 @@ public struct Budget: Sendable, Hashable, Codable {
     ///
     /// - Parameter now: when they are taken to have ended at the latest.
     public mutating func release(of isGone: (_ holder: String) -> Bool, limits: BudgetLimits, at now: Date) {
+        let second = advance(to: now)
         let gone = Set(underWay.values.map(\.holder)).filter { isGone($0) }
         for (ticket, call) in underWay where gone.contains(call.holder) {
             underWay[ticket] = nil
-            count(call.kind, at: Int(now.timeIntervalSince1970), limits)
+            count(call.kind, at: second, limits)
         }
     }
 
+    // MARK: - Time
+
+    /// The second that it is for every process: the newest that one of them has told.
+    ///
+    /// Each process has a clock of its own. One whose clock is behind must not take the others' calls for made in the
+    /// future, or the two would let each other begin a minute again and again.
+    private func second(of now: Date) -> Int {
+        let told = Int(now.timeIntervalSince1970)
+        guard let latest, told < latest, latest - told <= Self.clockTolerance else { return told }
+        return latest
+    }
+
+    private mutating func advance(to now: Date) -> Int {
+        let second = second(of: now)
+        if let latest, second < latest { setBack(by: latest - second) }
+        latest = second
+        return second
+    }
+
+    /// Moves everything that was counted from a clock that has been set back, or pauses would last until it is there
+    /// again.
+    ///
+    /// The day's end stays: it is Zoho's.
+    private mutating func setBack(by seconds: Int) {
+        func moved(_ window: [Int: Int]) -> [Int: Int] {
+            Dictionary(uniqueKeysWithValues: window.map { ($0.key - seconds, $0.value) })
+        }
+        made = moved(made)
+        madeForDetails = moved(madeForDetails)
+        for ticket in underWay.keys { underWay[ticket]?.lapsesAt -= seconds }
+        pausedUntil -= seconds
+        detailsPausedUntil -= seconds
+        gentleUntil -= seconds
+        narrowedUntil -= seconds
+        pace?.setBack(by: seconds)
+    }
+
+    // MARK: - Showing
+
     /// What is left.
     public func snapshot(limits: BudgetLimits, at now: Date) -> BudgetSnapshot {
-        let second = Int(now.timeIntervalSince1970)
+        let second = second(of: now)
         let minute = made.filter { $0.key > second - 61 }.values.reduce(underWay.count, +)
         return BudgetSnapshot(
-            remainingThisMinute: limits.callsPerMinute.map { max(0, $0 - minute) },
+            remainingThisMinute: minutePace(limits, second).map { second < pausedUntil ? 0 : max(0, $0 - minute) },
             remainingToday: isExhausted ? 0 : dailyRemaining, dailyLimit: dailyLimit,
             returnsAt: returnsAt.map { Date(timeIntervalSince1970: Double($0)) })
     }
@@ -260,5 +224,5 @@ private struct CallUnderWay: Sendable, Hashable, Codable {
     let beganAlone: Bool
     let holder: String
     /// When the ticket lapses, in seconds since 1970, so that a process that vanished keeps none.
-    let lapsesAt: Int
+    var lapsesAt: Int
 }

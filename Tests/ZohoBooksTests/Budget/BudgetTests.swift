@@ -104,7 +104,41 @@ import Testing
     @Test func aClockThatIsSetBackDoesNotStopTheWork() {
         let purse = Purse()
         #expect(purse.calls(at: 7_200) == 100)
-        #expect(purse.calls(at: 0) == 100)
+        #expect(purse.ask(at: 0) == .wait(.seconds(61)))
+        #expect(purse.calls(at: 61) == 100)
+        purse.call(at: 9_000, status: 429, code: 44)
+        #expect(purse.ask(at: 200) == .wait(.seconds(60)))
+        #expect(purse.calls(at: 261) == 75)
+        #expect(purse.calls(at: 1_000) == 80)
+    }
+
+    @Test(arguments: [1.0, 61, 299]) func theMinuteIsOneForTwoServersWhoseClocksDiffer(ahead: Double) {
+        let purse = Purse()
+        #expect(purse.calls(at: ahead) == 100)
+        // The other server, at the same moment and until the first one's next call.
+        #expect(purse.ask(at: 0) == .wait(.seconds(61)))
+        #expect(purse.budget.snapshot(limits: purse.limits, at: Purse.time(0)).remainingThisMinute == 0)
+        #expect(purse.calls(at: 30) == 0)
+        #expect(purse.ask(at: ahead + 30) == .wait(.seconds(31)))
+        #expect(purse.calls(at: ahead + 61) == 100)
+        #expect(purse.calls(at: 62) == 0)
+    }
+
+    @Test func aRefusalIsRespectedByAServerWhoseClockIsBehind() {
+        let purse = Purse()
+        purse.call(at: 61, status: 429, code: 44)
+        #expect(purse.ask(at: 0) == .wait(.seconds(60)))
+        #expect(purse.call(at: 121))
+    }
+
+    @Test func aRowOfAnEarlierVersionIsRead() throws {
+        let row = """
+            {"made":{"1772000000":7},"madeForDetails":{},"underWay":{},"nextTicket":9,"dailyRemaining":400,
+             "isExhausted":false,"pausedUntil":0,"detailsPausedUntil":0,"gentleUntil":0,"narrowedUntil":0,"narrowed":1}
+            """
+        let budget = try JSONDecoder().decode(Budget.self, from: Data(row.utf8))
+        let snapshot = budget.snapshot(limits: BudgetLimits(), at: Purse.time(1))
+        #expect(snapshot.remainingThisMinute == 93 && snapshot.remainingToday == 400)
     }
 
     @Test func aBudgetIsTheSameAfterItsRow() throws {

@@ -27,6 +27,51 @@ import Testing
         #expect(purse.ask(at: 0) == .wait(.seconds(91)))
     }
 
+    @Test func aFullMinuteLowersThePaceWhichComesBackStepByStep() {
+        let purse = Purse()
+        purse.limits.detailCallsPerMinute = nil
+        purse.call(at: 0, status: 429, code: 44)
+        for (second, pace) in [(61, 75), (500, 75), (600, 80), (899, 80), (1_000, 85), (1_800, 100), (9_000, 100)] {
+            // What is allowed is allowed at once.
+            #expect(purse.calls(at: Double(second)) == pace, "\(second)")
+            #expect(purse.ask(at: Double(second)) == .wait(.seconds(61)))
+        }
+    }
+
+    @Test func eachFurtherRefusalLowersThePaceToATenthAtLast() {
+        let purse = Purse()
+        for (number, pace) in [75, 56, 42, 31, 23, 17, 12, 10, 10].enumerated() {
+            let second = Double(number * 200)
+            purse.call(at: second, status: 429, code: 44)
+            let snapshot = purse.budget.snapshot(limits: purse.limits, at: Purse.time(second + 100))
+            #expect(snapshot.remainingThisMinute == pace)
+            #expect(purse.calls(at: second + 100) == pace)
+        }
+    }
+
+    @Test func whatIsRefusedTogetherLowersThePaceOnce() {
+        let purse = Purse()
+        let tickets = (0..<10).compactMap { _ in if case .go(let ticket) = purse.ask(at: 0) { ticket } else { nil } }
+        for (second, ticket) in tickets.enumerated() {
+            purse.budget.finish(
+                ticket, CallOutcome(status: 429, code: 44), limits: purse.limits, at: Purse.time(Double(second)))
+        }
+        #expect(purse.budget.snapshot(limits: purse.limits, at: Purse.time(9)).remainingThisMinute == 0)
+        #expect(purse.calls(at: 100) == 75)
+    }
+
+    /// Another program makes 30 calls a minute: full pace is refused each time, and must not be tried every minute.
+    @Test func besideAnotherProgramARefusalIsRare() {
+        let purse = Purse()
+        let refusals = (0..<240).count { minute in
+            let second = Double(minute * 62)
+            guard purse.calls(at: second) > 70 else { return false }
+            _ = purse.call(at: second + 61, status: 429, code: 44)
+            return true
+        }
+        #expect((1...14).contains(refusals), "\(refusals) in four hours")
+    }
+
     @Test func whoeverThrottlesWithoutACodeKnowsBest() {
         let purse = Purse()
         purse.call(at: 0, status: 429) { $0.retryAfter = .seconds(5) }

@@ -1,0 +1,35 @@
+public import struct Foundation.Date
+
+/// What an answer said about the budget.
+public struct CallOutcome: Sendable, Hashable {
+    /// The HTTP status; 0 where there was no answer.
+    public var status: Int
+    /// Zoho's code; 0 for success.
+    public var code: Int
+    /// `x-rate-limit-limit`: the day's calls of the plan.
+    public var dailyLimit: Int?
+    /// `x-rate-limit-remaining`: what is left of them.
+    public var dailyRemaining: Int?
+    /// `x-rate-limit-reset`: seconds until they return (section 2.3).
+    public var dailyReset: Int?
+    /// `Retry-After`, where one was sent.
+    public var retryAfter: Duration?
+
+    /// An outcome without headers.
+    public init(status: Int, code: Int) {
+        self.status = status
+        self.code = code
+    }
+}
+
+/// What is left of the budget, for people.
+public struct BudgetSnapshot: Sendable, Hashable {
+    /// Calls left in this minute; nil without a limit.
+    public let remainingThisMinute: Int?
+    /// Calls left today, as Zoho last said; nil where it has not.
+    public let remainingToday: Int?
+    /// The day's calls of the plan, as Zoho last said.
+    public let dailyLimit: Int?
+    /// When the day's calls return.
+    public let returnsAt: Date?
+}

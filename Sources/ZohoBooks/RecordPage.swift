@@ -10,7 +10,10 @@ public struct RecordPage: Sendable {
     public let hasMore: Bool
     /// How many records the whole list has, where the module answers `response_option` (reference, section 6.1).
     public let total: Int?
-    /// When the answer was received.
+    /// When the answer was asked for.
+    ///
+    /// Not when it came: Zoho may have read the record at any moment between. What a webhook said meanwhile is not
+    /// older for certain, and an answer that claimed to be newer would put the former state back.
     public let observedAt: Date
 
     /// Puts a page together.
@@ -27,7 +30,7 @@ public struct RecordPage: Sendable {
 public struct DetailRecord: Sendable {
     /// The record as Zoho sent it, without the envelope.
     public let json: RawJSON
-    /// When the answer was received.
+    /// When the answer was asked for; see ``RecordPage/observedAt``.
     public let observedAt: Date
 
     /// Puts a detail record together.

@@ -128,7 +128,8 @@ struct ReadingWorker: Sendable {
                 let ids = Set(records.compactMap { sibling.id(of: $0.json) } + answer.gone)
                 let result = try await processor.mirror.apply(
                     records.map { ($0.json, Int64($0.observedAt.timeIntervalSince1970 * 1_000_000)) },
-                    gone: answer.gone, goneAt: answer.goneAt, for: entries.filter { ids.contains($0.zohoID) },
+                    gone: answer.gone, goneAt: answer.goneAt ?? processor.mirror.now(),
+                    for: entries.filter { ids.contains($0.zohoID) },
                     of: sibling)
                 if sibling.entity.name == mapping.entity.name || result.counts.contains(where: { $0.key != .unchanged })
                 {

@@ -135,8 +135,8 @@ struct DetailPhase: Sendable {
             addition.add(result)
             entity.run.progress.add(addition)
         }
-        if !answer.gone.isEmpty {
-            let (gone, mapping, origin, goneAt) = (answer.gone, entity.mapping, batch.origin, answer.goneAt)
+        if let goneAt = answer.goneAt {
+            let (gone, mapping, origin) = (answer.gone, entity.mapping, batch.origin)
             let deleted = try await uncancelled { [mirror] in
                 try await mirror.markDeleted(gone, of: mapping, observedAt: goneAt, origin: origin)
             }

@@ -33,13 +33,13 @@ struct DetailReader: Sendable {
     }
 
     private func read(_ id: String, into answer: inout DetailAnswer) async throws {
+        let askedAt = now()
         if let record = try await client.record(
             module.path, id: id, detailKey: module.detailKey, priority: priority)
         {
             answer.records.append(record)
         } else {
-            answer.gone.append(id)
-            answer.goneAt = now()
+            answer.add(DetailAnswer(gone: [id], goneAt: askedAt))
         }
     }
 }
@@ -49,15 +49,17 @@ struct DetailAnswer: Sendable {
     var records: [DetailRecord] = []
     /// Ids that Zoho says do not exist.
     var gone: [String] = []
-    /// When it said so, in microseconds since 1970.
-    var goneAt: Int64 = 0
+    /// When it was asked first, in microseconds since 1970; nil where it said so of none.
+    ///
+    /// What was told of a record after that may be newer.
+    var goneAt: Int64?
 
     var count: Int { records.count + gone.count }
 
     mutating func add(_ other: DetailAnswer) {
         records += other.records
         gone += other.gone
-        goneAt = max(goneAt, other.goneAt)
+        goneAt = [goneAt, other.goneAt].compactMap(\.self).min()
     }
 }
 

@@ -163,12 +163,14 @@ struct EntityComparison {
         var batch = Batch(mapping, origin: .run(run.id))
         // A contact that has become a vendor is gone as a customer.
         var gone = answer.gone
+        var goneAt = answer.goneAt
         for record in answer.records {
             let observedAt = Int64(record.observedAt.timeIntervalSince1970 * 1_000_000)
             if (try? mapping.owns(record.json)) ?? true {
                 batch.add(record.json, shape: .detail, observedAt: observedAt)
             } else if let id = mapping.id(of: record.json) {
                 gone.append(id)
+                goneAt = min(goneAt ?? observedAt, observedAt)
             }
         }
         let candidate = batch
@@ -184,8 +186,8 @@ struct EntityComparison {
 
         let present = try await mirror.present(gone, of: mapping)
         findings.drift += present.sorted().map { Drift($0, .extra, isRepaired: repairs) }
-        guard repairs, !present.isEmpty else { return }
-        let (mapping, origin, goneAt) = (mapping, batch.origin, answer.gone.isEmpty ? mirror.now() : answer.goneAt)
+        guard repairs, !present.isEmpty, let goneAt else { return }
+        let (mapping, origin) = (mapping, batch.origin)
         let deleted = try await uncancelled {
             try await mirror.markDeleted(Array(present), of: mapping, observedAt: goneAt, origin: origin)
         }

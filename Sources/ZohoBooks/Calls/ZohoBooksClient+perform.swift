@@ -15,7 +15,7 @@ struct Call: Sendable {
 extension ZohoBooksClient {
     /// Makes a call until it has an answer or a reason to give up.
     ///
-    /// - Returns: the answer, and when it was received.
+    /// - Returns: the answer, and when it was asked for: see ``RecordPage/observedAt``.
     func perform(_ call: Call) async throws -> (Envelope, Date) {
         var refused: AccessToken?
         var attempt = 1
@@ -76,6 +76,7 @@ extension ZohoBooksClient {
     private func attemptOnce(_ call: Call, _ token: AccessToken) async throws -> Result<(Envelope, Date), Failed> {
         let ticket = try await leave(for: call)
         counter?.add()
+        let sentAt = environment.now()
         let result: Transport.Result
         do {
             result = try await transport.get(
@@ -97,7 +98,7 @@ extension ZohoBooksClient {
             if case .failure(.refused(_, let code, _)) = reading { outcome.code = code }
         }
         try await giveBack(ticket, outcome, at: receivedAt)
-        return reading.map { ($0, receivedAt) }
+        return reading.map { ($0, sentAt) }
             .mapError { Failed(failure: $0.cleaned(redaction, token), retryAfter: outcome.retryAfter) }
     }
 

@@ -17,6 +17,32 @@ import Testing
         }
     }
 
+    /// What a webhook says while an answer is on its way is not older for certain.
+    @Test(.timeLimit(.minutes(10)), arguments: ["page", "record", "items"])
+    func anAnswerIsAsOldAsItsQuestion(kind: String) async throws {
+        let (arrived, released) = (Gate(), Gate())
+        try await Script(calls: { request, _ in
+            arrived.open()
+            await released.wait()
+            return request.path.contains("items/") ? .json(#"{"code":0,"item":{"item_id":"1"}}"#) : .items
+        }).run { world in
+            let askedAt = world.time.now
+            let client = world.client
+            let answer = Task {
+                switch kind {
+                case "page": try await client.items().observedAt
+                case "record": try await client.record("items", id: "1", detailKey: "item")?.observedAt
+                default: try await client.itemDetails(ids: ["1"]).first?.observedAt
+                }
+            }
+            await arrived.wait()
+            world.time.advance(by: 30)
+            released.open()
+            let observedAt = try await answer.value
+            #expect(observedAt == askedAt)
+        }
+    }
+
     @Test func unknownFieldsAndOddShapesDoNotMatter() async throws {
         try await Script(calls: { _, _ in
             .json(

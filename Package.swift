@@ -177,7 +177,8 @@ let package = Package(
             ],
             swiftSettings: strict),
         .testTarget(
-            name: "CatalogTests", dependencies: ["Catalog", "Database", "ZohoBooks"], resources: [.copy("Fixtures")],
+            name: "CatalogTests", dependencies: ["Catalog", "Database", "TestSupport", "ZohoBooks"],
+            resources: [.copy("Fixtures")],
             swiftSettings: strict),
         .testTarget(name: "DatabaseTests", dependencies: ["Database", "TestSupport"], swiftSettings: strict),
         .testTarget(

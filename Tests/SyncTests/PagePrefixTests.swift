@@ -1,3 +1,4 @@
+import TestSupport
 import Testing
 
 @testable import Sync
@@ -21,7 +22,7 @@ struct PagePrefixTests {
 
     @Test("Whatever the order of the commits, a cursor never passes a page that is missing", arguments: 0..<200)
     func anyOrder(seed: Int) {
-        var random = SplitMix(state: UInt64(seed))
+        var random = SeededGenerator(seed: UInt64(seed))
         let order = Array(1...12).shuffled(using: &random)
         var pages = PagePrefix(from: 1)
         var committed: Set<Int> = []
@@ -35,18 +36,5 @@ struct PagePrefixTests {
             committed.insert(page)
         }
         #expect(pages.next == 13)
-    }
-}
-
-/// A generator that gives the same numbers for the same seed.
-private struct SplitMix: RandomNumberGenerator {
-    var state: UInt64
-
-    mutating func next() -> UInt64 {
-        state &+= 0x9E37_79B9_7F4A_7C15
-        var z = state
-        z = (z ^ (z >> 30)) &* 0xBF58_476D_1CE4_E5B9
-        z = (z ^ (z >> 27)) &* 0x94D0_49BB_1331_11EB
-        return z ^ (z >> 31)
     }
 }

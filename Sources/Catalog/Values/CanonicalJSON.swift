@@ -89,6 +89,13 @@ package enum CanonicalJSON {
         return true
     }
 
+    /// A string in quotes, with the escapes that JSON demands and no others.
+    package static func quoted(_ text: String) -> String {
+        var output: [UInt8] = []
+        quote(text, to: &output)
+        return String(decoding: output, as: UTF8.self)
+    }
+
     /// Writes a string with the escapes that JSON demands and no others.
     package static func quote(_ text: String, to output: inout [UInt8]) {
         let hex = Array("0123456789abcdef".utf8)

@@ -12,7 +12,7 @@ struct ChangeDocument {
     ///
     /// `{"unit_price":{"before":42.5,"after":45}}`
     var json: [UInt8] {
-        let members = entries.map { "\(quoted($0.name)):{\"before\":\($0.before),\"after\":\($0.after)}" }
+        let members = entries.map { "\(CanonicalJSON.quoted($0.name)):{\"before\":\($0.before),\"after\":\($0.after)}" }
         return Array("{\(members.joined(separator: ","))}".utf8)
     }
 
@@ -34,7 +34,7 @@ struct ChangeDocument {
 
     private func text(_ rows: [[String: FieldValue]]) -> String {
         let objects = rows.map { row in
-            let members = row.sorted { $0.key < $1.key }.map { "\(quoted($0.key)):\(text($0.value))" }
+            let members = row.sorted { $0.key < $1.key }.map { "\(CanonicalJSON.quoted($0.key)):\(text($0.value))" }
             return "{\(members.joined(separator: ","))}"
         }
         return "[\(objects.joined(separator: ","))]"
@@ -46,16 +46,10 @@ struct ChangeDocument {
         case .integer(let number): String(number)
         case .decimal(let digits): digits
         case .boolean(let flag): flag ? "true" : "false"
-        case .text(let text), .date(let text): quoted(text)
-        case .instant(let instant): quoted(Timestamp.text(instant))
+        case .text(let text), .date(let text): CanonicalJSON.quoted(text)
+        case .instant(let instant): CanonicalJSON.quoted(Timestamp.text(instant))
         case .json(let bytes): String(decoding: bytes, as: UTF8.self)
         }
-    }
-
-    private func quoted(_ text: String) -> String {
-        var output: [UInt8] = []
-        CanonicalJSON.quote(text, to: &output)
-        return String(decoding: output, as: UTF8.self)
     }
 }
 

@@ -227,14 +227,10 @@ extension FaultSummary {
     /// `{"due_date":{"count":2,"examples":{"34600…":"\"27 Dec 2016\" is not a date as YYYY-MM-DD"}}}`
     var json: ArraySlice<UInt8>? {
         guard !fields.isEmpty else { return nil }
-        func quoted(_ text: String) -> String {
-            var output: [UInt8] = []
-            CanonicalJSON.quote(text, to: &output)
-            return String(decoding: output, as: UTF8.self)
-        }
         let members = fields.sorted { $0.key < $1.key }.map { field, entry in
-            let examples = entry.examples.map { "\(quoted($0.id)):\(quoted($0.reason))" }.joined(separator: ",")
-            return "\(quoted(field)):{\"count\":\(entry.count),\"examples\":{\(examples)}}"
+            let examples = entry.examples.map { "\(CanonicalJSON.quoted($0.id)):\(CanonicalJSON.quoted($0.reason))" }
+                .joined(separator: ",")
+            return "\(CanonicalJSON.quoted(field)):{\"count\":\(entry.count),\"examples\":{\(examples)}}"
         }
         return ArraySlice("{\(members.joined(separator: ","))}".utf8)
     }

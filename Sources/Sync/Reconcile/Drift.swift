@@ -92,20 +92,14 @@ package struct Findings: Sendable, Hashable {
         if unconfirmed > 0 { members.append("\"unconfirmed\":\(unconfirmed)") }
         text += members.joined(separator: ",") + "},\"records\":["
         text += drift.prefix(Self.reported).map { drift in
-            let fields = drift.fields.map { quoted($0) }.joined(separator: ",")
+            let fields = drift.fields.map { CanonicalJSON.quoted($0) }.joined(separator: ",")
             return """
-                {"zoho_id":\(quoted(drift.zohoID)),"kind":"\(drift.kind.rawValue)","fields":[\(fields)],\
+                {"zoho_id":\(CanonicalJSON.quoted(drift.zohoID)),"kind":"\(drift.kind.rawValue)","fields":[\(fields)],\
                 "repaired":\(drift.isRepaired)}
                 """
         }.joined(separator: ",")
         text += "]}"
         return RawJSON(ArraySlice(text.utf8))
-    }
-
-    private func quoted(_ text: String) -> String {
-        var output: [UInt8] = []
-        CanonicalJSON.quote(text, to: &output)
-        return String(decoding: output, as: UTF8.self)
     }
 }
 

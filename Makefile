@@ -1,13 +1,11 @@
 # Two commands are enough: `make demo` and `make test`.
 
-.PHONY: demo test build release lint format bench clean dependencies
-
-PORT ?= 0
+.PHONY: demo test build release lint format bench clean dependencies server
 
 demo: release
 	.build/release/zohosync demo
 
-test: dependencies
+test: server
 	@scripts/test
 
 build: dependencies
@@ -22,12 +20,15 @@ lint:
 format:
 	swift format --in-place --recursive Package.swift Sources Tests Benchmarks
 
-bench: release
+bench: server release
 	Benchmarks/run
 	Benchmarks/webhooks
 
 dependencies:
 	@scripts/dependencies
+
+server:
+	@scripts/dependencies postgresql
 
 clean:
 	rm -rf .build demo

@@ -224,7 +224,11 @@ let package = Package(
             resources: [.copy("Certificate")],
             swiftSettings: strict),
         .testTarget(
-            name: "CommandTests", dependencies: ["Database", "ZohoSimulator", "TestSupport", "zohosync"],
+            name: "CommandTests",
+            dependencies: [
+                "Database", "Mirror", "Sync", "ZohoBooks", "ZohoSimulator", "TestSupport", "zohosync",
+                .product(name: "ArgumentParser", package: "swift-argument-parser"),
+            ],
             swiftSettings: strict),
     ],
     swiftLanguageModes: [.v6]

@@ -46,6 +46,8 @@ package struct SimulatorConfiguration: Sendable {
     package var honoursModifiedFilter: Set<SimulatorModule> = [
         .invoices, .bills, .creditnotes, .salesorders, .purchaseorders,
     ]
+    /// The modules whose lists ignore `sort_column` and `sort_order`, as Zoho ignores what it does not know.
+    package var ignoresSort: Set<SimulatorModule> = []
     /// Which lists answer `response_option` with counts and sums.
     package var listTotals: ListTotals = .all
     /// Modules that the organisation has switched off; their paths answer 400.

@@ -28,6 +28,32 @@ struct OtherCommandTests {
         }
     }
 
+    @Test("What a grant gave comes as JSON too")
+    func authJSON() async throws {
+        try await withFolder { folder in
+            try await ZohoSimulator.withSimulator(.small) { simulator in
+                var environment = simulator.environment()
+                environment["ZOHO_REFRESH_TOKEN"] = nil
+                let oauth = simulator.control.configuration.oauth
+                let code = try #require(oauth.grantCodes.first)
+                let granted = try await Program.run(
+                    ["auth", "--json"], environment, input: code + "\n", folder: folder)
+                #expect(granted.status == 0 && granted.errors.isEmpty, "\(granted.errors)")
+                let document = try Self.json(granted.output)
+                #expect(document["refresh_token"] as? String == oauth.refreshToken)
+                let organizations = document["organizations"] as? [[String: String]]
+                #expect(organizations?.map(\.["id"]) == [simulator.control.configuration.organizationID])
+                let scopes = try await Program.run(["auth", "scopes", "--json"], folder: folder)
+                let list = try JSONSerialization.jsonObject(with: Data(scopes.output.utf8)) as? [String]
+                #expect(list?.contains("ZohoBooks.contacts.READ") == true)
+            }
+        }
+    }
+
+    private static func json(_ text: String) throws -> [String: Any] {
+        try #require(try JSONSerialization.jsonObject(with: Data(text.utf8)) as? [String: Any])
+    }
+
     @Test("The scopes to ask for are those of the modules")
     func scopes() async throws {
         try await withFolder { folder in
@@ -51,6 +77,25 @@ struct OtherCommandTests {
         }
     }
 
+    @Test("The simulator and the server tell a program in one line of JSON where they are")
+    func addresses() async throws {
+        try await withFolder { folder in
+            let simulator = try Program(["simulate", "--port", "0", "--json"], folder: folder)
+            let line = try #require(await simulator.outputLines.first { _ in true })
+            let environment = try #require(try Self.json(line) as? [String: String])
+            #expect(environment["ZOHO_API_URL"]?.hasPrefix("http://127.0.0.1:") == true)
+            let server = try Program(
+                ["serve", "--port", "0", "--no-schedule", "--json"], environment, folder: folder)
+            let answer = try #require(await server.outputLines.first { _ in true })
+            let address = try #require(try Self.json(answer)["address"] as? String)
+            #expect(URL(string: address)?.port ?? 0 > 0)
+            for program in [server, simulator] {
+                program.send(SIGTERM)
+                _ = await program.outcome()
+            }
+        }
+    }
+
     /// Reads the lines that the simulator prints for a shell.
     private static func environment(of program: Program) async throws -> [String: String] {
         var environment: [String: String] = [:]
@@ -69,6 +114,9 @@ struct OtherCommandTests {
             #expect(outcome.status == 0, "\(outcome.errors.suffix(400))")
             #expect(outcome.output.contains("1,312") && outcome.output.contains("sqlite3"))
             #expect(FileManager.default.fileExists(atPath: folder.appending(path: "demo.sqlite").path))
+            let machine = try await Program.run(["demo", "--file", "demo.sqlite", "--json"], folder: folder)
+            #expect(machine.status == 0)
+            #expect(try Self.json(machine.output)["success"] as? Bool == true)
         }
     }
 }

@@ -22,10 +22,17 @@ final class Program: Sendable {
     private let ended: AsyncStream<Void>
 
     /// Starts the program with nothing in its environment but what is given.
-    init(_ arguments: [String], _ environment: [String: String] = [:], input: String = "", folder: URL) throws {
+    convenience init(_ arguments: [String], _ environment: [String: String] = [:], input: String = "", folder: URL)
+        throws
+    {
+        try self.init(URL.zohosync, arguments, environment, input: input, folder: folder)
+    }
+
+    private init(
+        _ executable: URL, _ arguments: [String], _ environment: [String: String], input: String, folder: URL
+    ) throws {
         let process = Process()
-        process.executableURL = try #require(Bundle.main.executableURL).deletingLastPathComponent()
-            .appending(path: "zohosync")
+        process.executableURL = executable
         process.arguments = arguments
         process.environment = environment.merging(["HOME": folder.path, "PATH": "/usr/bin:/bin"]) { given, _ in given }
         process.currentDirectoryURL = folder
@@ -76,6 +83,17 @@ final class Program: Sendable {
         try await Program(arguments, environment, input: input, folder: folder).outcome()
     }
 
+    /// Runs a line of bash that knows `zohosync`, to its end.
+    static func shell(
+        _ script: String, _ environment: [String: String] = [:], folder: URL
+    ) async throws -> Outcome {
+        let path = "\(try URL.zohosync.deletingLastPathComponent().path):/usr/bin:/bin"
+        return try await Program(
+            URL(fileURLWithPath: "/bin/bash"), ["-c", script], environment.merging(["PATH": path]) { $1 }, input: "",
+            folder: folder
+        ).outcome()
+    }
+
     /// Reads a pipe to its end on a thread of its own.
     private final class Collector: Sendable {
         let lines: AsyncStream<String>
@@ -112,6 +130,15 @@ final class Program: Sendable {
         func text() async -> String {
             for await text in whole { return text }
             return ""
+        }
+    }
+}
+
+extension URL {
+    /// The built program.
+    fileprivate static var zohosync: URL {
+        get throws {
+            try #require(Bundle.main.executableURL).deletingLastPathComponent().appending(path: "zohosync")
         }
     }
 }

@@ -37,6 +37,40 @@ struct SyncCommandTests {
         }
     }
 
+    @Test("On a terminal of 80 columns there is one live line for each entity, and none wraps")
+    func terminal() async throws {
+        try await withFolder { folder in
+            var configuration = SimulatorConfiguration.small
+            configuration.counts[.items] = 2_000
+            configuration.latency = .milliseconds(100)
+            try await ZohoSimulator.withSimulator(configuration) { simulator in
+                let outcome = try await Program.shell(
+                    "script -qec 'stty cols 80; exec zohosync sync products customers' /dev/null",
+                    simulator.environment(), folder: folder)
+                #expect(outcome.status == 0, "\(outcome.output)")
+                let drawn = outcome.output.split(separator: "\u{1B}[2K").dropFirst()
+                    .compactMap { $0.split(whereSeparator: \.isNewline).first }
+                #expect(drawn.count > 2)
+                #expect(drawn.allSatisfy { $0.count < 80 }, "\(drawn)")
+                #expect(drawn.contains { $0.contains("/2,000") && $0.contains("/day") }, "\(drawn)")
+                #expect(drawn.last?.hasPrefix("customers") == true && drawn.last?.contains("completed") == true)
+            }
+        }
+    }
+
+    @Test("Whoever stops reading what a sync says does not stop the sync")
+    func readerGone() async throws {
+        try await withFolder { folder in
+            try await ZohoSimulator.withSimulator(.small) { simulator in
+                let outcome = try await Program.shell(
+                    "{ zohosync sync; echo $? > status; } 2>&1 | head -n 1", simulator.environment(), folder: folder)
+                #expect(outcome.output.split(separator: "\n").count == 1)
+                let status = try String(contentsOf: folder.appending(path: "status"), encoding: .utf8)
+                #expect(status == "0\n")
+            }
+        }
+    }
+
     @Test("A file in the working folder is the mirror where nothing else is said")
     func defaultDatabase() async throws {
         try await withFolder { folder in
@@ -89,8 +123,22 @@ struct SyncCommandTests {
         (["sync", "--modified-since", "yesterday"], [:], 2, ["yesterday", "2025-11-01"]),
         (["sync", "--config", "missing.yaml"], [:], 2, ["missing.yaml"]),
         (["sync", "--wrong-flag"], [:], 2, ["--wrong-flag"]),
-        (["runs"], [:], 1, ["zohosync sync"]),
-        (["dead-letters"], [:], 1, ["zohosync sync"]),
+        (["runs"], [:], 2, ["zohosync sync"]),
+        (["dead-letters"], [:], 2, ["zohosync sync"]),
+        (["status"], [:], 2, ["zohosync sync"]),
+        (["changes", "--follow"], [:], 2, ["zohosync sync"]),
+        (["schedule"], [:], 2, ["zohosync sync"]),
+        (["auth", "token", "list"], [:], 2, ["zohosync sync"]),
+        (["status"], ["DATABASE_URL": "postgres://u:sesame@127.0.0.1:1/x"], 1, ["PostgreSQL", "DATABASE_URL"]),
+        (["runs", "widgets"], [:], 2, ["widgets", "products", "customer_payments"]),
+        (["changes", "widgets"], [:], 2, ["widgets", "products", "customer_payments"]),
+        (["dead-letters", "widgets"], [:], 2, ["widgets", "products", "customer_payments"]),
+        (["dead-letters", "retry", "widgets"], [:], 2, ["widgets", "products", "customer_payments"]),
+        (["runs", "--limit", "0"], [:], 2, ["--limit"]),
+        (["dead-letters", "--limit", "0"], [:], 2, ["--limit"]),
+        (["changes", "--limit", "0"], [:], 2, ["--limit"]),
+        (["changes", "--after=-1"], [:], 2, ["--after"]),
+        (["changes", "--follow", "--after", "0", "--limit", "1"], [:], 2, ["--follow", "--limit"]),
     ]
 
     @Test("Each mistake gives one sentence that says what to do, and the right exit code", arguments: mistakes.indices)
@@ -263,6 +311,15 @@ struct SyncCommandTests {
                     let list = try await Program.run(["dead-letters"], environment, folder: folder)
                     #expect(list.status == 0)
                     #expect(list.output.contains("small") && list.output.contains("23514"))
+                    #expect(!list.output.contains("more wait"))
+                    let some = try await Program.run(
+                        ["dead-letters", "invoices", "--limit", "3"], environment, folder: folder)
+                    #expect(some.output.split(separator: "\n").count == 5)
+                    #expect(some.output.contains("7 more wait; --limit shows them."), "\(some.output)")
+                    let machine = try await Program.run(
+                        ["dead-letters", "--json", "--limit", "4"], environment, folder: folder)
+                    let letters = try JSONSerialization.jsonObject(with: Data(machine.output.utf8)) as? [Any]
+                    #expect(letters?.count == 4)
                     let vain = try await Program.run(["dead-letters", "retry"], environment, folder: folder)
                     #expect(vain.status == 1)
                     try await withDatabase(at: location) { database in

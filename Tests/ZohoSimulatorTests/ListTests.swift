@@ -66,6 +66,21 @@ import Testing
         }
     }
 
+    @Test func aModuleMayIgnoreWhatItIsSortedBy() async throws {
+        var configuration = SimulatorConfiguration()
+        configuration.ignoresSort = [.items]
+        try await withClient(configuration) { client, _ in
+            let plain = try await client.get("/items", "filter_by=Status.All")
+            let sorted = try await client.get(
+                "/items", "filter_by=Status.All&sort_column=last_modified_time&sort_order=D")
+            let ids = [plain, sorted].map { $0.rows("items").compactMap { $0["item_id"] as? String } }
+            #expect(ids[0].count == 200 && ids[0] == ids[1])
+            #expect(sorted.context["sort_column"] as? String == "name")
+            let contacts = try await client.get("/contacts", "sort_column=last_modified_time&sort_order=D")
+            #expect(contacts.context["sort_column"] as? String == "last_modified_time")
+        }
+    }
+
     @Test func countsAndSumsComeWithTheListOrAlone() async throws {
         try await withClient { (client: Client, _: SimulatorControl) async throws in
             let counted = try await client.get("/contacts", "filter_by=Status.All&response_option=2")

@@ -91,7 +91,7 @@ enum OpenAPI {
                     additionalProperties: false
                     properties:
                       incremental: { type: boolean, description: 'Only what changed; without it, incremental where a cursor exists' }
-                      modified_since: { type: string, description: 'A day or an instant' }
+                      modified_since: { type: string, description: 'A day, which begins at midnight in UTC, or an instant' }
                       batch_size: { type: integer, minimum: 10, maximum: 200, default: 200 }
                       active_only: { type: boolean, default: false }
                       with_stock_only: { type: boolean, default: false }

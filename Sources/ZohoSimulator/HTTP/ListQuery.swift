@@ -23,12 +23,14 @@ struct ListQuery: Sendable {
         order = module.isSortedByName ? .name : .created
         sortColumn = module.isSortedByName ? module.nameColumn : "created_time"
         isDescending = !module.isSortedByName
-        if let column = query["sort_column"], let found = Self.order(column, module) {
-            order = found
-            sortColumn = column
-            isDescending = false
+        if !configuration.ignoresSort.contains(module) {
+            if let column = query["sort_column"], let found = Self.order(column, module) {
+                order = found
+                sortColumn = column
+                isDescending = false
+            }
+            if let direction = query["sort_order"] { isDescending = direction == "D" }
         }
-        if let direction = query["sort_order"] { isDescending = direction == "D" }
         if let text = query["last_modified_time"] {
             guard let instant = OrganizationCalendar.instant(text) else {
                 throw Invalid(parameter: "last_modified_time")

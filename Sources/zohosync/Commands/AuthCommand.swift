@@ -3,6 +3,7 @@ import AsyncHTTPClient
 import Catalog
 import Foundation
 import Logging
+import Server
 import ZohoBooks
 
 struct AuthCommand: AsyncParsableCommand {
@@ -21,6 +22,8 @@ struct AuthCommand: AsyncParsableCommand {
         @Option(help: "The configuration file; zohosync.yaml in the working folder by default.")
         var config: String?
 
+        @OptionGroup var output: OutputOptions
+
         func run() async throws {
             let settings = try await Settings(file: config)
             var configuration = try settings.zohoBooks(isConnected: false)
@@ -28,8 +31,20 @@ struct AuthCommand: AsyncParsableCommand {
             do {
                 let code = try await GrantCode.read()
                 configuration.refreshToken = try await client(configuration, http).refreshToken(forGrant: code)
-                print("ZOHO_REFRESH_TOKEN=\(configuration.refreshToken.revealed)")
-                try await showOrganizations(client(configuration, http))
+                // At once: the code is used up, whatever becomes of the organisations.
+                if !output.json { print("ZOHO_REFRESH_TOKEN=\(configuration.refreshToken.revealed)") }
+                let organizations: [Organization]
+                do {
+                    organizations = try await client(configuration, http).organizations()
+                } catch {
+                    if output.json { print(Granted(configuration.refreshToken, nil).json(indented: true)) }
+                    throw error
+                }
+                if output.json {
+                    print(Granted(configuration.refreshToken, organizations).json(indented: true))
+                } else {
+                    show(organizations)
+                }
                 try await http.shutdown()
             } catch {
                 try? await http.shutdown()
@@ -43,22 +58,34 @@ struct AuthCommand: AsyncParsableCommand {
                 logger: Logger(label: "zohosync") { _ in SwiftLogNoOpLogHandler() })
         }
 
-        private func showOrganizations(_ client: ZohoBooksClient) async throws {
-            let organizations = try await client.organizations()
+        private func show(_ organizations: [Organization]) {
             if organizations.count == 1 {
-                note("The organisation is \(organizations[0].name).")
+                Console.note("The organisation is \(organizations[0].name).\n")
                 print("ZOHO_ORGANIZATION_ID=\(organizations[0].id)")
             } else {
-                note("Choose one of these organisations:")
+                Console.note("Choose one of these organisations:\n")
                 for organization in organizations {
                     print("# \(organization.name)\n# ZOHO_ORGANIZATION_ID=\(organization.id)")
                 }
             }
-            note("Keep these lines where zohosync reads its environment; the refresh token is a password.")
+            Console.note("Keep these lines where zohosync reads its environment; the refresh token is a password.\n")
         }
 
-        private func note(_ text: String) {
-            FileHandle.standardError.write(Data((text + "\n").utf8))
+        /// What the grant gave, as JSON for machines.
+        private struct Granted: Encodable {
+            struct Choice: Encodable {
+                let id: String
+                let name: String
+            }
+
+            let refreshToken: String
+            /// Nil where they could not be read.
+            let organizations: [Choice]?
+
+            init(_ token: Secret, _ organizations: [Organization]?) {
+                refreshToken = token.revealed
+                self.organizations = organizations?.map { Choice(id: $0.id, name: $0.name) }
+            }
         }
     }
 
@@ -66,9 +93,11 @@ struct AuthCommand: AsyncParsableCommand {
         static let configuration = CommandConfiguration(
             abstract: "Prints the scopes to paste into Zoho's API console when the grant code is made.")
 
+        @OptionGroup var output: OutputOptions
+
         func run() {
-            let scopes = Catalog.entities.map(\.entity.module.scope)
-            print(Set(scopes).sorted().joined(separator: ","))
+            let scopes = Set(Catalog.entities.map(\.entity.module.scope)).sorted()
+            print(output.json ? scopes.json(indented: true) : scopes.joined(separator: ","))
         }
     }
 }
@@ -77,8 +106,7 @@ struct AuthCommand: AsyncParsableCommand {
 private enum GrantCode {
     static func read() async throws -> Secret {
         if isatty(STDIN_FILENO) == 1 {
-            FileHandle.standardError.write(
-                Data("Paste the grant code from the API console (it is not shown), then press Return: ".utf8))
+            Console.note("Paste the grant code from the API console (it is not shown), then press Return: ")
         }
         let line = await withCheckedContinuation { continuation in
             // Waiting for a person blocks the thread.
@@ -100,7 +128,7 @@ private enum GrantCode {
         defer {
             var restored = before
             tcsetattr(STDIN_FILENO, TCSANOW, &restored)
-            FileHandle.standardError.write(Data("\n".utf8))
+            Console.note("\n")
         }
         return readLine() ?? ""
     }

@@ -1,27 +1,24 @@
 import ArgumentParser
 import AsyncAlgorithms
-import Catalog
 import Database
-import Foundation
 import Mirror
 import Server
-import Sync
 
 struct ChangesCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "changes", abstract: "Lists what changed in the mirror, in order, and follows it.",
+        commandName: "changes", abstract: "Lists what has changed in the mirror, in order, and follows it.",
         discussion: """
             Who has seen an entry never misses one with a smaller number: keep the last number, and go on with --after. \
             With --json each entry is one line, with every changed column before and after.
             """)
 
     @Argument(help: "Only changes of this entity.")
-    var entity: String?
+    var entity: EntityName?
 
-    @Option(help: "Only entries after this number; without it, the newest.")
+    @Option(help: "Only entries after this number, all of them; without it, the newest.")
     var after: Int64?
 
-    @Option(help: "How many at most; 20 unless --after is given.")
+    @Option(help: "How many at most: 20, or all with --after, unless it is given.")
     var limit: Int?
 
     @Flag(help: "Go on with what comes, until it is stopped.")
@@ -35,60 +32,61 @@ struct ChangesCommand: AsyncParsableCommand {
     private static let page = 500
 
     func validate() throws {
-        if let limit, limit < 1 { throw ValidationError("--limit has to be 1 or more.") }
-        if let entity, Catalog.entity(named: entity) == nil { throw SyncOptionsError.unknownEntity(entity) }
+        if let limit, limit < 1 { throw ValidationError("--limit is a number from 1.") }
+        if let after, after < 0 { throw ValidationError("--after is a number from 0.") }
+        if follow, after != nil, limit != nil {
+            throw ValidationError("--follow goes on where --after begins; leave --limit out.")
+        }
     }
 
     func run() async throws {
         let settings = try await Settings(file: common.config)
         try await Installation.with(settings, databaseURL: common.databaseURL, to: .look) { installation in
+            guard follow else {
+                _ = try await show(installation.mirror)
+                return
+            }
             do {
-                try await cancelledBySignals { try await show(installation.mirror) }
-            } catch is CancellationError where follow {
+                try await cancelledBySignals { try await follow(installation.mirror) }
+            } catch is CancellationError {
                 // To be stopped is how following ends.
             }
         }
     }
 
-    private func show(_ mirror: Mirror) async throws {
-        var last: Int64
-        if let after {
-            last = after
-            var left = limit ?? .max
-            while left > 0 {
-                let changes = try await mirror.changes(after: last, entity: entity, limit: min(left, Self.page))
-                write(changes)
-                last = changes.last?.id ?? last
-                left -= changes.count
-                if changes.count < Self.page { break }
-            }
-        } else {
+    /// - Returns: the number of the last entry that there is nothing more to show before.
+    private func show(_ mirror: Mirror) async throws -> Int64 {
+        guard let after else {
             let newest = try await mirror.lastChangeID()
-            let changes = try await mirror.newestChanges(entity: entity, limit: limit ?? 20)
-            write(changes)
-            last = max(newest, changes.last?.id ?? 0)
+            let changes = try await mirror.newestChanges(entity: entity?.name, limit: limit ?? 20)
+            try write(changes)
+            return max(newest, changes.last?.id ?? 0)
         }
-        if follow { try await follow(mirror, after: last) }
+        return try await show(mirror, after: after, atMost: limit ?? .max)
     }
 
-    private func follow(_ mirror: Mirror, after seen: Int64) async throws {
-        var last = seen
+    private func show(_ mirror: Mirror, after: Int64, atMost limit: Int = .max) async throws -> Int64 {
+        var (last, left) = (after, limit)
+        while left > 0 {
+            let changes = try await mirror.changes(after: last, entity: entity?.name, limit: min(left, Self.page))
+            try write(changes)
+            last = changes.last?.id ?? last
+            left -= changes.count
+            if changes.count < Self.page { break }
+        }
+        return last
+    }
+
+    private func follow(_ mirror: Mirror) async throws {
+        // Listened to first, or what is committed between the look and the wait would be waited for.
         let news = mirror.database.notifications(of: Mirror.changeChannel)
         let ticks = AsyncTimerSequence(interval: Self.interval, clock: .continuous).map { _ in }
-        for try await _ in merge(news, ticks) {
-            while true {
-                let changes = try await mirror.changes(after: last, entity: entity, limit: Self.page)
-                write(changes)
-                last = changes.last?.id ?? last
-                if changes.count < Self.page { break }
-            }
-        }
+        var last = try await show(mirror)
+        for try await _ in merge(news, ticks) { last = try await show(mirror, after: last) }
     }
 
-    private func write(_ changes: [Change]) {
-        let lines = changes.map { (common.json ? ChangeDocument.json($0) : Self.text($0)) + "\n" }
-        // At once, so that a pipe's reader sees an entry when it comes.
-        FileHandle.standardOutput.write(Data(lines.joined().utf8))
+    private func write(_ changes: [Change]) throws {
+        try Console.write(changes.map { (common.json ? ChangeDocument.json($0) : Self.text($0)) + "\n" }.joined())
     }
 
     private static func text(_ change: Change) -> String {

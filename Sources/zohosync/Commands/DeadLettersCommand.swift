@@ -15,15 +15,28 @@ struct DeadLettersCommand: AsyncParsableCommand {
         static let configuration = CommandConfiguration(abstract: "Lists what waits, with the reason.")
 
         @Argument(help: "Only records of this entity.")
-        var entity: String?
+        var entity: EntityName?
+
+        @Option(help: "How many at most: 100, or all with --json, unless it is given.")
+        var limit: Int?
 
         @OptionGroup var common: CommonOptions
 
+        func validate() throws {
+            if let limit, limit < 1 { throw ValidationError("--limit is a number from 1.") }
+        }
+
         func run() async throws {
             let settings = try await Settings(file: common.config)
-            let letters = try await Installation.with(
+            let most = limit ?? (common.json ? .max : 100)
+            let (letters, number) = try await Installation.with(
                 settings, databaseURL: common.databaseURL, to: .look
-            ) { try await $0.mirror.deadLetters(entity: entity) }
+            ) {
+                (
+                    try await $0.mirror.deadLetters(entity: entity?.name, limit: most),
+                    try await $0.mirror.deadLetterCount(entity: entity?.name)
+                )
+            }
             if common.json {
                 print(letters.map { DeadLetterDocument($0) }.json(indented: true))
                 return
@@ -40,6 +53,7 @@ struct DeadLettersCommand: AsyncParsableCommand {
                 ])
             }
             print(TextTable(rows).lines.joined(separator: "\n"))
+            if number > letters.count { print("\((number - letters.count).grouped) more wait; --limit shows them.") }
         }
     }
 
@@ -48,7 +62,7 @@ struct DeadLettersCommand: AsyncParsableCommand {
             abstract: "Applies what waits again, after the cause is gone.")
 
         @Argument(help: "Only records of this entity.")
-        var entity: String?
+        var entity: EntityName?
 
         @OptionGroup var common: CommonOptions
 
@@ -58,7 +72,7 @@ struct DeadLettersCommand: AsyncParsableCommand {
                 settings, databaseURL: common.databaseURL, to: .maintain, beside: "POST /api/zoho/dead-letters/retry"
             ) { installation in
                 var outcomes: [String: Int] = [:]
-                for letter in try await installation.mirror.deadLetters(entity: entity, limit: .max) {
+                for letter in try await installation.mirror.deadLetters(entity: entity?.name, limit: .max) {
                     switch try await installation.mirror.retry(letter) {
                     case .applied(let outcome): outcomes[outcome.rawValue, default: 0] += 1
                     case .queued: outcomes["queued", default: 0] += 1

@@ -17,18 +17,22 @@ struct ListRuns: AsyncParsableCommand {
         commandName: "list", abstract: "Lists the newest runs with what came of them.")
 
     @Argument(help: "Only runs of this entity.")
-    var entity: String?
+    var entity: EntityName?
 
-    @Option(help: "How many.")
+    @Option(help: "How many at most.")
     var limit = 20
 
     @OptionGroup var common: CommonOptions
+
+    func validate() throws {
+        guard limit > 0 else { throw ValidationError("--limit is a number from 1.") }
+    }
 
     func run() async throws {
         let settings = try await Settings(file: common.config)
         let runs = try await Installation.with(
             settings, databaseURL: common.databaseURL, to: .look
-        ) { try await $0.mirror.runs(entity: entity, limit: limit) }
+        ) { try await $0.mirror.runs(entity: entity?.name, limit: limit) }
         if common.json {
             print(runs.map { RunDocument($0) }.json(indented: true))
             return

@@ -1,5 +1,4 @@
 import ArgumentParser
-import Foundation
 import Mirror
 import Server
 import Sync
@@ -60,6 +59,7 @@ struct ServeCommand: AsyncParsableCommand {
         let trusts = try settings.trustsDeletions() || trustDeletions
         let final = settings
         let inFlight = try settings.inFlight()
+        let isJSON = common.json
         var watched = try settings.watch()
         if noSchedule { watched.schedule = .off }
         let watch = watched
@@ -77,10 +77,10 @@ struct ServeCommand: AsyncParsableCommand {
                         concurrency: inFlight, isDead: { Holder.isDead($0) }, onEvent: onEvent)
                 }
                 try await service.run { port in
-                    let scheme = server.tls == nil ? "http" : "https"
+                    let address = "\(server.tls == nil ? "http" : "https")://\(server.hostname):\(port)"
                     // A program that starts the server waits for this line.
-                    FileHandle.standardOutput.write(
-                        Data("zohosync serves at \(scheme)://\(server.hostname):\(port)\n".utf8))
+                    try? Console.write(
+                        (isJSON ? ["address": address].json(indented: false) : "zohosync serves at \(address)") + "\n")
                 }
             }
         }

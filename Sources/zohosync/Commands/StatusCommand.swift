@@ -34,13 +34,20 @@ struct StatusCommand: AsyncParsableCommand {
             ])
         }
         var lines = TextTable(rows).lines
-        let budget = status.budget
-        if let left = budget.remainingToday {
-            let limit = budget.dailyLimit.map { " of \($0.grouped)" } ?? ""
-            let returns = budget.returnsAt.map { "; they return at \(seconds($0))" } ?? ""
-            lines.append("\(left.grouped)\(limit) calls are left today\(returns).")
-        }
+        lines.append(calls(status.budget))
         return lines.joined(separator: "\n")
+    }
+
+    private static func calls(_ budget: BudgetDocument) -> String {
+        var left: [String] = []
+        if let minute = budget.remainingThisMinute { left.append("\(minute.grouped) this minute") }
+        if let day = budget.remainingToday {
+            left.append("\(day.grouped)\(budget.dailyLimit.map { " of \($0.grouped)" } ?? "") today")
+        }
+        // What the day has left is known from an answer of Zoho's alone, and no longer once its calls have returned.
+        if left.isEmpty { return "How many calls are left is not known before the next one." }
+        let returns = budget.returnsAt.map { "; the day's return at \(seconds($0))" } ?? ""
+        return "Calls left: \(left.joined(separator: ", "))\(returns)."
     }
 
     private static func seconds(_ instant: String?) -> String {

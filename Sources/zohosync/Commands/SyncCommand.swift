@@ -5,7 +5,6 @@ import Foundation
 import Mirror
 import Server
 import Sync
-import UnixSignals
 import ZohoBooks
 
 struct SyncCommand: AsyncParsableCommand {
@@ -22,7 +21,11 @@ struct SyncCommand: AsyncParsableCommand {
     @Flag(help: "Read and compare everything, or only what changed. By default incremental where a cursor exists.")
     var mode: ModeFlag?
 
-    @Option(help: "Only records modified since this day or instant: 2025-11-01, 2025-11-01T08:00:00+0100.")
+    @Option(
+        help: """
+            Only records modified since this day or instant: 2025-11-01, which is midnight in UTC, or \
+            2025-11-01T00:00:00+0100.
+            """)
     var modifiedSince: String?
 
     @Option(help: "Rows in one transaction, 10 to 200.")
@@ -88,40 +91,5 @@ struct SyncCommand: AsyncParsableCommand {
             options.modifiedSince = instant
         }
         return options
-    }
-}
-
-/// What every command takes.
-struct CommonOptions: ParsableArguments {
-    @Option(help: "The configuration file; zohosync.yaml in the working folder by default.")
-    var config: String?
-
-    @Option(
-        name: .customLong("database-url"),
-        help: "Where the mirror is: postgres://user@host/database or sqlite:path. Overrides DATABASE_URL.")
-    var databaseURL: String?
-
-    @Flag(help: "Print JSON for machines.")
-    var json = false
-}
-
-/// Runs work that SIGINT or SIGTERM cancels, so that it stops at the next commit.
-func cancelledBySignals<T: Sendable>(_ work: @escaping @Sendable () async throws -> T) async throws -> T {
-    let signals = await UnixSignalsSequence(trapping: .sigint, .sigterm)
-    return try await withThrowingTaskGroup(of: T?.self) { group in
-        group.addTask { try await work() }
-        group.addTask {
-            for await _ in signals { return nil }
-            return nil
-        }
-        defer { group.cancelAll() }
-        var isSignalled = false
-        while let result = try await group.next() {
-            if let value = result { return value }
-            isSignalled = true
-            group.cancelAll()
-        }
-        if isSignalled { throw CancellationError() }
-        throw CancellationError()
     }
 }

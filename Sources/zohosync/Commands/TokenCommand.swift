@@ -72,7 +72,7 @@ struct TokenCommand: AsyncParsableCommand {
                 settings, databaseURL: common.databaseURL, to: .maintain, beside: "DELETE /api/zoho/tokens/\(id)"
             ) { try await $0.mirror.revokeAPIToken(id) }
             guard isRevoked else { throw MirrorError.unknown("valid token \(id)") }
-            print("Token \(id) is revoked.")
+            print(common.json ? ["revoked": id].json(indented: true) : "Token \(id) is revoked.")
         }
     }
 }

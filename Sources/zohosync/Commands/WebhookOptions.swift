@@ -49,8 +49,14 @@ struct WebhookOptions: ParsableArguments {
     @Option(help: "How often a webhook that was not answered with 2xx is tried again.")
     var webhookRetries = 5
 
-    @Option(help: "Milliseconds before it is tried again; each further wait is twice as long.")
+    @Option(help: "Milliseconds before it is tried again.")
     var webhookRetryInterval = 1_000
+
+    @Option(help: "What further waits are like: fixed, additive (twice, three times as long) or multiplicative.")
+    var webhookRetryGrowth = SimulatorConfiguration.Webhooks.RetryGrowth.multiplicative
+
+    @Option(help: "Milliseconds for which an answer to a webhook may be silent.")
+    var webhookReadTimeout = 10_000
 
     @Option(help: "Webhooks under way at once; with 1 they arrive in order.")
     var webhookConcurrency = 64
@@ -74,6 +80,8 @@ struct WebhookOptions: ParsableArguments {
         configuration.webhooks.callsPerDay = webhooksPerDay > 0 ? webhooksPerDay : nil
         configuration.webhooks.retries = webhookRetries
         configuration.webhooks.retryInterval = .milliseconds(webhookRetryInterval)
+        configuration.webhooks.retryGrowth = webhookRetryGrowth
+        configuration.webhooks.readTimeout = .milliseconds(webhookReadTimeout)
         configuration.webhooks.concurrency = webhookConcurrency
         configuration.trafficPerSecond = traffic
     }
@@ -105,6 +113,7 @@ struct WebhookOptions: ParsableArguments {
         let leasts = [
             ("--webhooks-per-day", webhooksPerDay, 0), ("--webhook-retries", webhookRetries, 0),
             ("--webhook-retry-interval", webhookRetryInterval, 0), ("--webhook-concurrency", webhookConcurrency, 1),
+            ("--webhook-read-timeout", webhookReadTimeout, 1),
         ]
         for (flag, value, least) in leasts where value < least {
             throw ValidationError("\(flag) \(value) is less than \(least).")
@@ -115,3 +124,4 @@ struct WebhookOptions: ParsableArguments {
 
 extension SimulatorConfiguration.Webhooks.Body: ExpressibleByArgument {}
 extension SimulatorConfiguration.Webhooks.OrganizationID: ExpressibleByArgument {}
+extension SimulatorConfiguration.Webhooks.RetryGrowth: ExpressibleByArgument {}

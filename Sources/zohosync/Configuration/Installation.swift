@@ -50,7 +50,10 @@ struct Installation: Sendable {
     ) async throws -> T {
         let location = try DatabaseLocation(databaseURL ?? settings.databaseURL)
         switch purpose {
-        case .look, .change: return try await open(location, settings, to: purpose, body)
+        case .look:
+            guard Self.mayHoldMirror(location) else { throw MirrorError.missing }
+            return try await open(location, settings, to: purpose, body)
+        case .change: return try await open(location, settings, to: purpose, body)
         case .maintain, .amend:
             // Asked before it is opened for writing, which would make a file.
             guard try await holdsMirror(location, settings) else { throw MirrorError.missing }
@@ -127,12 +130,18 @@ struct Installation: Sendable {
     }
 
     private static func holdsMirror(_ location: DatabaseLocation, _ settings: Settings) async throws -> Bool {
-        if case .sqlite(let path) = location, !FileManager.default.fileExists(atPath: path) { return false }
+        guard mayHoldMirror(location) else { return false }
         do {
             return try await open(location, settings, to: .look) { _ in true }
         } catch MirrorError.missing {
             return false
         }
+    }
+
+    /// False for a file that is not there.
+    private static func mayHoldMirror(_ location: DatabaseLocation) -> Bool {
+        guard case .sqlite(let path) = location else { return true }
+        return FileManager.default.fileExists(atPath: path)
     }
 
     /// Microseconds since 1970.

@@ -64,7 +64,7 @@ struct Settings: Sendable {
     /// `ZOHOSYNC_LOG_LEVEL`: trace, debug, info, notice, warning or error.
     var logLevel: String { reader.string(forKey: "zohosync.logLevel") ?? "warning" }
 
-    /// `ZOHOSYNC_IN_FLIGHT`: calls that are made side by side, 1 to 10.
+    /// `ZOHOSYNC_IN_FLIGHT`: calls that are made side by side, 1 to 100; Zoho allows 10.
     func inFlight() throws -> Int { try number("zohosync.inFlight", "ZOHOSYNC_IN_FLIGHT", 1...100) ?? 10 }
 
     /// What the client needs: the credentials and the data centre.

@@ -22,6 +22,9 @@ struct ExitStatus {
         case let exit as ExitCode:
             code = exit.rawValue
             message = ""
+        case is Console.ReaderGone:
+            code = 0
+            message = ""
         case is CancellationError:
             code = Self.failure
             message = "Stopped. What was committed stays, and the next sync goes on from there."
@@ -49,8 +52,7 @@ struct ExitStatus {
 
     func exit() -> Never {
         if !message.isEmpty {
-            let stream = code == 0 ? FileHandle.standardOutput : FileHandle.standardError
-            stream.write(Data((message + "\n").utf8))
+            if code == 0 { try? Console.write(message + "\n") } else { Console.note(message + "\n") }
         }
         Foundation.exit(code)
     }

@@ -1,3 +1,4 @@
+import Catalog
 import Database
 import Foundation
 import Logging
@@ -36,7 +37,8 @@ struct LineLogHandler: LogHandler {
     func line(_ fields: [(key: String, value: String)]) -> String {
         switch format {
         case .logfmt: fields.map { "\($0.key)=\(Self.bare($0.value))" }.joined(separator: " ")
-        case .json: "{\(fields.map { "\(Self.quoted($0.key)):\(Self.quoted($0.value))" }.joined(separator: ","))}"
+        case .json:
+            "{\(fields.map { "\(CanonicalJSON.quoted($0.key)):\(CanonicalJSON.quoted($0.value))" }.joined(separator: ","))}"
         }
     }
 
@@ -44,30 +46,13 @@ struct LineLogHandler: LogHandler {
     private static func bare(_ text: String) -> String {
         let isPlain =
             !text.isEmpty && text.utf8.allSatisfy { $0 > 0x20 && $0 < 0x7F && ![0x22, 0x3D, 0x5C].contains($0) }
-        return isPlain ? text : quoted(text)
-    }
-
-    private static func quoted(_ text: String) -> String {
-        var output = "\""
-        for scalar in text.unicodeScalars {
-            switch scalar {
-            case "\"": output += "\\\""
-            case "\\": output += "\\\\"
-            case "\n": output += "\\n"
-            case "\r": output += "\\r"
-            case "\t": output += "\\t"
-            case _ where scalar.value < 0x20:
-                output += "\\u" + String(scalar.value + 0x10000, radix: 16).dropFirst()
-            default: output.unicodeScalars.append(scalar)
-            }
-        }
-        return output + "\""
+        return isPlain ? text : CanonicalJSON.quoted(text)
     }
 
     /// Lines of several tasks must not mix.
     private static let lock = Mutex(())
 
     private static func write(_ line: String) {
-        lock.withLock { _ in FileHandle.standardError.write(Data((line + "\n").utf8)) }
+        lock.withLock { _ in Console.note(line + "\n") }
     }
 }

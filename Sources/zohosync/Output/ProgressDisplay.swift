@@ -1,15 +1,12 @@
-import Catalog
 import Foundation
-import Mirror
 import Server
 import Sync
-import ZohoBooks
 
 /// Shows how a sync goes: live lines on a terminal, one plain line a page elsewhere, a table or JSON at the end.
 actor ProgressDisplay {
     private let isJSON: Bool
     private let isTerminal: Bool
-    private var lines: [(entity: String, text: String)] = []
+    private var lines: [ProgressLine] = []
     private var drawn = 0
     private var lastDrawn = ContinuousClock.now - .seconds(1)
     private let start = ContinuousClock.now
@@ -21,15 +18,12 @@ actor ProgressDisplay {
 
     func show(_ event: SyncEvent) {
         if event.phase == .began { return }
-        let text = ProgressLine(event).text
-        guard isTerminal else {
-            write(text + "\n")
-            return
-        }
-        if let index = lines.firstIndex(where: { $0.entity == event.entity }) {
-            lines[index].text = text
+        let line = ProgressLine(event: event)
+        guard isTerminal else { return Console.note(line.text() + "\n") }
+        if let index = lines.firstIndex(where: { $0.event.entity == event.entity }) {
+            lines[index] = line
         } else {
-            lines.append((event.entity, text))
+            lines.append(line)
         }
         // A terminal that is written to for every page of a fast sync flickers.
         guard event.run != nil || ContinuousClock.now - lastDrawn > .milliseconds(80) else { return }
@@ -49,78 +43,15 @@ actor ProgressDisplay {
         lastDrawn = .now
         let width = terminalWidth
         var output = drawn > 0 ? "\u{1B}[\(drawn)A" : ""
-        for line in lines { output += "\u{1B}[2K" + String(line.text.prefix(width)) + "\n" }
+        for line in lines { output += "\u{1B}[2K" + line.text(width: width) + "\n" }
         drawn = lines.count
-        write(output)
-    }
-
-    /// Progress goes to standard error, so that standard output holds the result alone.
-    private func write(_ text: String) {
-        FileHandle.standardError.write(Data(text.utf8))
+        // Standard output holds the result alone.
+        Console.note(output)
     }
 
     private var terminalWidth: Int {
         var size = winsize()
         guard ioctl(STDERR_FILENO, UInt(TIOCGWINSZ), &size) == 0, size.ws_col > 20 else { return 120 }
         return Int(size.ws_col) - 1
-    }
-}
-
-/// One line of progress: a bar where the end is known, rows, pace, calls left, time to go.
-struct ProgressLine {
-    let text: String
-
-    init(_ event: SyncEvent) {
-        let name = event.entity.padding(toLength: 18, withPad: " ", startingAt: 0)
-        if let run = event.run {
-            text = "\(name)\(run.state.rawValue): \(Self.counts(run.progress))"
-            return
-        }
-        let seconds = max(Double(event.elapsed.milliseconds) / 1_000, 0.001)
-        let pace = Double(event.done) / seconds
-        var parts = [event.phase == .list ? "list   " : "details"]
-        if let expected = event.expected, expected > 0 {
-            let filled = min(20, event.done * 20 / expected)
-            parts.append("[" + String(repeating: "#", count: filled) + String(repeating: ".", count: 20 - filled) + "]")
-            parts.append("\(event.done.grouped)/\(expected.grouped)")
-        } else {
-            parts.append("\(event.done.grouped) rows")
-        }
-        parts.append("\(Int(pace).grouped)/s")
-        if let budget = event.budget {
-            if let minute = budget.remainingThisMinute { parts.append("calls: \(minute) this minute") }
-            if let day = budget.remainingToday { parts.append("\(day.grouped) today") }
-        }
-        if let expected = event.expected, expected > event.done, pace > 0 {
-            parts.append("\(Self.time(Double(expected - event.done) / pace)) to go")
-        }
-        text = name + parts.joined(separator: "  ")
-    }
-
-    static func counts(_ progress: Run.Progress) -> String {
-        let named = Outcome.allCases.compactMap { outcome in
-            progress[outcome] > 0 ? "\(progress[outcome].grouped) \(outcome.rawValue)" : nil
-        }
-        return named.isEmpty ? "nothing new" : named.joined(separator: ", ")
-    }
-
-    private static func time(_ seconds: Double) -> String {
-        let whole = Int(seconds.rounded(.up))
-        if whole >= 3_600 { return "\(whole / 3_600) h \(whole / 60 % 60) min" }
-        return whole >= 60 ? "\(whole / 60) min \(whole % 60) s" : "\(whole) s"
-    }
-}
-
-extension Int {
-    /// With a comma between thousands: `1,312`.
-    var grouped: String {
-        let digits = String(magnitude)
-        var groups: [Substring] = []
-        var rest = digits[...]
-        while rest.count > 3 {
-            groups.insert(rest.suffix(3), at: 0)
-            rest = rest.dropLast(3)
-        }
-        return (self < 0 ? "-" : "") + ([rest] + groups).joined(separator: ",")
     }
 }

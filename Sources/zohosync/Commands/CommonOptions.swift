@@ -1,0 +1,57 @@
+import ArgumentParser
+import Catalog
+import Foundation
+import UnixSignals
+
+/// What every command takes that works on a mirror.
+struct CommonOptions: ParsableArguments {
+    @Option(help: "The configuration file; zohosync.yaml in the working folder by default.")
+    var config: String?
+
+    @Option(
+        name: .customLong("database-url"),
+        help: "Where the mirror is: postgres://user@host/database or sqlite:path. Overrides DATABASE_URL.")
+    var databaseURL: String?
+
+    @OptionGroup var output: OutputOptions
+
+    var json: Bool { output.json }
+}
+
+/// What every command takes.
+struct OutputOptions: ParsableArguments {
+    @Flag(help: "Print JSON for machines.")
+    var json = false
+}
+
+/// An entity of the catalog, named on the command line.
+struct EntityName: ExpressibleByArgument {
+    let name: String
+
+    init?(argument: String) {
+        guard Catalog.entity(named: argument) != nil else { return nil }
+        name = argument
+    }
+
+    static var allValueStrings: [String] { Catalog.entities.map(\.entity.name) }
+}
+
+/// Runs work that SIGINT or SIGTERM cancels, so that it stops at the next commit.
+///
+/// - Throws: what the work throws, which is a `CancellationError` where it was stopped.
+func cancelledBySignals<T: Sendable>(_ work: @escaping @Sendable () async throws -> T) async throws -> T {
+    let signals = await UnixSignalsSequence(trapping: .sigint, .sigterm)
+    return try await withThrowingTaskGroup(of: T?.self) { group in
+        group.addTask { try await work() }
+        group.addTask {
+            for await _ in signals { break }
+            return nil
+        }
+        defer { group.cancelAll() }
+        while let result = try await group.next() {
+            if let value = result { return value }
+            group.cancelAll()
+        }
+        throw CancellationError()
+    }
+}

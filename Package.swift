@@ -191,7 +191,7 @@ let package = Package(
         .testTarget(
             name: "ZohoSimulatorTests",
             dependencies: [
-                "ZohoSimulator",
+                "ZohoSimulator", "TestSupport",
                 .product(name: "AsyncHTTPClient", package: "async-http-client"),
                 .product(name: "Hummingbird", package: "hummingbird"),
                 .product(name: "Logging", package: "swift-log"),

@@ -1,8 +1,10 @@
+import Catalog
 import Foundation
 import Mirror
 import Sync
 import TestSupport
 import Testing
+import ZohoBooks
 import ZohoSimulator
 
 @Suite("A sync makes a copy")
@@ -91,6 +93,32 @@ struct CopyTests {
             $0[0] ?? ""
         }
         #expect(Set(found) == persons)
+    }
+
+    /// Stock moves no time, so nothing but the moment of the question tells which of the two is older.
+    @Test("What a webhook says while a list is on its way is not overwritten by it", arguments: Engine.allCases)
+    func meanwhile(engine: Engine) async throws {
+        let clock = GateClock(isOpen: true)
+        try await Rig.with(engine) {
+            $0.latency = .seconds(1)
+            $0.clock = clock
+        } _: { rig in
+            try await rig.sync(["products"])
+            let id = rig.control.id(.items, at: 0)
+            clock.close()
+            async let sync = rig.sync(["products"]) { $0.includesDetails = false }
+            // The answer is made, and on its way.
+            while clock.sleepers == 0 { await Task.yield() }
+            try rig.control.setStock(id: id, to: 7)
+            var batch = Batch(try #require(Catalog.entity(named: "products")), origin: .retry)
+            let record = try #require(rig.control.record(.items, id: id))
+            batch.add(RawJSON(record[...]), shape: .detail, observedAt: rig.mirror.now())
+            _ = try await rig.mirror.apply(batch)
+            clock.open()
+            #expect(try await sync.isSuccess)
+            let stock = try await rig.value("select stock_quantity from products where zoho_item_id = '\(id)'")
+            #expect(stock.flatMap { Double($0) } == 7)
+        }
     }
 
     @Test("A second sync of an unchanged organisation writes no row and logs no change", arguments: Engine.allCases)

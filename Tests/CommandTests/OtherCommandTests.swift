@@ -107,6 +107,27 @@ struct OtherCommandTests {
         return environment
     }
 
+    @Test("The demonstration replaces no file but its own")
+    func demoLeavesOthersAlone() async throws {
+        try await withFolder { folder in
+            var configuration = SimulatorConfiguration.small
+            configuration.organizationID = "60099900077"
+            try await ZohoSimulator.withSimulator(configuration) { simulator in
+                let sync = try await Program.run(
+                    ["sync", "bills", "--no-details"], simulator.environment(), folder: folder)
+                #expect(sync.status == 0, "\(sync.errors)")
+            }
+            try Data("precious".utf8).write(to: folder.appending(path: "notes.txt"))
+            for name in ["zoho.sqlite", "notes.txt"] {
+                let before = try Data(contentsOf: folder.appending(path: name))
+                let refused = try await Program.run(["demo", "--file", name], folder: folder)
+                #expect(refused.status == 2)
+                #expect(refused.errors.contains("--file is \(name), but must be"), "\(refused.errors)")
+                #expect(try Data(contentsOf: folder.appending(path: name)) == before)
+            }
+        }
+    }
+
     @Test("The demonstration loads a whole organisation and says how to look at it")
     func demo() async throws {
         try await withFolder { folder in

@@ -11,14 +11,14 @@ struct DemoCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "demo", abstract: "Loads a simulated organisation into a fresh SQLite file, to see how it works.")
 
-    @Option(help: "The file, which is made anew.")
+    @Option(help: "The file, which is made anew; one that no demo has made is left alone.")
     var file = "demo/zoho.sqlite"
 
     @OptionGroup var output: OutputOptions
 
     func run() async throws {
-        try removeOldFile()
         var configuration = SimulatorConfiguration()
+        try await removeOldFile(of: configuration.organizationID)
         configuration.latency = .milliseconds(20)
         configuration.limits.callsPerDay = 10_000
         let options = SyncOptions()
@@ -68,7 +68,15 @@ struct DemoCommand: AsyncParsableCommand {
             """)
     }
 
-    private func removeOldFile() throws {
+    private func removeOldFile(of organization: String) async throws {
+        if FileManager.default.fileExists(atPath: file) {
+            let held = try? await Installation.with(Settings(values: [:]), databaseURL: "sqlite:\(file)", to: .look) {
+                try await $0.mirror.organizationID()
+            }
+            guard held == organization else {
+                throw SettingsError.invalid("--file", file, "a file that is not there yet, or one that a demo has made")
+            }
+        }
         let folder = (file as NSString).deletingLastPathComponent
         if !folder.isEmpty {
             try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)

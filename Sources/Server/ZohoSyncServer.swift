@@ -73,7 +73,7 @@ package struct ZohoSyncServer: Sendable {
         }
         processor = DeliveryProcessor(
             mirror: mirror, client: client, holder: holder, workers: workers, trustsDeletions: trustsDeletions,
-            isDead: isDead, logger: logger
+            isDead: isDead, restartsWorkers: !watch.healing.disabled.contains(.restartWorker), logger: logger
         ) { report in
             for (outcome, number) in report.outcomes {
                 metrics.count(.applied, .init(["entity": report.entity, "outcome": outcome.rawValue]), number)

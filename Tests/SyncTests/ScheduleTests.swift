@@ -25,11 +25,24 @@ struct ScheduleTests {
         }
     }
 
-    private static func work(_ log: Log, fails: Bool = false) -> ScheduledWork {
+    private enum Failure {
+        case running
+        case other
+    }
+
+    private struct Broken: Error, CustomStringConvertible {
+        let description = "It is broken."
+    }
+
+    private static func work(_ log: Log, failure: Failure? = nil) -> ScheduledWork {
         ScheduledWork(
             synchronise: { options in
                 log.add("\(options.mode.rawValue) \(options.entities.sorted().joined(separator: " "))")
-                if fails { throw SyncRunsError.running(entity: "products", runID: nil) }
+                switch failure {
+                case nil: break
+                case .running: throw SyncRunsError.running(entity: "products", runID: nil)
+                case .other: throw Broken()
+                }
                 var report = SyncReport()
                 report.runs = options.entities.map {
                     Run(id: 1, entity: $0, kind: .full, state: .completed, startedAt: 0)
@@ -51,11 +64,12 @@ struct ScheduleTests {
     }
 
     private static func scheduler(
-        _ mirror: Mirror, _ log: Log, holder: String = "test:1", schedule: Schedule = .standard, fails: Bool = false
+        _ mirror: Mirror, _ log: Log, holder: String = "test:1", schedule: Schedule = .standard,
+        failure: Failure? = nil, random: Double = 0
     ) throws -> Scheduler {
         Scheduler(
             schedule, zone: try #require(TimeZone(identifier: "UTC")), mirror: mirror, holder: holder,
-            isDead: { _ in false }, work: work(log, fails: fails), random: { 0 },
+            isDead: { _ in false }, work: work(log, failure: failure), random: { random },
             logger: Logger(label: "test", factory: { _ in SwiftLogNoOpLogHandler() }))
     }
 
@@ -155,14 +169,66 @@ struct ScheduleTests {
         }
     }
 
-    @Test("What fails is shown with its reason, and comes again")
+    @Test("What fails is shown with its reason, and comes again after its interval")
     func failing() async throws {
-        try await withMirror(.sqlite) { mirror in
+        let time = ManualTime()
+        try await withMirror(.sqlite, time: time) { mirror in
             let log = Log()
-            try await Self.scheduler(mirror, log, fails: true).runDue()
+            let scheduler = try Self.scheduler(mirror, log, schedule: Self.invoicesOnly("15m"), failure: .other)
+            await scheduler.runDue()
+            #expect(log.take() == ["automatic invoices"])
+            let record = try #require(try await mirror.scheduleRecords().first)
+            #expect(record.state == "failed")
+            #expect(record.note == "It is broken.")
+            #expect(record.dueAt == mirror.now() + 900_000_000)
+            time.advance(by: 899)
+            await scheduler.runDue()
+            #expect(log.take() == [])
+            time.advance(by: 1)
+            await scheduler.runDue()
+            #expect(log.take() == ["automatic invoices"])
+        }
+    }
+
+    @Test("What meets a sync of this process is put off, and comes again after five minutes")
+    func meeting() async throws {
+        let time = ManualTime()
+        try await withMirror(.sqlite, time: time) { mirror in
+            let log = Log()
+            let scheduler = try Self.scheduler(mirror, log, failure: .running)
+            await scheduler.runDue()
             let record = try await mirror.scheduleRecords().first { $0.name == "incremental products" }
             #expect(record?.state == "postponed")
             #expect(record?.note?.contains("already running") == true)
+            _ = log.take()
+            time.advance(by: 300)
+            await scheduler.runDue()
+            #expect(log.take().contains(Self.everything))
+        }
+    }
+
+    @Test(
+        "Beginnings are spread by a tenth of the interval, and by five minutes at most",
+        arguments: [("15m", 945.0), ("1d", 86_550.0), ("*/2 * * * *", 126.0)])
+    func jitter(trigger: String, seconds: Double) async throws {
+        let time = ManualTime()
+        try await withMirror(.sqlite, time: time) { mirror in
+            let scheduler = try Self.scheduler(mirror, Log(), schedule: Self.invoicesOnly(trigger), random: 0.5)
+            await scheduler.runDue()
+            if trigger.contains("*") {
+                // An expression waits for its time first.
+                time.advance(by: 120)
+                await scheduler.runDue()
+            }
+            let record = try #require(try await mirror.scheduleRecords().first)
+            #expect(record.state == "completed")
+            #expect(Double(record.dueAt - mirror.now()) / 1_000_000 == seconds)
+        }
+    }
+
+    private static func invoicesOnly(_ trigger: String) -> Schedule {
+        Schedule { kind, entity in
+            kind == .incremental && entity == "invoices" ? Trigger(trigger) : entity == nil ? .off : nil
         }
     }
 
@@ -211,29 +277,45 @@ struct ScheduleTests {
                         .map { $0.task.entities.joined(separator: " ") })
             }
             #expect(try await slow() == [])
-            func hear(_ entity: String) async throws {
+            func hear(_ subject: String, _ number: Int = 1) async throws {
                 let now = rig.mirror.now()
                 try await rig.mirror.add([
                     Arrival(
-                        kind: .received, subject: entity, day: String(Timestamp.text(now).prefix(10)), number: 1,
+                        kind: .received, subject: subject, day: String(Timestamp.text(now).prefix(10)), number: number,
                         lastAt: now)
                 ])
             }
+            func miss(_ module: SimulatorModule, _ id: String, _ entities: [String]) async throws {
+                rig.control.advanceClock(by: .seconds(60))
+                try rig.control.edit(module, id: id, ["notes": .string("\(rig.mirror.now())")])
+                try await rig.sync(entities)
+                rig.control.advanceClock(by: .seconds(60))
+            }
+            let item = rig.control.id(.items, at: 0)
+            try await hear("stock")
+            #expect(try await slow() == [], "a rule for stock says nothing of the rule for items")
             try await hear("products")
+            #expect(try await slow() == ["products"])
             try await hear("customers")
-            #expect(try await slow() == ["products"], "of vendors nothing was heard")
-            try await hear("vendors")
+            #expect(try await slow() == ["products", "customers vendors"], "of vendors there may be nothing to hear")
+
+            rig.control.advanceClock(by: .seconds(40 * 86_400))
+            #expect(try await slow() == ["products", "customers vendors"], "where nothing changes nothing comes")
+            try await miss(.items, item, ["products"])
+            #expect(try await slow() == ["customers vendors"], "a sweep found what no webhook had announced")
+            try await hear("products")
+            #expect(try await slow() == ["customers vendors"], "half of them still get lost")
+            try await hear("products", 9)
+            #expect(try await slow() == ["products", "customers vendors"], "one in ten may")
+            try await miss(.items, item, ["products"])
+            rig.control.advanceClock(by: .seconds(2 * 86_400))
+            #expect(try await slow() == ["customers vendors"], "nothing was heard since")
+            try await hear("products")
             #expect(try await slow() == ["products", "customers vendors"])
 
-            rig.control.advanceClock(by: .seconds(600))
-            try rig.control.edit(.items, at: 0, ["rate": 99.5])
-            try await rig.sync(["products"])
-            #expect(try await slow() == ["customers vendors"], "a sweep found what no webhook had announced")
-            rig.control.advanceClock(by: .seconds(60))
-            try await hear("products")
-            #expect(try await slow() == ["products", "customers vendors"])
-            rig.control.advanceClock(by: .seconds(8 * 86_400))
-            #expect(try await slow() == [])
+            let vendor = try #require(try await rig.value("select zoho_contact_id from vendors order by id limit 1"))
+            try await miss(.contacts, vendor, ["customers", "vendors"])
+            #expect(try await slow() == ["products"], "vendors change unannounced")
         }
     }
 
@@ -242,10 +324,7 @@ struct ScheduleTests {
         let time = ManualTime()
         try await withMirror(.sqlite, time: time) { mirror in
             let log = Log()
-            let schedule = Schedule { kind, entity in
-                kind == .incremental && entity == "invoices" ? .every(900) : entity == nil ? .off : nil
-            }
-            let scheduler = try Self.scheduler(mirror, log, schedule: schedule)
+            let scheduler = try Self.scheduler(mirror, log, schedule: Self.invoicesOnly("15m"))
             let now = mirror.now()
             try await mirror.add([
                 Arrival(kind: .received, subject: "invoices", day: "2026-03-02", number: 1, lastAt: now)

@@ -83,4 +83,12 @@ struct TriggerTests {
         #expect(Trigger("0 2 * * *")?.timesPerDay() == 1)
         #expect(Trigger("0 2 * * sun")?.timesPerDay() == 1.0 / 7)
     }
+
+    @Test(
+        "An expression is late by a tenth of the time until its next turn, and by five minutes at most",
+        arguments: [("*/2 * * * *", 12.0), ("*/15 * * * *", 90), ("0 * * * *", 300), ("0 2 * * *", 300)])
+    func jitter(expression: String, seconds: Double) throws {
+        let trigger = try #require(Trigger(expression))
+        #expect(trigger.jitter(at: try Self.date("2026-03-02T02:00:00Z"), in: .gmt) == seconds)
+    }
 }

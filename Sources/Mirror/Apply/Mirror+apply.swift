@@ -77,7 +77,8 @@ final class Application {
         try transaction.bury(refused, of: mapping.entity.name, origin: origin, time: time)
         let buried = Set(refused.compactMap(\.id))
         try transaction.resolveDeadLetters(
-            of: mapping.entity.name, ids: records.map(\.id).filter { !buried.contains($0) }, time: time)
+            of: mapping.entity.name, ids: records.map(\.id).filter { !buried.contains($0) },
+            readAt: origin.isDelivery ? nil : records.map(\.observedAt).min(), time: time)
         result.refused = refused.compactMap(\.id)
         result.changes = changes.compactMap { RecordChange($0) }
         try writeLog()

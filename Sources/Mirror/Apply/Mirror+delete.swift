@@ -18,7 +18,7 @@ extension Mirror {
         return try await database.write { transaction in
             try alongside(transaction)
             // What could not be applied of them matters no more.
-            try transaction.resolveDeadLetters(of: mapping.entity.name, ids: ids, time: time)
+            try transaction.resolveDeadLetters(of: mapping.entity.name, ids: ids, readAt: observedAt, time: time)
             let entity = mapping.entity
             let application = Application(Batch(mapping, origin: origin), transaction, time: time)
             let rows = try transaction.query(

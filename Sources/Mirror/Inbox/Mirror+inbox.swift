@@ -1,3 +1,4 @@
+import Catalog
 package import Database
 import ZohoBooks
 
@@ -36,7 +37,9 @@ extension Mirror {
                 case .unreadable(let body, let reason):
                     return try transaction.bury(
                         LetterContent(
-                            entity: delivery.entity, zohoID: nil, form: .delivery, record: body,
+                            entity: delivery.entity,
+                            zohoID: Catalog.entity(named: delivery.entity)?.idNamed(in: body), form: .delivery,
+                            record: body,
                             observedAt: delivery.receivedAt, reason: reason, requestID: delivery.requestID), time: time)
                 }
             }

@@ -52,6 +52,11 @@ package struct Reconciliation: Sendable, Hashable {
         (try? drift.read { try $0.member("repairing")?.text() == "true" }) ?? false
     }
 
+    /// Whether it ended because more rows are gone from the source than may be believed without a person.
+    package var needsConsent: Bool {
+        (try? drift.read { try $0.member("needs_consent")?.text() == "true" }) ?? false
+    }
+
     /// How many records differed, by the kinds that are drift.
     package var driftCount: Int {
         let counts = try? drift.read { view -> Int in

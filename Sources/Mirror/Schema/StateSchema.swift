@@ -5,7 +5,7 @@ enum StateSchema {
     static let tables = [
         "sync_organization", "sync_runs", "sync_cursors", "sync_dead_letters", "sync_changes", "sync_budget",
         "sync_leases", "sync_tokens", "sync_inbox", "sync_api_tokens", "sync_reconciliations", "sync_schedule",
-        "sync_health", "sync_arrivals", "sync_actions",
+        "sync_health", "sync_arrivals", "sync_actions", "sync_uptime",
     ]
 
     static let migrations = [
@@ -203,6 +203,23 @@ enum StateSchema {
                 """
                 alter table sync_runs add column cancel_requested_at \(instant);
                 create index sync_changes_entity on sync_changes (entity, id);
+                """)
+        },
+        Migration("0005-uptime") { transaction in
+            let instant = transaction.dialect.type(.instant)
+            try transaction.script(
+                """
+                create table sync_uptime (
+                    singleton integer primary key check (singleton = 1),
+                    up_since \(instant) not null,
+                    seen_at \(instant) not null,
+                    down_since \(instant)
+                );
+                -- It was kept as if it were a task of the schedule.
+                insert into sync_uptime (singleton, up_since, seen_at, down_since)
+                    select 1, started_at, ended_at, due_at from sync_schedule
+                    where name = 'serve' and started_at is not null and ended_at is not null;
+                delete from sync_schedule where name = 'serve';
                 """)
         },
     ]

@@ -169,7 +169,8 @@ struct LetterContent {
 
     /// What tells it from the entity's other letters: the record's id, else its bytes.
     var identity: String {
-        guard let zohoID else {
+        // Of what cannot be read nobody knows whether it says the same as another body.
+        guard let zohoID, form != .delivery else {
             return SHA256.hash(data: record).prefix(16).map { String($0, radix: 16) }.joined(separator: "-")
         }
         // A record that could not be applied and one that could not be read are two matters.
@@ -237,12 +238,16 @@ extension SQLTransaction {
     }
 
     /// Closes the letters of records that were applied after all.
-    func resolveDeadLetters(of entity: String, ids: [String], time: Int64) throws {
+    ///
+    /// - Parameter readAt: when Zoho was asked for the records, in microseconds since 1970, so that the deliveries before
+    ///   which could not be read matter no more; nil where it was not asked.
+    func resolveDeadLetters(of entity: String, ids: [String], readAt: Int64?, time: Int64) throws {
         try execute(
             """
             update sync_dead_letters set state = 'resolved', closed_at = $1
-            where entity = $2 and state = 'open' and \(dialect.contains("identity", "$3"))
-            """, [.instant(time), .text(entity), .texts(ids)])
+            where entity = $2 and state = 'open' and (\(dialect.contains("identity", "$3"))
+                or (shape = 'delivery' and observed_at <= $4 and \(dialect.contains("zoho_id", "$3"))))
+            """, [.instant(time), .text(entity), .texts(ids), readAt.map { .instant($0) } ?? .null])
     }
 }
 

@@ -67,6 +67,7 @@ extension Mirror {
             try transaction.execute(
                 "update sync_runs set state = $1, finished_at = $2, last_error = $3 where id = $4",
                 [.text(state.rawValue), .instant(time), error.map { .text($0) } ?? .null, .integer(run.id)])
+            try transaction.noteMissed(by: run)
         }
     }
 

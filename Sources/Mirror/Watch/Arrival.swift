@@ -1,10 +1,12 @@
 import Database
 
-/// How many deliveries of one sort came on one day.
+/// How many deliveries of one sort came, or failed to come, on one day.
 package struct Arrival: Sendable, Hashable {
     package enum Kind: String, Sendable, Hashable, CaseIterable {
-        /// Stored; the subject is the entity.
+        /// Stored; the subject is the entity whose record came, or the webhook where it only marks what has changed.
         case received
+        /// A change that a run found and no delivery had announced; the subject is the entity.
+        case missed
         /// Not signed as it must be; the subject is the webhook.
         case refused
         /// Stored as a dead letter; the subject is the webhook.
@@ -37,16 +39,7 @@ extension Mirror {
         try await database.write { transaction in
             // One order for all processes, so that none waits for the other.
             for arrival in arrivals.sorted(by: { ($0.kind.rawValue, $0.subject) < ($1.kind.rawValue, $1.subject) }) {
-                try transaction.execute(
-                    """
-                    insert into sync_arrivals (kind, subject, day, number, last_at) values ($1, $2, $3, $4, $5)
-                    on conflict (kind, subject, day) do update set
-                        number = sync_arrivals.number + excluded.number, last_at = excluded.last_at
-                    """,
-                    [
-                        .text(arrival.kind.rawValue), .text(arrival.subject), .date(arrival.day),
-                        .integer(Int64(arrival.number)), .instant(arrival.lastAt),
-                    ])
+                try transaction.add(arrival)
             }
         }
     }
@@ -68,37 +61,50 @@ extension Mirror {
         }
     }
 
-    /// Changes that a run found and no delivery had announced, by entity: how many records, and when the last.
-    ///
-    /// What an entity's first run loads is not counted, nor are details that its rows still lacked.
+    /// Changes that runs found and no delivery had announced, by entity: how many records, and when the last.
     ///
     /// - Parameter since: microseconds since 1970.
     package func unannouncedChanges(since: Int64) async throws -> [String: (records: Int, lastAt: Int64)] {
-        try await database.read { transaction in
-            let rows = try transaction.query(
-                """
-                -- The runs first: few change anything, and the log of changes has no index on its time.
-                with loaded as materialized (
-                    select entity, min(finished_at) as at from sync_runs
-                    where pages > 0 and state in ('completed', 'partial') group by entity
-                ), found as materialized (
-                    select r.id from sync_runs r join loaded l on l.entity = r.entity
-                    where r.kind <> 'undo' and r.started_at > l.at
-                        and (r.finished_at >= $1 or r.finished_at is null)
-                        and (r.state = 'running' or r.inserted + r.updated + r.deleted + r.restored > 0)
-                )
-                select c.entity, count(distinct c.zoho_id), max(c.changed_at)
-                from found f join sync_changes c on c.run_id = f.id
-                where c.changed_at >= $1
-                    and (c.kind <> 'updated' or \(transaction.dialect.hasKey("c.changes", "zoho_modified_at")))
-                group by c.entity
-                """, [.instant(since)])
-            var changes: [String: (records: Int, lastAt: Int64)] = [:]
-            for row in rows {
-                guard let entity = row.text(0), let number = row.int(1), let last = row.instant(2) else { continue }
-                changes[entity] = (Int(number), last)
-            }
-            return changes
+        try await arrivals(since: since).filter { $0.kind == .missed }.reduce(into: [:]) { changes, missed in
+            let known = changes[missed.subject] ?? (0, 0)
+            changes[missed.subject] = (known.records + missed.number, max(known.lastAt, missed.lastAt))
         }
+    }
+}
+
+extension SQLTransaction {
+    /// Adds deliveries to the count of their day.
+    fileprivate func add(_ arrival: Arrival) throws {
+        try execute(
+            """
+            insert into sync_arrivals (kind, subject, day, number, last_at) values ($1, $2, $3, $4, $5)
+            on conflict (kind, subject, day) do update set
+                number = sync_arrivals.number + excluded.number, last_at = excluded.last_at
+            """,
+            [
+                .text(arrival.kind.rawValue), .text(arrival.subject), .date(arrival.day),
+                .integer(Int64(arrival.number)), .instant(arrival.lastAt),
+            ])
+    }
+
+    /// Notes which changes a run that ends has found and no delivery had announced.
+    ///
+    /// What an entity's first complete run loads is not counted, nor are details that its rows still lacked.
+    func noteMissed(by run: Run) throws {
+        guard run.kind != .undo, run.progress.changed > 0 else { return }
+        let found = try query(
+            """
+            select count(distinct zoho_id), max(changed_at) from sync_changes
+            where run_id = $1 and (kind <> 'updated' or \(dialect.hasKey("changes", "zoho_modified_at")))
+                and exists (
+                    select 1 from sync_runs
+                    where entity = $2 and (pages > 0 or fetched > 0) and state in ('completed', 'partial') and finished_at < $3)
+            """, [.integer(run.id), .text(run.entity), .instant(run.startedAt)]
+        ).first
+        guard let number = found?.int(0), number > 0, let lastAt = found?.instant(1) else { return }
+        try add(
+            Arrival(
+                kind: .missed, subject: run.entity, day: String(Timestamp.text(lastAt).prefix(10)),
+                number: Int(number), lastAt: lastAt))
     }
 }

@@ -42,13 +42,15 @@ package struct HealingRecord: Sendable, Hashable {
         self.at = at
     }
 
-    /// The outcome where a person has to decide.
+    /// What the outcome begins with where a person has to decide.
     package static let question = "A person has to decide."
     /// What the outcome begins with where it failed.
     package static let failure = "It failed: "
+    /// What the outcome begins with where something passing kept it from being done, so that the next time will do.
+    package static let waiting = "It waits: "
 
     /// Whether nothing is left to a person.
-    package var isDone: Bool { outcome != Self.question && !outcome.hasPrefix(Self.failure) }
+    package var isDone: Bool { !outcome.hasPrefix(Self.question) && !outcome.hasPrefix(Self.failure) }
 }
 
 extension Mirror {
@@ -141,9 +143,11 @@ extension Mirror {
 
     /// From when on things are kept, in microseconds since 1970.
     package struct Retention: Sendable, Hashable {
-        /// Ended runs, closed dead letters, comparisons, healing and arrivals.
+        /// Ended runs, closed dead letters, comparisons, healing, arrivals, and what waits in the inbox although a
+        /// complete list has brought what is newer.
         ///
-        /// The first complete run and the last run and comparison of each entity stay.
+        /// The first complete run and the last run and comparison of each entity stay, and when a delivery was last heard
+        /// of.
         package let history: Int64
         /// Entries of the change log.
         package let changes: Int64
@@ -170,7 +174,22 @@ extension Mirror {
                     "ended_at < $1 and id not in (select max(id) from sync_reconciliations group by entity)", history
                 ),
                 ("sync_actions", "at < $1", history),
-                ("sync_arrivals", "last_at < $1", history),
+                (
+                    "sync_arrivals",
+                    """
+                    last_at < $1 and (kind not in ('received', 'missed') or day < (
+                        select max(n.day) from sync_arrivals n
+                        where n.kind = sync_arrivals.kind and n.subject = sync_arrivals.subject))
+                    """, history
+                ),
+                (
+                    "sync_inbox",
+                    """
+                    received_at < $1 and exists (
+                        select 1 from sync_cursors c
+                        where c.entity = sync_inbox.entity and c.listed_at > sync_inbox.received_at)
+                    """, history
+                ),
                 ("sync_changes", "changed_at < $1", changes),
             ]
         }

@@ -141,7 +141,9 @@ struct WebhookIntake: Sendable {
         } else {
             count(webhook.name, "accepted")
             // One request is one of the day's webhooks, however many records it is about.
-            for entity in Set(contents.map(\.entity)) { arrivals.note(.received, entity) }
+            // That a stock or price rule works says nothing of the rule for the records themselves.
+            let subjects = webhook.content == .marks ? [webhook.name] : Set(contents.map(\.entity))
+            for subject in subjects { arrivals.note(.received, subject) }
             logger.debug(
                 "Delivery stored",
                 metadata: [

@@ -35,6 +35,8 @@ package struct DeliveryProcessor: Sendable {
     let random: @Sendable () -> Double
     /// How long a worker may be silent before it is taken for stuck.
     let patience: Duration
+    /// Whether a worker that is stuck is given up for another one.
+    let restartsWorkers: Bool
     let logger: Logger
     let onProcessed: @Sendable (DeliveryReport) -> Void
 
@@ -45,7 +47,7 @@ package struct DeliveryProcessor: Sendable {
         mirror: Mirror, client: ZohoBooksClient, holder: String, workers: Int = 2, trustsDeletions: Bool = false,
         isDead: @escaping @Sendable (String) -> Bool = { _ in false },
         random: @escaping @Sendable () -> Double = { Double.random(in: 0..<1) }, patience: Duration = .seconds(900),
-        logger: Logger,
+        restartsWorkers: Bool = true, logger: Logger,
         onProcessed: @escaping @Sendable (DeliveryReport) -> Void = { _ in }
     ) {
         self.mirror = mirror
@@ -56,13 +58,14 @@ package struct DeliveryProcessor: Sendable {
         self.trustsDeletions = trustsDeletions
         self.random = random
         self.patience = patience
+        self.restartsWorkers = restartsWorkers
         self.logger = logger
         self.onProcessed = onProcessed
     }
 
     /// Works until the program shuts down; what is claimed then is finished or given back.
     ///
-    /// A worker that is stuck is stopped and begins anew.
+    /// A worker that is stuck is given up, and another one begins.
     package func run() async throws {
         _ = try? await mirror.releaseClaims(where: isDead)
         await withTaskGroup(of: Void.self) { group in
@@ -93,22 +96,45 @@ package struct DeliveryProcessor: Sendable {
     ) async {
         while !Task.isCancelled, !Task.isShuttingDownGracefully {
             let pulse = WorkerPulse(mirror, worker: name, holder: holder)
-            let isStuck = await withTaskGroup(of: Bool.self) { group in
-                group.addTask {
-                    await work(on: channel, pulse, drain)
-                    return false
-                }
-                group.addTask { [patience] in (try? await pulse.silence(of: patience)) != nil }
-                defer { group.cancelAll() }
-                return await group.next() ?? false
+            let worker = Task<Void, any Error> { await work(on: channel, pulse, drain) }
+            let isStuck = await withTaskCancellationHandler {
+                await staysSilent(worker, pulse)
+            } onCancel: {
+                worker.cancel()
             }
-            try? await pulse.end()
-            guard isStuck, !Task.isCancelled, !Task.isShuttingDownGracefully else { return }
+            guard isStuck else {
+                _ = await worker.result
+                try? await pulse.end()
+                return
+            }
+            // It is not waited for: what it waits for may never come.
+            worker.cancel()
+            pulse.giveUp()
             logger.error("A worker was stuck and begins anew", metadata: ["worker": "\(name)"])
-            try? await mirror.record(
-                HealingRecord(
-                    action: "restart_worker", reason: "Nothing was heard of \(name) for \(patience).",
-                    outcome: "It was stopped and began anew.", changed: 1, at: mirror.now()))
+            Task { [mirror, patience] in
+                try await mirror.record(
+                    HealingRecord(
+                        action: HealingAction.restartWorker.rawValue,
+                        reason: "Nothing was heard of \(name) for \(patience).",
+                        outcome: "It was given up, and another one goes on.", changed: 1, at: mirror.now()))
+            }
+        }
+    }
+
+    /// Waits until a worker has ended or was silent for too long.
+    private func staysSilent(_ worker: Task<Void, any Error>, _ pulse: WorkerPulse) async -> Bool {
+        guard restartsWorkers else {
+            _ = await worker.result
+            return false
+        }
+        return await withTaskGroup(of: Bool.self) { group in
+            group.addTask {
+                try? await worker.valueUnlessCancelled
+                return false
+            }
+            group.addTask { [patience] in (try? await pulse.silence(of: patience)) != nil }
+            defer { group.cancelAll() }
+            return await group.next() ?? false
         }
     }
 

@@ -23,7 +23,7 @@ struct ReadingWorker: Sendable {
     func drain(_ pulse: WorkerPulse) async throws {
         let mirror = processor.mirror
         while !Task.isCancelled, !Task.isShuttingDownGracefully {
-            let entries = try await uncancelled { [name] in
+            let entries = try await pulse.uncancelled { [name] in
                 let due = try await mirror.claim(
                     [.mark, .deletion], limit: Self.claimSize, holder: name, lease: Self.lease)
                 guard due.contains(where: { $0.kind == .mark }) else { return due }
@@ -79,13 +79,13 @@ struct ReadingWorker: Sendable {
         await withTaskGroup(of: (any Error)?.self) { group in
             for _ in 0..<Self.concurrency {
                 guard let ids = calls.popFirst() else { break }
-                group.addTask { await read(ids, byID, mapping, reader) }
+                group.addTask { await read(ids, byID, mapping, reader, pulse) }
             }
             while let error = await group.next() {
                 try? await pulse.beat()
                 outage = outage ?? error
                 guard outage == nil, let ids = calls.popFirst() else { continue }
-                group.addTask { await read(ids, byID, mapping, reader) }
+                group.addTask { await read(ids, byID, mapping, reader, pulse) }
             }
         }
         let untried = calls.flatMap { $0.flatMap { byID[$0] ?? [] } }
@@ -96,12 +96,13 @@ struct ReadingWorker: Sendable {
     ///
     /// - Returns: why it is pointless to read on; nil otherwise.
     private func read(
-        _ ids: [String], _ byID: [String: [InboxEntry]], _ mapping: EntityMapping, _ reader: DetailReader
+        _ ids: [String], _ byID: [String: [InboxEntry]], _ mapping: EntityMapping, _ reader: DetailReader,
+        _ pulse: WorkerPulse
     ) async -> (any Error)? {
         let entries = ids.flatMap { byID[$0] ?? [] }
         do {
             let answer = try await cancelWhenGracefulShutdown { try await reader.answer(to: ids) }
-            try await uncancelled { try await apply(answer, entries, mapping) }
+            try await pulse.uncancelled { try await apply(answer, entries, mapping) }
             return nil
         } catch {
             let isOutage = (error as? ZohoBooksError)?.concernsEveryCall ?? true

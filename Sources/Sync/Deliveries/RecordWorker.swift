@@ -20,12 +20,12 @@ struct RecordWorker: Sendable {
         let mirror = processor.mirror
         while !Task.isCancelled, !Task.isShuttingDownGracefully {
             try await pulse.beat()
-            let entries = try await uncancelled { [name] in
+            let entries = try await pulse.uncancelled { [name] in
                 try await mirror.claim([.record], limit: Self.claimSize, holder: name, lease: Self.lease)
             }
             if entries.isEmpty { return }
             for (mapping, entries) in entries.byEntity {
-                try await uncancelled { try await apply(entries, mapping) }
+                try await pulse.uncancelled { try await apply(entries, mapping) }
             }
         }
     }

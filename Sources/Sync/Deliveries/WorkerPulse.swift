@@ -15,6 +15,10 @@ final class WorkerPulse: Sendable {
         var beatAt: ContinuousClock.Instant
         /// Microseconds since 1970; nil before the first.
         var leasedAt: Int64?
+        var isGivenUp = false
+        /// Ends each work that may not be left half done.
+        var endings: [Int: @Sendable () -> Void] = [:]
+        var lastWork = 0
     }
 
     /// What the leases of workers begin with.
@@ -30,15 +34,40 @@ final class WorkerPulse: Sendable {
     }
 
     /// Says that the worker lives; the lease is prolonged when a third of it has passed.
+    ///
+    /// - Throws: `CancellationError` where the worker was given up, so that it shows no life beside its successor.
     func beat() async throws {
         let time = mirror.now()
-        let isDue = state.withLock { state in
+        let isDue = try state.withLock { state in
+            guard !state.isGivenUp else { throw CancellationError() }
             state.beatAt = .now
             guard abs(time - (state.leasedAt ?? 0)) > Int64(Self.seconds) * 1_000_000 / 3 else { return false }
             state.leasedAt = time
             return true
         }
         if isDue { try await mirror.acquireLease(Self.prefix + worker, holder: holder, duration: Self.seconds) }
+    }
+
+    /// Does what must not be left half done, such as a commit, although the worker is told to stop meanwhile; only giving
+    /// the worker up ends it.
+    func uncancelled<T: Sendable>(_ body: @escaping @Sendable () async throws -> T) async throws -> T {
+        let task = Task { try await body() }
+        let number = state.withLock { state in
+            state.lastWork += 1
+            state.endings[state.lastWork] = { task.cancel() }
+            return state.lastWork
+        }
+        defer { state.withLock { $0.endings[number] = nil } }
+        return try await task.value
+    }
+
+    /// Gives the worker up: a statement that it waits for is stopped, so that what it holds becomes free.
+    func giveUp() {
+        let endings = state.withLock { state in
+            state.isGivenUp = true
+            return state.endings.values
+        }
+        for end in endings { end() }
     }
 
     /// Gives the lease back.

@@ -17,12 +17,8 @@ package struct Healer: Sendable {
     let processor: DeliveryProcessor
     let synchronise: @Sendable (SyncOptions) async throws -> SyncReport
 
-    /// Seconds after its end for which a lease may still be prolonged by a slow process.
-    private static let leaseGrace: Int64 = 60
-    /// Seconds after which a process is taken for ended that prolongs no lease at all.
-    private static let obituary: Int64 = 3_600
-    /// Seconds without a sign of life after which the server counts as down.
-    static let downtime: Int64 = 90
+    /// Microseconds without a sign of life after which the server counts as down.
+    static let downtime: Int64 = 90_000_000
 
     package init(
         mirror: Mirror, client: ZohoBooksClient, options: HealingOptions, holder: String,
@@ -88,7 +84,7 @@ package struct Healer: Sendable {
             done = record(outcome, changed)
         } catch {
             try Task.checkCancellation()
-            done = record("\(HealingRecord.failure)\(error)", 0)
+            done = record((error.isConflict ? HealingRecord.waiting : HealingRecord.failure) + "\(error)", 0)
         }
         try? await uncancelled { [mirror] in try await mirror.record(done) }
         return done
@@ -101,7 +97,7 @@ package struct Healer: Sendable {
         case .refreshToken: try await tokenNeeds()
         case .releaseLeases: try await leaseNeeds()
         case .endRuns: try await runNeeds()
-        // The server's own supervision does it at once.
+        // The server's own supervision does it at once; see `DeliveryProcessor`.
         case .restartWorker: []
         case .retryDeadLetters: try await retryNeeds()
         case .rereadDeadLetters: try await rereadNeeds()
@@ -125,178 +121,6 @@ package struct Healer: Sendable {
         ]
     }
 
-    private func leaseNeeds() async throws -> [HealingNeed] {
-        let stuck = try await stuckLeases()
-        let claims = try await mirror.claims(where: isDead)
-        guard !stuck.isEmpty || claims > 0 else { return [] }
-        let names = stuck.map(\.name).joined(separator: ", ")
-        let parts =
-            (stuck.isEmpty ? [] : ["Nobody prolongs the leases \(names)."])
-            + (claims == 0 ? [] : ["\(claims) deliveries are claimed by processes that have ended."])
-        return [
-            HealingNeed(action: .releaseLeases, reason: parts.joined(separator: " ")) { [mirror, isDead] in
-                var taken = 0
-                for lease in stuck where try await mirror.takeBack(lease) { taken += 1 }
-                let released = try await mirror.releaseClaims(where: isDead)
-                return ("\(taken) leases and \(released) claims were taken back.", taken + released)
-            }
-        ]
-    }
-
-    /// Leases that nobody prolongs any more.
-    ///
-    /// A worker's lease proves that the worker lives, so that taking it back would hide one that is stuck: it goes with
-    /// its process.
-    private func stuckLeases() async throws -> [Lease] {
-        let leases = try await mirror.leases()
-        let signs = Dictionary(leases.map { ($0.process, $0.left) }, uniquingKeysWith: max)
-        return leases.filter { lease in
-            if isDead(lease.process) { return true }
-            guard lease.name.hasPrefix(WorkerPulse.prefix) else { return lease.left < -Self.leaseGrace * 1_000_000 }
-            // Of other machines nothing is known but what their processes prolong.
-            return lease.process != holder && (signs[lease.process] ?? 0) < -Self.obituary * 1_000_000
-        }
-    }
-
-    private func runNeeds() async throws -> [HealingNeed] {
-        let held = Set(try await mirror.leases().filter { $0.isLive && !isDead($0.process) }.map(\.name))
-        let abandoned = try await mirror.runs(state: .running, limit: 1_000).filter {
-            !held.contains(Leases.name(of: $0.entity))
-        }
-        guard !abandoned.isEmpty else { return [] }
-        let names = abandoned.map { "\($0.id) of \($0.entity)" }.joined(separator: ", ")
-        return [
-            HealingNeed(action: .endRuns, reason: "No process works on the runs \(names).") { [mirror] in
-                let ended = try await mirror.endAbandonedRuns()
-                return ("\(ended) runs were marked as interrupted.", ended)
-            }
-        ]
-    }
-
-    // MARK: - Dead letters
-
-    private func dueLetters(_ isWanted: (DeadLetter) -> Bool) async throws -> [DeadLetter] {
-        let time = mirror.now()
-        return try await mirror.deadLetters().filter {
-            isWanted($0) && (options.isAskedFor || $0.isDue(at: time))
-        }
-    }
-
-    private func retryNeeds() async throws -> [HealingNeed] {
-        let letters = try await dueLetters { $0.hasPassingReason }
-        guard !letters.isEmpty else { return [] }
-        return [
-            HealingNeed(
-                action: .retryDeadLetters, reason: "\(letters.count) dead letters failed for a reason that passes."
-            ) { [mirror, processor] in
-                var (applied, queued) = (0, 0)
-                for letter in letters {
-                    try Task.checkCancellation()
-                    switch try await uncancelled({ try await mirror.retry(letter) }) {
-                    case .applied(.failed): break
-                    case .applied: applied += 1
-                    case .queued: queued += 1
-                    }
-                }
-                if queued > 0 { try await processor.drainOnce() }
-                let failed = letters.count - applied - queued
-                return ("\(applied) were applied, \(queued) read again, \(failed) failed again.", applied + queued)
-            }
-        ]
-    }
-
-    private func rereadNeeds() async throws -> [HealingNeed] {
-        let letters = try await dueLetters { !$0.hasPassingReason && $0.zohoID != nil }
-        guard !letters.isEmpty else { return [] }
-        return [
-            HealingNeed(
-                action: .rereadDeadLetters,
-                reason: "\(letters.count) records could not be applied as they came; Zoho may tell them better by now."
-            ) { [mirror, processor] in
-                for (entity, letters) in Dictionary(grouping: letters, by: \.entity) {
-                    guard let mapping = Catalog.entity(named: entity) else { continue }
-                    _ = try await mirror.mark(letters.compactMap(\.zohoID), of: mapping)
-                }
-                try await processor.drainOnce()
-                let open = Set(try await mirror.deadLetters().map(\.id))
-                let closed = letters.count { !open.contains($0.id) }
-                return ("\(closed) of \(letters.count) are applied or gone at the source.", closed)
-            }
-        ]
-    }
-
-    // MARK: - What was missed
-
-    private func catchUpNeeds() async throws -> [HealingNeed] {
-        guard let life = try await mirror.scheduleRecords().first(where: { $0.name == ServerLife.name }),
-            let startedAt = life.startedAt, let seenAt = life.endedAt
-        else { return [] }
-        let grace = Self.downtime * 1_000_000
-        let isDown = mirror.now() - seenAt > grace
-        guard isDown || startedAt - life.dueAt > grace else { return [] }
-        let (from, until) = isDown ? (seenAt, seenAt) : (life.dueAt, startedAt)
-        var missed: [String] = []
-        for mapping in Catalog.entities {
-            let name = mapping.entity.name
-            // What was never loaded is not caught up but begun, by a person or by the schedule.
-            if let listedAt = try await mirror.cursor(of: name).listedAt, listedAt < until { missed.append(name) }
-        }
-        guard !missed.isEmpty else { return [] }
-        var options = SyncOptions()
-        options.entities = missed
-        options.isUnattended = true
-        let end = isDown ? "" : " to \(Timestamp.seconds(startedAt))"
-        return [
-            HealingNeed(
-                action: .catchUp,
-                reason: "No server ran from \(Timestamp.seconds(from))\(end): \(missed.joined(separator: ", "))."
-            ) { [options, synchronise] in
-                let report = try await synchronise(options)
-                let changed = report.runs.reduce(0) { $0 + $1.progress.changed }
-                return ("\(report.runs.count) entities were read, \(changed) records changed.", changed)
-            }
-        ]
-    }
-
-    private func driftNeeds() async throws -> [HealingNeed] {
-        var needs: [HealingNeed] = []
-        var drifted: [(entity: String, count: Int)] = []
-        for mapping in Catalog.entities {
-            let name = mapping.entity.name
-            guard let last = try await mirror.reconciliations(entity: name, limit: 1).first else { continue }
-            switch last.state {
-            case .equal, .repaired: break
-            // What a repair has left cannot be repaired by another one.
-            case .different where !last.wasRepair || options.isAskedFor: drifted.append((name, last.driftCount))
-            case .different: break
-            case .incomplete:
-                if let note = last.note {
-                    needs.append(HealingNeed(action: .repairDrift, reason: "\(name): \(note)", act: nil))
-                }
-            }
-        }
-        guard !drifted.isEmpty else { return needs }
-        var options = ReconciliationOptions()
-        options.entities = drifted.map(\.entity)
-        options.isUnattended = true
-        options.repairs = true
-        options.sample = 0
-        let reason = drifted.map { "\($0.count) of \($0.entity)" }.joined(separator: ", ")
-        needs.append(
-            HealingNeed(action: .repairDrift, reason: "The last comparison found differences: \(reason).") {
-                [options, mirror, client, holder, isDead] in
-                let report = try await Reconciler(
-                    client: client, mirror: mirror, options: options, holder: holder, isDead: isDead
-                ).run()
-                let repaired = report.entities.reduce(0) { $0 + $1.findings.drift.count(where: \.isRepaired) }
-                let end = report.isEqual ? "source and mirror are equal" : "not everything could be repaired"
-                return ("\(repaired) records were repaired in \(report.calls) calls; \(end).", repaired)
-            })
-        return needs
-    }
-
-    // MARK: - Retention
-
     private func pruneNeeds() async throws -> [HealingNeed] {
         let day: Int64 = 86_400_000_000
         let retention = Mirror.Retention(
@@ -316,7 +140,10 @@ package struct Healer: Sendable {
     }
 }
 
-/// When a server was seen to run, kept as a row of `sync_schedule`.
-enum ServerLife {
-    static let name = "serve"
+extension Error {
+    /// Whether somebody else is about the same entities, so that it need only be tried later.
+    var isConflict: Bool {
+        if let error = self as? MirrorError, case .leased = error { return true }
+        return self is SyncRunsError
+    }
 }

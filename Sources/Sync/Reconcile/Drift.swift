@@ -67,6 +67,8 @@ package struct Findings: Sendable, Hashable {
     package internal(set) var calls = 0
     /// Why not everything could be compared.
     package internal(set) var note: String?
+    /// Whether that is because so many rows are gone from the source that a person has to decide.
+    package internal(set) var needsConsent = false
 
     /// Records of the report at most; the counts are of all.
     private static let reported = 1_000
@@ -85,7 +87,7 @@ package struct Findings: Sendable, Hashable {
     ///
     /// - Parameter isRepairing: whether differences were to be repaired.
     func json(isRepairing: Bool) -> RawJSON {
-        var text = "{\"repairing\":\(isRepairing),\"counts\":{"
+        var text = "{\"repairing\":\(isRepairing),\"needs_consent\":\(needsConsent),\"counts\":{"
         var members = counts.sorted { $0.key.rawValue < $1.key.rawValue }.map { "\"\($0.key.rawValue)\":\($0.value)" }
         if duplicates > 0 { members.append("\"duplicated\":\(duplicates)") }
         if moved > 0 { members.append("\"moved\":\(moved)") }

@@ -107,6 +107,7 @@ struct EntityComparison {
         }
         if found.count > reconciler.options.deletionBound(rows: rows) {
             findings.unconfirmed += found.count
+            findings.needsConsent = true
             findings.note = """
                 \(found.count) of \(rows) rows are not in Zoho's list any more. That is too many to be taken for deleted \
                 without a person: look into Zoho Books and at ZOHO_ORGANIZATION_ID; if they are gone indeed, run \

@@ -53,7 +53,7 @@ package struct ScheduleCost: Sendable, Hashable {
             let tasks = schedule.tasks.filter { $0.entities.contains(mappings[0].entity.name) }
             // Zoho announces nothing of a module without workflow rules.
             let announced = Set(mappings.filter { $0.entity.webhookName != nil }.map(\.entity.name))
-            func calls(_ live: Set<String>) -> [ScheduledTask.Kind: Int] {
+            func calls(_ live: LiveWebhooks) -> [ScheduledTask.Kind: Int] {
                 tasks.reduce(into: [:]) { calls, task in
                     let times = task.trigger.timesPerDay(factor: Timetable.factor(of: task, live: live))
                     calls[task.kind] = Self.calls(of: task.kind, times, mappings, holding, sample)
@@ -61,8 +61,9 @@ package struct ScheduleCost: Sendable, Hashable {
             }
             lines.append(
                 Line(
-                    module: module.path, records: holding.records.values.reduce(0, +), quiet: calls(announced),
-                    busy: calls([])))
+                    module: module.path, records: holding.records.values.reduce(0, +),
+                    quiet: calls(LiveWebhooks(heard: announced)),
+                    busy: calls(LiveWebhooks(heard: []))))
         }
         self.lines = lines
         let looks = schedule.tasks.contains { $0.kind == .health }

@@ -82,12 +82,16 @@ package enum Trigger: Sendable, Hashable, CustomStringConvertible {
         }
     }
 
-    /// How late, in seconds, it may begin so that not everything begins at once.
-    var jitter: Double {
+    /// How late, in seconds, it may begin so that not everything begins at once: a tenth of its interval, so that it is
+    /// over before the next time, and five minutes at most.
+    ///
+    /// - Parameter time: when it is due.
+    package func jitter(at time: Date, in zone: TimeZone) -> Double {
         switch self {
         case .off: 0
         case .every(let seconds): min(Double(seconds) / 10, 300)
-        case .cron: 300
+        case .cron(let expression):
+            expression.next(after: time, in: zone).map { min($0.timeIntervalSince(time) / 10, 300) } ?? 300
         }
     }
 }

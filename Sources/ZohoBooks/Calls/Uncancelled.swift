@@ -7,7 +7,7 @@ package func uncancelled<T: Sendable>(_ body: @escaping @Sendable () async throw
 
 extension Task where Failure == any Error {
     /// The task's value, or `CancellationError` as soon as who waits for it is cancelled; the task itself goes on.
-    var valueUnlessCancelled: Success {
+    package var valueUnlessCancelled: Success {
         get async throws {
             let waiter = Waiter<Success>()
             return try await withTaskCancellationHandler {

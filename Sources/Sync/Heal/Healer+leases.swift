@@ -1,0 +1,56 @@
+import Mirror
+
+extension Healer {
+    /// Seconds after its end for which a lease may still be prolonged by a slow process.
+    private static let leaseGrace: Int64 = 60
+    /// Seconds after which a process is taken for ended that prolongs no lease at all.
+    private static let obituary: Int64 = 3_600
+
+    func leaseNeeds() async throws -> [HealingNeed] {
+        let stuck = try await stuckLeases()
+        let claims = try await mirror.claims(where: isDead)
+        guard !stuck.isEmpty || claims > 0 else { return [] }
+        let names = stuck.map(\.name).joined(separator: ", ")
+        let parts =
+            (stuck.isEmpty ? [] : ["Nobody prolongs the leases \(names)."])
+            + (claims == 0 ? [] : ["\(claims) deliveries are claimed by processes that have ended."])
+        return [
+            HealingNeed(action: .releaseLeases, reason: parts.joined(separator: " ")) { [mirror, isDead] in
+                var taken = 0
+                for lease in stuck where try await mirror.takeBack(lease) { taken += 1 }
+                let released = try await mirror.releaseClaims(where: isDead)
+                return ("\(taken) leases and \(released) claims were taken back.", taken + released)
+            }
+        ]
+    }
+
+    /// Leases that nobody prolongs any more.
+    ///
+    /// A worker's lease proves that the worker lives, so that taking it back would hide one that is stuck: it goes with
+    /// its process.
+    private func stuckLeases() async throws -> [Lease] {
+        let leases = try await mirror.leases()
+        let signs = Dictionary(leases.map { ($0.process, $0.left) }, uniquingKeysWith: max)
+        return leases.filter { lease in
+            if isDead(lease.process) { return true }
+            guard lease.name.hasPrefix(WorkerPulse.prefix) else { return lease.left < -Self.leaseGrace * 1_000_000 }
+            // Of other machines nothing is known but what their processes prolong.
+            return lease.process != holder && (signs[lease.process] ?? 0) < -Self.obituary * 1_000_000
+        }
+    }
+
+    func runNeeds() async throws -> [HealingNeed] {
+        let held = Set(try await mirror.leases().filter { $0.isLive && !isDead($0.process) }.map(\.name))
+        let abandoned = try await mirror.runs(state: .running, limit: 1_000).filter {
+            !held.contains(Leases.name(of: $0.entity))
+        }
+        guard !abandoned.isEmpty else { return [] }
+        let names = abandoned.map { "\($0.id) of \($0.entity)" }.joined(separator: ", ")
+        return [
+            HealingNeed(action: .endRuns, reason: "No process works on the runs \(names).") { [mirror] in
+                let ended = try await mirror.endAbandonedRuns()
+                return ("\(ended) runs were marked as interrupted.", ended)
+            }
+        ]
+    }
+}

@@ -1,0 +1,133 @@
+import Catalog
+import Database
+import Mirror
+import ZohoBooks
+
+extension Healer {
+    /// Microseconds until a comparison that was not complete is made again, once it has been made again in vain.
+    private static let comparisonPause: Int64 = 6 * 3_600_000_000
+
+    // MARK: - What was missed
+
+    func catchUpNeeds() async throws -> [HealingNeed] {
+        guard let uptime = try await mirror.uptime() else { return [] }
+        let isDown = mirror.now() - uptime.seenAt > Self.downtime
+        let gap: (from: Int64, until: Int64)
+        if isDown {
+            gap = (uptime.seenAt, uptime.seenAt)
+        } else if let downSince = uptime.downSince {
+            gap = (downSince, uptime.upSince)
+        } else {
+            return []
+        }
+        let busy = Set(try await mirror.leases().filter { $0.isLive && !isDead($0.process) }.map(\.name))
+        var missed: [String] = []
+        for mapping in Catalog.entities {
+            let name = mapping.entity.name
+            // What is being read right now is caught up by that.
+            guard !busy.contains(Leases.name(of: name)) else { continue }
+            // What was never loaded is not caught up but begun, by a person or by the schedule.
+            if let listedAt = try await mirror.cursor(of: name).listedAt, listedAt < gap.until { missed.append(name) }
+        }
+        guard !missed.isEmpty else { return [] }
+        let end = isDown ? "" : " to \(Timestamp.seconds(gap.until))"
+        return [
+            HealingNeed(
+                action: .catchUp,
+                reason: "No server ran from \(Timestamp.seconds(gap.from))\(end): \(missed.joined(separator: ", "))."
+            ) { [missed] in try await catchUp(missed) }
+        ]
+    }
+
+    private func catchUp(_ entities: [String]) async throws -> (outcome: String, changed: Int) {
+        var options = SyncOptions()
+        options.entities = entities
+        options.isUnattended = true
+        while !options.entities.isEmpty {
+            do {
+                let report = try await synchronise(options)
+                let changed = report.runs.reduce(0) { $0 + $1.progress.changed }
+                return ("\(report.runs.count) entities were read, \(changed) records changed.", changed)
+            } catch SyncRunsError.running(let entity, _) {
+                options.entities.removeAll { $0 == entity }
+            } catch MirrorError.leased(let name, let holder, let left) {
+                let before = options.entities.count
+                options.entities.removeAll { Leases.name(of: $0) == name }
+                if options.entities.count == before {
+                    throw MirrorError.leased(name: name, holder: holder, secondsLeft: left)
+                }
+            }
+        }
+        return ("They are being read by others.", 0)
+    }
+
+    // MARK: - What the last comparison found
+
+    func driftNeeds() async throws -> [HealingNeed] {
+        var needs: [HealingNeed] = []
+        var drifted: [(entity: String, count: Int)] = []
+        var unfinished: [String] = []
+        for mapping in Catalog.entities {
+            let name = mapping.entity.name
+            guard let last = try await mirror.reconciliations(entity: name, limit: 1).first else { continue }
+            switch last.state {
+            case .equal, .repaired: break
+            case .incomplete where last.needsConsent:
+                needs.append(HealingNeed(action: .repairDrift, reason: "\(name): \(last.note ?? "")", act: nil))
+            case .different where isWorthRepairing(last): drifted.append((name, last.driftCount))
+            case .incomplete where isWorthRepairing(last): unfinished.append(name)
+            case .different, .incomplete: break
+            }
+        }
+        guard !drifted.isEmpty || !unfinished.isEmpty else { return needs }
+        var options = ReconciliationOptions()
+        options.entities = drifted.map(\.entity) + unfinished
+        options.isUnattended = true
+        options.repairs = true
+        options.sample = 0
+        var reasons: [String] = []
+        if !drifted.isEmpty {
+            let list = drifted.map { "\($0.count) of \($0.entity)" }.joined(separator: ", ")
+            reasons.append("The last comparison found differences: \(list).")
+        }
+        if !unfinished.isEmpty {
+            reasons.append("The last comparison was not complete: \(unfinished.joined(separator: ", ")).")
+        }
+        needs.append(
+            HealingNeed(action: .repairDrift, reason: reasons.joined(separator: " ")) { [options] in
+                try await repair(options)
+            })
+        return needs
+    }
+
+    private func isWorthRepairing(_ last: Reconciliation) -> Bool {
+        if options.isAskedFor || !last.wasRepair { return true }
+        // What a repair has left cannot be repaired by another one; what it did not come to can.
+        return last.state == .incomplete && mirror.now() - last.endedAt >= Self.comparisonPause
+    }
+
+    private func repair(_ options: ReconciliationOptions) async throws -> (outcome: String, changed: Int) {
+        let report = try await Reconciler(
+            client: client, mirror: mirror, options: options, holder: holder, isDead: isDead
+        ).run()
+        let repaired = report.entities.reduce(0) { $0 + $1.findings.drift.count(where: \.isRepaired) }
+        let done = "\(repaired) records were repaired in \(report.calls) calls"
+        let asking = report.entities.filter(\.findings.needsConsent)
+        if !asking.isEmpty {
+            let notes = asking.map { "\($0.entity): \($0.findings.note ?? "")" }.joined(separator: " ")
+            return ("\(HealingRecord.question) \(done). \(notes)", repaired)
+        }
+        let left = report.entities.filter { $0.findings.state == .different }.map(\.entity)
+        if !left.isEmpty {
+            return (
+                "\(HealingRecord.failure)\(done), and not everything could be of \(left.joined(separator: ", ")).",
+                repaired
+            )
+        }
+        let rest = report.entities.filter { $0.findings.state == .incomplete }
+        if let note = rest.first?.findings.note {
+            return ("\(HealingRecord.waiting)\(done), and the rest of \(rest[0].entity) later: \(note)", repaired)
+        }
+        return ("\(done); source and mirror are equal.", repaired)
+    }
+}

@@ -1,0 +1,77 @@
+import Mirror
+
+/// Which entities' webhooks can be relied on, so that sweeps need come rarely.
+struct LiveWebhooks: Sendable, Hashable {
+    /// What was seen of one entity's webhooks.
+    struct Evidence: Sendable, Hashable {
+        /// When a delivery came last, in microseconds since 1970.
+        var heardAt: Int64?
+        /// Deliveries of the last day.
+        var heard = 0
+        /// When a sweep last found a change that none had announced, in microseconds since 1970.
+        var missedAt: Int64?
+        /// Such changes of the last day.
+        var missed = 0
+
+        /// One change in so many may go unannounced while webhooks come.
+        static let tolerated = 10
+
+        /// Whether changes go unannounced.
+        ///
+        /// That nothing comes is no sign of it, for nothing may have changed. And one delivery that comes after others
+        /// were missed does not take it back, for as many may go on missing.
+        var isSilent: Bool {
+            guard let missedAt else { return false }
+            return heardAt.map { $0 <= missedAt } ?? true || missed * Self.tolerated > heard
+        }
+    }
+
+    /// Entities of which a delivery was ever heard.
+    private(set) var heard: Set<String> = []
+    /// Entities of which changes go unannounced.
+    private(set) var silent: Set<String> = []
+
+    /// - Parameter evidence: by entity.
+    init(_ evidence: [String: Evidence]) {
+        for (entity, evidence) in evidence {
+            if evidence.heardAt != nil { heard.insert(entity) }
+            if evidence.isSilent { silent.insert(entity) }
+        }
+    }
+
+    /// Those that are said to be set up and to work.
+    init(heard: Set<String>) { self.heard = heard }
+
+    /// Whether what changes in entities that are listed together is announced.
+    ///
+    /// One of them may have no rule of its own, or nothing that ever changes: it has to be heard of one, and none may
+    /// change unannounced.
+    func cover(_ entities: [String]) -> Bool {
+        !heard.isDisjoint(with: entities) && silent.isDisjoint(with: entities)
+    }
+}
+
+extension LiveWebhooks {
+    private static let day: Int64 = 86_400_000_000
+
+    /// What the mirror has seen.
+    init(_ mirror: Mirror) async throws {
+        let since = mirror.now() - Self.day
+        var evidence: [String: Evidence] = [:]
+        for arrival in try await mirror.arrivals(since: 0) {
+            var known = evidence[arrival.subject] ?? Evidence()
+            let number = arrival.lastAt >= since ? arrival.number : 0
+            switch arrival.kind {
+            case .received:
+                known.heardAt = max(known.heardAt ?? 0, arrival.lastAt)
+                known.heard += number
+            case .missed:
+                known.missedAt = max(known.missedAt ?? 0, arrival.lastAt)
+                known.missed += number
+            case .refused, .unreadable, .unknownPath: continue
+            }
+            evidence[arrival.subject] = known
+        }
+        self.init(evidence)
+    }
+}

@@ -109,6 +109,89 @@ struct UndoTests {
         }
     }
 
+    @Test(
+        "What Zoho sent is not kept from a run that was taken back, until Zoho says it again",
+        arguments: Engine.allCases)
+    func records(engine: Engine) async throws {
+        try await Rig.with(engine) { rig in
+            try await rig.sync(["products"])
+            let last = try #require(try await rig.mirror.runs(limit: 1).first).id
+            let (edited, deleted) = (rig.control.id(.items, at: 0), rig.control.id(.items, at: 1))
+            func record(_ id: String) async throws -> String? {
+                try await rig.value("select zoho_data from products where zoho_item_id = '\(id)'")
+            }
+            let before = try #require(try await record(deleted))
+            rig.control.advanceClock(by: .seconds(600))
+            try rig.control.edit(.items, id: edited, ["rate": 99.5])
+            try rig.control.delete(.items, id: deleted)
+            try await rig.sync(["products"]) { $0.mode = .full }
+            try await Self.verify(rig)
+            #expect(try await record(edited)?.contains("99.5") == true)
+            try await Self.undo(rig, try await Self.runs(rig, after: last))
+            #expect(try await record(edited) == nil)
+            #expect(try await record(deleted) == before, "a deletion has not touched it")
+            try await rig.sync(["products"])
+            #expect(try await record(edited)?.contains("99.5") == true)
+        }
+    }
+
+    @Test("A record that Zoho says again as it was before the run has what Zoho sent again", arguments: Engine.allCases)
+    func sameRecord(engine: Engine) async throws {
+        try await Rig.with(engine) { rig in
+            try await rig.sync(["products"])
+            let last = try #require(try await rig.mirror.runs(limit: 1).first).id
+            let id = rig.control.id(.items, at: 0)
+            let (list, detail) = (
+                try #require(rig.control.listRecord(.items, id: id)), try #require(rig.control.record(.items, id: id))
+            )
+            rig.control.advanceClock(by: .seconds(600))
+            try rig.control.edit(.items, id: id, ["rate": 99.5])
+            try await rig.sync(["products"])
+            try await Self.undo(rig, try await Self.runs(rig, after: last))
+            let mapping = try #require(Catalog.entity(named: "products"))
+            for (record, shape, isThere) in [(list, RecordShape.list, false), (detail, .detail, true)] {
+                var batch = Batch(mapping, origin: .run(1))
+                batch.add(RawJSON(record[...]), shape: shape, observedAt: rig.mirror.now())
+                #expect(try await rig.mirror.apply(batch)[.unchanged] == 1)
+                let data = try await rig.value("select zoho_data from products where zoho_item_id = '\(id)'")
+                #expect((data != nil) == isThere)
+            }
+        }
+    }
+
+    @Test(
+        "An undo that ends halfway leaves no cursor behind, so that the next sync brings everything",
+        arguments: Engine.allCases)
+    func halfway(engine: Engine) async throws {
+        try await Rig.with(engine) { rig in
+            try await rig.sync(["products"]) { $0.includesDetails = false }
+            let run = try #require(try await rig.mirror.runs(limit: 1).first)
+            let id = try #require(rig.control.ids(.items).sorted().dropFirst(300).first)
+            try await rig.mirror.database.write { transaction in
+                switch transaction.dialect {
+                case .postgres:
+                    try transaction.script(
+                        """
+                        create function refuse() returns trigger language plpgsql as $$
+                        begin raise exception 'not now'; end $$;
+                        create trigger refuse before delete on products for each row
+                            when (old.zoho_item_id = '\(id)') execute function refuse();
+                        """)
+                case .sqlite:
+                    try transaction.script(
+                        """
+                        create trigger refuse before delete on products when old.zoho_item_id = '\(id)'
+                            begin select raise(abort, 'not now'); end
+                        """)
+                }
+            }
+            await #expect(throws: DatabaseError.self) { try await Self.undo(rig, [run.id]) }
+            #expect(try await rig.value("select count(*) from products") == "250")
+            try await rig.sync(["products"]) { $0.includesDetails = false }
+            #expect(try await rig.value("select count(*) from products") == "450")
+        }
+    }
+
     /// Finds deletions, and proves that the hashes are right.
     private static func verify(_ rig: Rig) async throws {
         var options = ReconciliationOptions()

@@ -54,7 +54,7 @@ extension Application {
             let isFirstDetail = record.shape == .detail && !stored.hasDetail
             let hash = mapping.fingerprint(cells, children: children?.hash ?? stored.fingerprint?.children ?? 0).text
             guard !difference.isEmpty || isFirstDetail else {
-                if record.shape == .detail, stored.isDetailDue || renews(write) {
+                if record.shape == .detail, stored.isDetailDue || stored.lacksRecord || renews(write) {
                     updates.append((stored.rowID, row(for: write, cells: cells, old: old, hash: hash)))
                 }
                 counts[.unchanged, default: 0] += 1

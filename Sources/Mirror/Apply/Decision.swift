@@ -11,6 +11,8 @@ struct StoredState: Sendable {
     let detailSyncedAt: Int64?
     let isDetailDue: Bool
     let isDeleted: Bool
+    /// Whether what Zoho sent is not there, because a run that wrote it was taken back.
+    var lacksRecord = false
 
     var hasDetail: Bool { detailSyncedAt != nil }
 }
@@ -57,6 +59,7 @@ enum Decision: Sendable, Hashable {
         case .detail:
             guard stored.hasDetail, fingerprint.detail == detail, children.map({ $0 == fingerprint.children }) ?? true
             else { return .compare }
+            if stored.lacksRecord { return .compare }
             return stored.isDetailDue ? .settle : .unchanged
         }
     }
@@ -71,7 +74,7 @@ extension SQLTransaction {
         let rows = try query(
             """
             select id, \(entity.keyColumn), content_hash, zoho_modified_at, observed_at, detail_synced_at, detail_due,
-                deleted_at
+                deleted_at, zoho_data is null
             from \(entity.name)
             where \(dialect.contains(entity.keyColumn, "$1"))\(isLocking ? dialect.forUpdate : "")
             """, [.texts(ids)])
@@ -82,7 +85,7 @@ extension SQLTransaction {
             states[key] = StoredState(
                 rowID: rowID, fingerprint: row.text(2).flatMap { Fingerprint($0) }, modifiedAt: row.instant(3),
                 observedAt: observedAt, detailSyncedAt: row.instant(5), isDetailDue: row.bool(6) ?? false,
-                isDeleted: row.instant(7) != nil)
+                isDeleted: row.instant(7) != nil, lacksRecord: row.bool(8) ?? false)
         }
         return states
     }

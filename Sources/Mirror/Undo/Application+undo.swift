@@ -1,0 +1,122 @@
+import Catalog
+import Database
+
+extension Application {
+    /// Takes back what a run changed in some records, unless others have changed them since.
+    func takeBack(_ ids: [String], of runID: Int64, assuming assumed: Set<Int64>) throws -> UndoReport {
+        var report = UndoReport()
+        let stored = try transaction.storedStates(of: ids, mapping, isLocking: true)
+        let formers = try formers(of: ids, before: runID, assuming: assumed)
+        report.leftAlone = ids.count { stored[$0] == nil || formers[$0] == nil }
+        var removed: [StoredState] = []
+        var reverted: [(id: String, state: StoredState, former: Former)] = []
+        for id in ids {
+            guard let state = stored[id], let former = formers[id] else { continue }
+            if former.isInserted {
+                removed.append(state)
+                var document = ChangeDocument()
+                document.addDeleted(at: time)
+                log(change(.deleted, id, hash: state.fingerprint?.text ?? "", changes: document.json))
+            } else {
+                reverted.append((id, state, former))
+            }
+        }
+        if !removed.isEmpty {
+            try transaction.execute(
+                "delete from \(mapping.entity.name) where \(transaction.dialect.contains("id", "$1"))",
+                [.integers(removed.map(\.rowID))])
+            report.removed = removed.count
+        }
+        try revert(reverted, &report)
+        return report
+    }
+
+    // MARK: - Bringing it back
+
+    private func revert(
+        _ records: [(id: String, state: StoredState, former: Former)], _ report: inout UndoReport
+    ) throws {
+        guard !records.isEmpty else { return }
+        let current = try rows(of: records.map(\.state.rowID))
+        let childChanges = try replaceChildren(of: try records.compactMap { try childSet($0.state, $0.former) })
+        var updates: [(id: Int64, values: [SQLValue])] = []
+        var rewritten: [Int64] = []
+        for (id, state, former) in records {
+            guard let row = current[state.rowID] else { continue }
+            var cells = row.cells
+            var difference = ChangeDocument()
+            for (position, column) in mapping.columns.enumerated() {
+                guard let before = former.cells[column.column], before != cells[position] else { continue }
+                difference.add(column.column, before: cells[position], after: before)
+                cells[position] = before
+            }
+            let children = childChanges[state.rowID]
+            for (table, rows) in children?.tables ?? [] {
+                difference.add(table, before: rows.before, after: rows.after)
+            }
+            var (kind, deletedAt) = (Outcome.updated, row.deletedAt)
+            if let before = former.deletedAt, before != row.deletedAt {
+                deletedAt = before
+                if let before {
+                    difference.addDeleted(at: before)
+                    kind = .deleted
+                    report.deletedAgain += 1
+                } else {
+                    difference.addRestored(deletedAt: row.deletedAt)
+                    kind = .restored
+                    report.undeleted += 1
+                }
+            } else {
+                report.reverted += 1
+            }
+            let hash = mapping.fingerprint(cells, children: children?.hash ?? state.fingerprint?.children ?? 0).text
+            log(change(kind, id, hash: hash, changes: difference.json))
+            if former.isRewritten { rewritten.append(state.rowID) }
+            updates.append(
+                (
+                    state.rowID,
+                    cells.map { SQLValue($0) } + [
+                        .boolean(deletedAt == nil), .instant(time), deletedAt.map { .instant($0) } ?? .null,
+                        .text(hash),
+                    ]
+                ))
+        }
+        try transaction.update(
+            updates, in: mapping.entity.name,
+            columns: mapping.columns.map(\.column) + ["detail_due", "synced_at", "deleted_at", "content_hash"])
+        try forgetRecords(of: rewritten)
+    }
+
+    private func forgetRecords(of rowIDs: [Int64]) throws {
+        guard !rowIDs.isEmpty else { return }
+        try transaction.execute(
+            """
+            update \(mapping.entity.name) set zoho_data = null
+            where \(transaction.dialect.contains("id", "$1"))
+            """, [.integers(rowIDs)])
+    }
+
+    /// All child rows that a record is to have again; nil where the run has left them alone.
+    private func childSet(_ state: StoredState, _ former: Former) throws -> ChildSet? {
+        guard !former.children.isEmpty else { return nil }
+        let children = try mapping.children.map { child in
+            try former.children[child.child.table] ?? childRows(child, of: state.rowID)
+        }
+        return ChildSet(parent: state.rowID, children: children)
+    }
+
+    private func childRows(_ mapping: EntityMapping.ChildMapping, of parent: Int64) throws -> [ChildRow] {
+        let child = mapping.child
+        return try transaction.query(
+            """
+            select \(child.keyColumn), \(mapping.columns.map(\.column).joined(separator: ", "))
+            from \(child.table) where \(self.mapping.entity.parentColumn) = $1 order by id
+            """, [.integer(parent)]
+        ).compactMap { row in
+            row.text(0).map { key in
+                ChildRow(
+                    key: key, cells: mapping.columns.enumerated().map { row.fieldValue($0 + 1, $1.kind) })
+            }
+        }
+    }
+}

@@ -82,7 +82,7 @@ package struct Alert: Sendable, Hashable, Encodable {
 
 /// Where alerts go.
 package protocol AlertTarget: Sendable {
-    /// What the target is called in the log; holds no secret.
+    /// What the target is called in the log and in the mirror, like no other one; holds no secret.
     var name: String { get }
 
     /// Sends an alert; comes back when it has been taken.

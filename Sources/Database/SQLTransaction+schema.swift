@@ -16,18 +16,25 @@ extension SQLTransaction {
 
     /// The statements that a table's owner has to run so that this role may read and write the tables; none where it
     /// may.
-    package func missingPrivileges(tables: [String]) throws -> [String] {
+    ///
+    /// - Parameter readOnly: tables that it need only read.
+    package func missingPrivileges(tables: [String], readOnly: [String] = []) throws -> [String] {
         guard dialect == .postgres else { return [] }
         return try query(
             """
-            select format('grant %s on %s to %I', string_agg(privilege, ', ' order by privilege), relation, current_user)
+            select format('grant %s on %I.%I to %I',
+                string_agg(privilege, ', ' order by privilege), nspname, relname, current_user)
             from (
                 select to_regclass(name) as relation, privilege
                 from unnest($1::text[]) as name, unnest('{select,insert,update,delete}'::text[]) as privilege
+                union all
+                select to_regclass(name), 'select' from unnest($2::text[]) as name
             ) as wanted
-            where relation is not null and not has_table_privilege(relation, privilege)
-            group by relation
+            join pg_class c on c.oid = relation join pg_namespace n on n.oid = relnamespace
+            where not has_table_privilege(relation, privilege)
+            group by nspname, relname
             union all
+            -- The function names the sequence with its schema.
             select format('grant usage on sequence %s to %I', sequence, current_user)
             from (
                 select case when exists (
@@ -36,7 +43,7 @@ extension SQLTransaction {
                 from unnest($1::text[]) as name
             ) as sequences
             where sequence is not null and not has_sequence_privilege(sequence, 'usage')
-            """, [.texts(tables)]
+            """, [.texts(tables), .texts(readOnly)]
         ).compactMap { $0.text(0) }
     }
 
@@ -67,9 +74,15 @@ extension SQLTransaction {
             select format('alter role %I bypassrls', current_user) where exists (select from restricted)
             union all
             select * from (
-                select format('create policy zohosync_all on %s for all to %I using (true) with check (true)',
-                    relation, current_user)
-                from relations where not exists (select from restricted) and exists (
+                select format('create policy %I on %I.%I for all to %I using (true) with check (true)',
+                    (select free from (
+                        select 'zohosync_all' || case number when 0 then '' else '_' || number end as free, number
+                        from generate_series(0, (select count(*) from pg_policy where polrelid = relation)) as number
+                    ) as names
+                    where not exists (select from pg_policy where polrelid = relation and polname = free)
+                    order by number limit 1), nspname, relname, current_user)
+                from relations join pg_class c on c.oid = relation join pg_namespace n on n.oid = relnamespace
+                where not exists (select from restricted) and exists (
                     select from unnest('{r,a,w,d}'::"char"[]) as command where not exists (
                         select from policies
                         where polrelid = relation and polpermissive and is_open and polcmd in (command, '*')))
@@ -86,7 +99,9 @@ extension SQLTransaction {
             select case
                 when n.oid is null and not has_database_privilege(current_database(), 'create')
                     then format('grant create on database %I to %I', current_database(), current_user)
-                when n.oid is not null and not has_schema_privilege(n.oid, 'create, usage')
+                when n.oid is not null and not (
+                    -- A list of rights is one of which any suffices.
+                    has_schema_privilege(n.oid, 'create') and has_schema_privilege(n.oid, 'usage'))
                     then format('grant create, usage on schema %I to %I', n.nspname, current_user)
                 end
             from (select trim(both '"' from split_part(current_setting('search_path'), ',', 1)) as name) as wanted
@@ -95,18 +110,24 @@ extension SQLTransaction {
         ).first?.text(0)
     }
 
-    /// Where the database lies on this machine; nil where that cannot be seen from here.
-    package func dataFolder() throws -> String? {
+    /// Where the database lies, as far as it can be seen from here.
+    package func dataFolder() throws -> DataFolder {
         switch dialect {
         case .postgres:
-            guard
-                try query("select 1 where pg_has_role(current_user, 'pg_read_all_settings', 'member')").first != nil,
-                try query("select 1 where inet_server_addr() is null or inet_server_addr() <<= '127.0.0.0/8'").first
-                    != nil
-            else { return nil }
-            return try query("select setting from pg_settings where name = 'data_directory'").first?.text(0)
+            let row = try query(
+                """
+                select inet_server_addr() is null or inet_server_addr() <<= '127.0.0.0/8' or inet_server_addr() = '::1',
+                    pg_has_role(current_user, 'pg_read_all_settings', 'usage'),
+                    format('grant pg_read_all_settings to %I', current_user)
+                """
+            ).first
+            guard let row, row.bool(0) == true else { return .elsewhere }
+            guard row.bool(1) == true else { return .hidden(statement: row.text(2) ?? "") }
+            let folder = try query("select setting from pg_settings where name = 'data_directory'").first?.text(0)
+            return folder.map { .here($0) } ?? .elsewhere
         case .sqlite:
-            return try query("select file from pragma_database_list where name = 'main'").first?.text(0)
+            let file = try query("select file from pragma_database_list where name = 'main'").first?.text(0)
+            return file.map { .here($0) } ?? .elsewhere
         }
     }
 
@@ -135,4 +156,14 @@ extension SQLTransaction {
             try script("alter table \(table) alter column \(column) set compression lz4")
         }
     }
+}
+
+/// Where a database lies.
+package enum DataFolder: Sendable, Hashable {
+    /// On this machine: the folder or file.
+    case here(String)
+    /// On this machine, and an administrator has to run the statement so that the role may know where.
+    case hidden(statement: String)
+    /// On another machine, or in memory.
+    case elsewhere
 }

@@ -158,6 +158,9 @@ extension SimulatorControl {
     /// Revokes the refresh token and every access token; only a new grant code helps.
     package func revokeTokens() { _ = tokens.withLock { $0.revoke(configuration.oauth.refreshToken) } }
 
+    /// Makes the refresh token one of other scopes, as if it had been made anew; access tokens that live keep theirs.
+    package func setScopes(_ scopes: [String]) { tokens.withLock { $0.rules.scopes = scopes } }
+
     /// Gives the next `count` calls whose path starts with `prefix`, such as `/items`, a fault.
     package func script(_ fault: SimulatorFault, next count: Int = 1, prefix: String = "/") {
         faults.withLock { $0.script(fault, prefix: prefix, count: count) }

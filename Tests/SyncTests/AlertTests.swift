@@ -1,4 +1,5 @@
 import Alerts
+import AsyncHTTPClient
 import Database
 import Foundation
 import Logging
@@ -15,7 +16,9 @@ struct AlertTests {
     private final class Recorder: AlertTarget {
         private let alerts = Mutex<[Alert]>([])
         private let isBroken = Mutex(false)
-        let name = "recorder"
+        let name: String
+
+        init(_ name: String = "recorder") { self.name = name }
 
         func send(_ alert: Alert) throws {
             if isBroken.withLock({ $0 }) { throw CocoaError(.fileNoSuchFile) }
@@ -36,8 +39,8 @@ struct AlertTests {
         _ name: String, _ state: String, told: String = "ok", at toldAt: Int64? = nil
     ) -> HealthRecord {
         HealthRecord(
-            name: name, state: state, figure: 1, advice: "", parts: nil, checkedAt: 0, since: 0, toldState: told,
-            toldAt: toldAt)
+            name: name, state: state, figure: 1, advice: "", parts: nil, checkedAt: 0, since: 0,
+            told: toldAt.map { ["mail": .init(state: told, at: $0)] } ?? [:])
     }
 
     @Test("Only what has changed since it was told is told, and each check once an hour")
@@ -48,15 +51,18 @@ struct AlertTests {
             Self.record("well", "ok"), Self.record("again", "ok", told: "warning", at: 1),
             Self.record("worse", "critical", told: "warning", at: 0),
         ]
-        func told(at time: Int64) -> [HealthRecord] { AlertDecision(records, now: time).told(records, at: time) }
-        #expect(told(at: 10).filter { $0.toldAt == 10 }.map(\.name) == ["new"])
-        #expect(told(at: hour).filter { $0.toldAt == hour }.map(\.name) == ["new", "worse"])
-        #expect(told(at: 2 * hour).filter { $0.toldAt == 2 * hour }.map(\.name) == ["new", "again", "worse"])
-        #expect(told(at: 2 * hour).allSatisfy { $0.toldState == $0.state })
+        func told(_ target: String = "mail", at time: Int64) -> [String] {
+            AlertDecision(records, for: target, now: time).told(records, at: time)
+                .filter { $0.told[target] == .init(state: $0.state, at: time) }.map(\.name)
+        }
+        #expect(told(at: 10) == ["new"])
+        #expect(told(at: hour) == ["new", "worse"])
+        #expect(told(at: 2 * hour) == ["new", "again", "worse"])
+        #expect(told("slack", at: 10) == ["new", "same", "worse"], "what others were told is nothing to it")
     }
 
     private static func withWatch(
-        _ engine: Engine, _ body: (Rig, HealthWatch, Recorder) async throws -> Void
+        _ engine: Engine, beside others: [Recorder] = [], _ body: (Rig, HealthWatch, Recorder) async throws -> Void
     ) async throws {
         try await Rig.with(engine) { rig in
             try await rig.sync()
@@ -66,7 +72,8 @@ struct AlertTests {
                     mirror: rig.mirror,
                     inspector: HealthInspector(
                         mirror: rig.mirror, client: client, organizationID: nil, disk: { _ in nil }),
-                    organization: "60000000001", targets: [recorder],
+                    organization: "60000000001", targets: [recorder] + others,
+                    ping: DeadMansPing(url: Secret("\(rig.address)/ping"), http: .shared),
                     logger: Logger(label: "test", factory: { _ in SwiftLogNoOpLogHandler() }))
                 try await body(rig, watch, recorder)
             }
@@ -110,6 +117,69 @@ struct AlertTests {
             recorder.setBroken(false)
             _ = await watch.check()
             #expect(recorder.take().flatMap(\.items).map(\.check).contains("leases_stuck"))
+        }
+    }
+
+    @Test("A target that failed is told the next time, and the others are not told twice", arguments: Engine.allCases)
+    func oneOfTwo(engine: Engine) async throws {
+        let other = Recorder("other")
+        try await Self.withWatch(engine, beside: [other]) { rig, watch, recorder in
+            func told(_ recorder: Recorder) -> [String?] {
+                recorder.take().flatMap(\.items).filter { $0.check == "leases_stuck" }.map {
+                    "\($0.before) \($0.state)"
+                }
+            }
+            recorder.setBroken(true)
+            try await rig.mirror.acquireLease("sync invoices", holder: "x:1", duration: 60)
+            rig.control.advanceClock(by: .seconds(1_900))
+            _ = await watch.check()
+            #expect(told(other) == ["ok warning"])
+            rig.control.advanceClock(by: .seconds(900))
+            recorder.setBroken(false)
+            _ = await watch.check()
+            #expect(told(recorder) == ["ok warning"])
+            #expect(told(other) == [])
+            try await rig.mirror.releaseLease("sync invoices", holder: "x:1")
+            rig.control.advanceClock(by: .seconds(2_701))
+            _ = await watch.check()
+            #expect(told(other) == ["warning ok"])
+            #expect(told(recorder) == [], "not within the hour")
+            rig.control.advanceClock(by: .seconds(900))
+            _ = await watch.check()
+            #expect(told(recorder) == ["warning ok"])
+        }
+    }
+
+    @Test("The outside monitor hears of each look at which nothing was critical, whatever strangers do")
+    func ping() async throws {
+        try await Self.withWatch(.sqlite) { rig, watch, _ in
+            func pings(_ body: () async throws -> Void) async throws -> Int {
+                let before = rig.control.statistics.callsByPath["/ping"] ?? 0
+                try await body()
+                _ = await watch.check()
+                return (rig.control.statistics.callsByPath["/ping"] ?? 0) - before
+            }
+            #expect(try await pings {} == 1)
+            let strangers = try await pings {
+                let day = String(Timestamp.text(rig.mirror.now()).prefix(10))
+                try await rig.mirror.add(
+                    [Arrival.Kind.refused, .unknownPath].map {
+                        Arrival(kind: $0, subject: "/x", day: day, number: 5_000, lastAt: rig.mirror.now())
+                    })
+            }
+            #expect(strangers == 1)
+            let critical = try await pings {
+                for number in 0..<6 {
+                    try await rig.mirror.acquireLease("sync \(number)", holder: "x:1", duration: 60)
+                }
+                rig.control.advanceClock(by: .seconds(1_900))
+            }
+            #expect(critical == 0)
+            let well = try await pings {
+                for number in 0..<6 { try await rig.mirror.releaseLease("sync \(number)", holder: "x:1") }
+                rig.control.advanceClock(by: .seconds(-1_900))
+            }
+            #expect(well == 1)
         }
     }
 

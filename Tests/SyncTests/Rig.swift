@@ -65,12 +65,14 @@ struct Rig: Sendable {
     }
 
     /// Runs work with a client of its own, as one process has it.
-    func withClient<T>(holder: String = "test:1", _ body: (ZohoBooksClient) async throws -> T) async throws -> T {
+    func withClient<T>(
+        holder: String = "test:1", organizationID: String? = nil, _ body: (ZohoBooksClient) async throws -> T
+    ) async throws -> T {
         let oauth = control.configuration.oauth
         var configuration = ZohoBooksConfiguration(
             clientID: oauth.clientID, clientSecret: Secret(oauth.clientSecret),
-            refreshToken: Secret(oauth.refreshToken), organizationID: control.configuration.organizationID,
-            dataCenter: .com)
+            refreshToken: Secret(oauth.refreshToken),
+            organizationID: organizationID ?? control.configuration.organizationID, dataCenter: .com)
         configuration.accountsURL = URL(string: address)
         configuration.apiURL = URL(string: address)
         let http = HTTPClient.zohoBooks(configuration, inFlight: 10)

@@ -96,18 +96,21 @@ extension Mirror {
     package func reconciliations(entity: String? = nil, limit: Int = 20) async throws -> [Reconciliation] {
         try await database.read { transaction in
             try transaction.query(
-                """
-                select id, run_id, entity, state, started_at, ended_at, listed, rows_compared, details_compared,
-                    calls, drift, note
-                from sync_reconciliations where entity = coalesce($1, entity) order by id desc limit $2
-                """, [entity.map { .text($0) } ?? .null, .integer(Int64(limit))]
+                "\(Reconciliation.columns) where entity = coalesce($1, entity) order by id desc limit $2",
+                [entity.map { .text($0) } ?? .null, .integer(Int64(limit))]
             ).compactMap { Reconciliation($0) }
         }
     }
 }
 
 extension Reconciliation {
-    fileprivate init?(_ row: SQLRow) {
+    static let columns = """
+        select id, run_id, entity, state, started_at, ended_at, listed, rows_compared, details_compared, calls, drift,
+            note
+        from sync_reconciliations
+        """
+
+    init?(_ row: SQLRow) {
         guard let id = row.int(0), let runID = row.int(1), let entity = row.text(2),
             let state = row.text(3).flatMap({ State(rawValue: $0) }), let startedAt = row.instant(4),
             let endedAt = row.instant(5), let drift = row.json(10)

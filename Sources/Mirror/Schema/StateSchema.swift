@@ -222,5 +222,13 @@ enum StateSchema {
                 delete from sync_schedule where name = 'serve';
                 """)
         },
+        Migration("0006-told-by-target") { transaction in
+            try transaction.script(
+                """
+                alter table sync_health drop column told_state;
+                alter table sync_health drop column told_at;
+                alter table sync_health add column told \(transaction.dialect.type(.json)) not null default '{}';
+                """)
+        },
     ]
 }

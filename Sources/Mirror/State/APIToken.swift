@@ -33,7 +33,7 @@ package struct APIToken: Sendable, Hashable {
     }
 
     /// Tokens are 256 random bits, so that one plain hash is enough: there is nothing to guess.
-    static func digest(of secret: String) -> String {
+    package static func digest(of secret: String) -> String {
         SHA256.hash(data: Data(secret.utf8)).map { byte in
             let text = String(byte, radix: 16)
             return byte < 16 ? "0" + text : text

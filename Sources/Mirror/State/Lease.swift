@@ -91,16 +91,14 @@ extension Mirror {
     }
 
     /// The leases that there are, lapsed ones included.
-    package func leases() async throws -> [Lease] {
-        try await database.read { transaction in
-            let time = try leaseTime(transaction)
-            return try transaction.query("select name, holder, expires_at from sync_leases order by name").compactMap {
-                row in
-                guard let name = row.text(0), let holder = row.text(1), let expiresAt = row.instant(2) else {
-                    return nil
-                }
-                return Lease(name: name, holder: holder, expiresAt: expiresAt, left: expiresAt - time)
-            }
+    package func leases() async throws -> [Lease] { try await database.read { try leases($0) } }
+
+    func leases(_ transaction: any SQLTransaction) throws -> [Lease] {
+        let time = try leaseTime(transaction)
+        return try transaction.query("select name, holder, expires_at from sync_leases order by name").compactMap {
+            row in
+            guard let name = row.text(0), let holder = row.text(1), let expiresAt = row.instant(2) else { return nil }
+            return Lease(name: name, holder: holder, expiresAt: expiresAt, left: expiresAt - time)
         }
     }
 }

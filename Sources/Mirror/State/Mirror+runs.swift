@@ -113,7 +113,7 @@ extension Mirror {
         }
     }
 
-    private static let runColumns = """
+    static let runColumns = """
         select id, entity, kind, state, started_at, finished_at, fetched, inserted, updated, unchanged, stale,
             deleted, restored, failed, skipped, calls, pages, details, details_outstanding, list_milliseconds,
             detail_milliseconds, last_error
@@ -238,7 +238,7 @@ extension FaultSummary {
 }
 
 extension Run {
-    fileprivate init?(_ row: SQLRow) {
+    init?(_ row: SQLRow) {
         guard let id = row.int(0), let entity = row.text(1), let kind = row.text(2).flatMap({ Kind(rawValue: $0) }),
             let state = row.text(3).flatMap({ State(rawValue: $0) }), let startedAt = row.instant(4)
         else { return nil }

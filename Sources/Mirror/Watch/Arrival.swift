@@ -89,7 +89,8 @@ extension SQLTransaction {
 
     /// Notes which changes a run that ends has found and no delivery had announced.
     ///
-    /// What an entity's first complete run loads is not counted, nor are details that its rows still lacked.
+    /// What an entity's first complete run loads is not counted, nor what the first one after an undo brings back, nor are
+    /// details that its rows still lacked.
     func noteMissed(by run: Run) throws {
         guard run.kind != .undo, run.progress.changed > 0 else { return }
         let found = try query(
@@ -98,7 +99,8 @@ extension SQLTransaction {
             where run_id = $1 and (kind <> 'updated' or \(dialect.hasKey("changes", "zoho_modified_at")))
                 and exists (
                     select 1 from sync_runs
-                    where entity = $2 and (pages > 0 or fetched > 0) and state in ('completed', 'partial') and finished_at < $3)
+                    where entity = $2 and (pages > 0 or fetched > 0) and state in ('completed', 'partial') and finished_at < $3
+                        and id > coalesce((select max(id) from sync_runs where entity = $2 and kind = 'undo'), 0))
             """, [.integer(run.id), .text(run.entity), .instant(run.startedAt)]
         ).first
         guard let number = found?.int(0), number > 0, let lastAt = found?.instant(1) else { return }

@@ -1,4 +1,5 @@
 import Database
+import Foundation
 package import ZohoBooks
 
 /// A check's state as it was found last.
@@ -14,14 +15,23 @@ package struct HealthRecord: Sendable, Hashable {
     package var checkedAt: Int64
     /// When it came into this state, in microseconds since 1970.
     package var since: Int64
-    /// The state of which somebody has been told last.
-    package var toldState: String
-    /// Microseconds since 1970.
-    package var toldAt: Int64?
+    /// What was told of it last, by the name of the target.
+    package var told: [String: Told]
+
+    package struct Told: Sendable, Hashable, Codable {
+        package let state: String
+        /// Microseconds since 1970.
+        package let at: Int64
+
+        package init(state: String, at: Int64) {
+            self.state = state
+            self.at = at
+        }
+    }
 
     package init(
         name: String, state: String, figure: Double, advice: String, parts: RawJSON?, checkedAt: Int64, since: Int64,
-        toldState: String = "ok", toldAt: Int64? = nil
+        told: [String: Told] = [:]
     ) {
         self.name = name
         self.state = state
@@ -30,8 +40,7 @@ package struct HealthRecord: Sendable, Hashable {
         self.parts = parts
         self.checkedAt = checkedAt
         self.since = since
-        self.toldState = toldState
-        self.toldAt = toldAt
+        self.told = told
     }
 }
 
@@ -41,17 +50,18 @@ extension Mirror {
         try await database.read { transaction in
             try transaction.query(
                 """
-                select name, state, figure, advice, parts, checked_at, since, told_state, told_at
-                from sync_health order by name
+                select name, state, figure, advice, parts, checked_at, since, told from sync_health order by name
                 """
             ).compactMap { row in
                 guard let name = row.text(0), let state = row.text(1), let advice = row.text(3),
-                    let checkedAt = row.instant(5), let since = row.instant(6), let told = row.text(7)
+                    let checkedAt = row.instant(5), let since = row.instant(6)
                 else { return nil }
                 return HealthRecord(
                     name: name, state: state, figure: row.decimal(2).flatMap { Double($0) } ?? 0, advice: advice,
-                    parts: row.json(4).map { RawJSON($0) }, checkedAt: checkedAt, since: since, toldState: told,
-                    toldAt: row.instant(8))
+                    parts: row.json(4).map { RawJSON($0) }, checkedAt: checkedAt, since: since,
+                    told: row.json(7).flatMap {
+                        try? JSONDecoder().decode([String: HealthRecord.Told].self, from: Data($0))
+                    } ?? [:])
             }
         }
     }
@@ -62,18 +72,17 @@ extension Mirror {
             for record in records {
                 try transaction.execute(
                     """
-                    insert into sync_health (name, state, figure, advice, parts, checked_at, since, told_state, told_at)
-                    values ($1, $2, $3, $4, $5, $6, $7, $8, $9)
+                    insert into sync_health (name, state, figure, advice, parts, checked_at, since, told)
+                    values ($1, $2, $3, $4, $5, $6, $7, $8)
                     on conflict (name) do update set
                         state = excluded.state, figure = excluded.figure, advice = excluded.advice,
                         parts = excluded.parts, checked_at = excluded.checked_at, since = excluded.since,
-                        told_state = excluded.told_state, told_at = excluded.told_at
+                        told = excluded.told
                     """,
                     [
                         .text(record.name), .text(record.state), .decimal(record.figure.digits), .text(record.advice),
                         record.parts.map { .json($0.bytes) } ?? .null, .instant(record.checkedAt),
-                        .instant(record.since), .text(record.toldState),
-                        record.toldAt.map { .instant($0) } ?? .null,
+                        .instant(record.since), .json(ArraySlice(try JSONEncoder().encode(record.told))),
                     ])
             }
         }

@@ -2,19 +2,23 @@ import Alerts
 import Database
 package import Mirror
 
-/// Of which checks somebody is told now; a value without clock or I/O.
+/// Of which checks a target is told now; a value without clock or I/O.
 package struct AlertDecision: Sendable, Hashable {
-    /// The checks whose state differs from what was told last.
+    /// The checks whose state differs from what the target was told last.
     let due: [HealthRecord]
+    private let target: String
 
-    /// Microseconds that lie between two alerts of one check at least.
+    /// Microseconds that lie between two alerts of one check to one target at least.
     static let pause: Int64 = 3_600_000_000
 
-    /// - Parameter now: microseconds since 1970.
-    package init(_ records: [HealthRecord], now: Int64) {
+    /// - Parameters:
+    ///   - target: the name of the target; what another one was told does not count.
+    ///   - now: microseconds since 1970.
+    package init(_ records: [HealthRecord], for target: String, now: Int64) {
+        self.target = target
         due = records.filter { record in
-            guard record.state != record.toldState else { return false }
-            return record.toldAt.map { now - $0 >= Self.pause } ?? true
+            guard record.state != record.toldState(target) else { return false }
+            return record.told[target].map { now - $0.at >= Self.pause } ?? true
         }
     }
 
@@ -25,8 +29,8 @@ package struct AlertDecision: Sendable, Hashable {
             organization: organization,
             items: due.map {
                 Alert.Item(
-                    check: $0.name, state: $0.state, before: $0.toldState, figure: $0.figure, advice: $0.advice,
-                    since: Timestamp.seconds($0.since))
+                    check: $0.name, state: $0.state, before: $0.toldState(target), figure: $0.figure,
+                    advice: $0.advice, since: Timestamp.seconds($0.since))
             })
     }
 
@@ -36,9 +40,13 @@ package struct AlertDecision: Sendable, Hashable {
         return records.map { record in
             guard names.contains(record.name) else { return record }
             var told = record
-            told.toldState = record.state
-            told.toldAt = time
+            told.told[target] = HealthRecord.Told(state: record.state, at: time)
             return told
         }
     }
+}
+
+extension HealthRecord {
+    /// The state of which a target was told last; one that was never told of it takes it for well.
+    fileprivate func toldState(_ target: String) -> String { told[target]?.state ?? HealthCheck.State.ok.rawValue }
 }

@@ -23,8 +23,8 @@ package struct HealthCheck: Sendable, Hashable, Encodable {
     package let name: String
     package let state: State
     package let figure: Double
-    /// What it means and what to do; empty where all is well.
-    package let advice: String
+    /// What it means and what to do; empty where all is well, unless a check cannot be made and that is no fault.
+    package private(set) var advice: String
     /// The parts of the figure, where it has some: a number by path.
     package var parts: [String: Int]?
 
@@ -38,11 +38,19 @@ package struct HealthCheck: Sendable, Hashable, Encodable {
         self.parts = parts?.isEmpty == true ? nil : parts
     }
 
+    /// A check that cannot be made, which is no fault, with what would let it be made.
+    static func notMade(_ name: String, _ advice: String) -> HealthCheck {
+        var check = HealthCheck(name, .ok, -1)
+        check.advice = advice
+        return check
+    }
+
     /// A check as it was kept.
     init?(_ record: HealthRecord) {
         guard let state = State(rawValue: record.state) else { return nil }
         let parts = record.parts.flatMap { try? JSONDecoder().decode([String: Int].self, from: Data($0.bytes)) }
-        self.init(record.name, state, record.figure, record.advice, parts: parts)
+        self.init(record.name, state, record.figure, parts: parts)
+        advice = record.advice
     }
 }
 
@@ -71,8 +79,9 @@ package struct HealthThresholds: Sendable, Hashable {
         "runs_endless": Pair(0, 2),
         "drift": Pair(0, 100),
         "silent_webhooks": Pair(4, 49),
-        "deliveries_to_unknown_paths": Pair(0, 100),
-        "deliveries_refused": Pair(0, 100),
+        // What strangers can do by themselves is never critical: it would let them silence the outside monitor's ping.
+        "deliveries_to_unknown_paths": Pair(0, .infinity),
+        "deliveries_refused": Pair(0, .infinity),
         "deliveries_unreadable": Pair(0, 100),
         "webhooks_today": Pair(800, 950),
         "budget_forecast_percent": Pair(90, 100),
@@ -80,14 +89,23 @@ package struct HealthThresholds: Sendable, Hashable {
         "disk_used_percent": Pair(85, 95),
     ]
 
+    /// Seconds for which something has to last before such a check counts it.
+    package private(set) var seconds = ["leases_stuck": 1_800.0, "runs_endless": 86_400.0]
+
     package init() {}
 
     package subscript(_ name: String) -> Pair { pairs[name] ?? Pair(0, 0) }
 
+    /// Microseconds for which something has to last before a check counts it.
+    func patience(_ name: String) -> Int64 { Int64((seconds[name] ?? 0) * 1_000_000) }
+
     /// Changes the thresholds of a check.
-    package mutating func set(_ name: String, warning: Double? = nil, critical: Double? = nil) {
+    package mutating func set(
+        _ name: String, warning: Double? = nil, critical: Double? = nil, seconds: Double? = nil
+    ) {
         if let warning { pairs[name]?.warning = warning }
         if let critical { pairs[name]?.critical = critical }
+        if let seconds, self.seconds[name] != nil { self.seconds[name] = seconds }
     }
 
     /// Judges a figure.

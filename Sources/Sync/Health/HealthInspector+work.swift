@@ -24,17 +24,18 @@ extension HealthInspector {
                 "dead_letters", letters,
                 "Look at zohosync dead-letters, mend the cause, and run zohosync dead-letters retry."),
         ]
-        checks += try await leaseChecks()
-        checks += try await runChecks(now)
+        let work = try await mirror.workState()
+        checks += leaseChecks(work)
+        checks += runChecks(work, now)
         return checks
     }
 
     /// Workers prove that they live by a lease that they prolong between deliveries.
-    private func leaseChecks() async throws -> [HealthCheck] {
-        let leases = try await mirror.leases()
-        let workers = leases.filter { $0.name.hasPrefix(WorkerPulse.prefix) }
+    private func leaseChecks(_ work: WorkState) -> [HealthCheck] {
+        let workers = work.leases.filter { $0.name.hasPrefix(WorkerPulse.prefix) }
         let silence = workers.map { Double(-$0.left) / 1_000_000 + Double(WorkerPulse.seconds) }.max() ?? 0
-        let stuck = leases.filter { $0.left < -1_800_000_000 && !$0.name.hasPrefix(WorkerPulse.prefix) }
+        let patience = thresholds.patience("leases_stuck")
+        let stuck = work.leases.filter { $0.left < -patience && !$0.name.hasPrefix(WorkerPulse.prefix) }
         return [
             workers.isEmpty && expectsWebhooks
                 ? HealthCheck("worker_silence_seconds", .warning, 0, "No worker runs. Start zohosync serve.")
@@ -48,56 +49,74 @@ extension HealthInspector {
         ]
     }
 
-    private func runChecks(_ now: Int64) async throws -> [HealthCheck] {
-        var ages: [String: Int] = [:]
+    private func runChecks(_ work: WorkState, _ now: Int64) -> [HealthCheck] {
         var failed: [String: Int] = [:]
         var endless: [String: Int] = [:]
-        var never: [String] = []
-        var drift: [String: Int] = [:]
-        var incomplete: [String] = []
-        let held = Set(try await mirror.leases().filter(\.isLive).map(\.name))
-        for mapping in Catalog.entities {
-            let name = mapping.entity.name
-            if let listedAt = try await mirror.cursor(of: name).listedAt {
-                ages[name] = Int((now - listedAt) / 1_000_000)
-            } else {
-                never.append(name)
-            }
-            let last = try await mirror.runs(entity: name, limit: 1).first
-            if last?.state == .failed { failed[name] = 1 }
-            if let last, last.state == .running,
-                !held.contains(Leases.name(of: name)) || now - last.startedAt > Self.day
-            {
-                endless[name] = 1
-            }
-            guard let found = try await mirror.reconciliations(entity: name, limit: 1).first else { continue }
-            if found.state == .different { drift[name] = max(1, found.driftCount) }
-            if found.state == .incomplete {
-                incomplete.append("\(name): \(found.note ?? "not everything was compared")")
-            }
+        // A busy process prolongs its lease late; that is no end.
+        let held = Set(work.leases.filter { $0.left > -Self.grace }.map(\.name))
+        for (name, run) in work.runs {
+            if run.state == .failed { failed[name] = 1 }
+            guard run.state == .running else { continue }
+            let age = now - run.startedAt
+            let isAbandoned = age > Self.grace && !held.contains(Leases.name(of: name))
+            if isAbandoned || age > thresholds.patience("runs_endless") { endless[name] = 1 }
         }
-        let oldest = ages.values.max() ?? 0
-        let isNew = never.count == Catalog.entities.count
-        let cursors: HealthCheck =
-            isNew
-            ? HealthCheck("cursor_age_seconds", .warning, 0, "Nothing was ever loaded. Run zohosync sync.")
-            : thresholds.judge(
-                "cursor_age_seconds", Double(oldest),
-                "Entities were not looked at for long. Look at zohosync runs and zohosync schedule.", parts: ages)
         return [
-            cursors,
+            cursorCheck(work, now),
             thresholds.judge(
                 "runs_failed", Double(failed.count),
                 "The last run of these has failed; zohosync runs says why.", parts: failed),
             thresholds.judge(
                 "runs_endless", Double(endless.count),
-                "Runs go on for more than a day, or their process has died. Run zohosync heal.", parts: endless),
-            incomplete.isEmpty || !drift.isEmpty
-                ? thresholds.judge(
-                    "drift", Double(drift.values.reduce(0, +)),
-                    "The last comparison found differences. Run zohosync verify --repair.", parts: drift)
-                : HealthCheck("drift", .warning, 0, "The last comparison was not complete. \(incomplete[0])"),
+                "Runs go on for too long, or their process has died. Run zohosync heal.", parts: endless),
+            driftCheck(work),
         ]
+    }
+
+    /// Microseconds for which a run may be without its lease before its process counts as dead.
+    private static let grace: Int64 = 60_000_000
+
+    /// How old the oldest copy is; entities that the organisation does not have are left out.
+    private func cursorCheck(_ work: WorkState, _ now: Int64) -> HealthCheck {
+        let name = "cursor_age_seconds"
+        let expected = Catalog.entities.map(\.entity.name).filter { !work.absent.contains($0) }
+        let missing = expected.filter { work.listedAt[$0] == nil }
+        if missing.count == expected.count {
+            return HealthCheck(name, .warning, 0, "Nothing was ever loaded. Run zohosync sync.")
+        }
+        var ages: [String: Int] = [:]
+        for entity in expected {
+            ages[entity] = work.listedAt[entity].map { Int((now - $0) / 1_000_000) } ?? Self.unknownAge
+        }
+        let oldest = Double(ages.values.max() ?? 0)
+        let check = thresholds.judge(
+            name, oldest, "Entities were not looked at for long. Look at zohosync runs and zohosync schedule.",
+            parts: ages)
+        guard !missing.isEmpty else { return check }
+        return HealthCheck(
+            name, max(check.state, .warning), oldest,
+            ["There is no whole copy of \(missing.joined(separator: ", ")). Run zohosync sync.", check.advice]
+                .filter { !$0.isEmpty }.joined(separator: " "), parts: ages)
+    }
+
+    /// Stands for the age of what was never loaded.
+    private static let unknownAge = -1
+
+    private func driftCheck(_ work: WorkState) -> HealthCheck {
+        var drift: [String: Int] = [:]
+        var incomplete: [String] = []
+        for (name, found) in work.comparisons {
+            if found.state == .different { drift[name] = max(1, found.driftCount) }
+            if found.state == .incomplete {
+                incomplete.append("\(name): \(found.note ?? "not everything was compared")")
+            }
+        }
+        return incomplete.isEmpty || !drift.isEmpty
+            ? thresholds.judge(
+                "drift", Double(drift.values.reduce(0, +)),
+                "The last comparison found differences. Run zohosync verify --repair.", parts: drift)
+            : HealthCheck(
+                "drift", .warning, 0, "The last comparison was not complete. \(incomplete.sorted()[0])")
     }
 
     // MARK: - What arrives

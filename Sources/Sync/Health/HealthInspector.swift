@@ -39,6 +39,7 @@ package struct HealthInspector: Sendable {
     }
 
     static let day: Int64 = 86_400_000_000
+    private static let database = "database"
 
     /// Makes the checks, in the order in which a new installation is set up.
     package func inspect(_ depth: Depth) async -> [HealthCheck] {
@@ -52,16 +53,20 @@ package struct HealthInspector: Sendable {
             checks += try await workChecks()
             checks += try await deliveryChecks()
         } catch {
-            checks.append(HealthCheck("database", .critical, -1, "The mirror cannot be read: \(error)"))
+            // In the place of the one that only says that the database answers: a check has one state.
+            checks.removeAll { $0.name == Self.database }
+            checks.insert(HealthCheck(Self.database, .critical, -1, "The mirror cannot be read: \(error)"), at: 0)
         }
         return checks
     }
 
     /// The checks, and as they were found last those that only a deeper look makes.
-    package func inspectWithStored(_ depth: Depth) async -> [HealthCheck] {
+    ///
+    /// - Parameter remembered: what stands for the kept ones where the database cannot give them.
+    package func inspectWithStored(_ depth: Depth, remembered: [HealthRecord] = []) async -> [HealthCheck] {
         let checks = await inspect(depth)
         let made = Set(checks.map(\.name))
-        let stored = (try? await mirror.healthRecords()) ?? []
+        let stored = (try? await mirror.healthRecords()) ?? remembered
         return checks + stored.filter { !made.contains($0.name) }.compactMap { HealthCheck($0) }
     }
 
@@ -83,22 +88,16 @@ package struct HealthInspector: Sendable {
         } catch {
             return (
                 false, false,
-                [HealthCheck("database", .critical, -1, "\(error) Look whether it runs, and at DATABASE_URL.")]
+                [HealthCheck(Self.database, .critical, -1, "\(error) Look whether it runs, and at DATABASE_URL.")]
             )
         }
-        checks.append(HealthCheck("database", .ok, 1))
+        checks.append(HealthCheck(Self.database, .ok, 1))
         checks.append(
             thresholds.judge(
                 "database_latency_ms", (ContinuousClock.now - began) / .milliseconds(1),
                 "The database answers slowly. Look at its load and its disk."))
         do {
-            let folder = try await mirror.database.read { try $0.dataFolder() }
-            if let folder, let space = disk(folder), space.total > 0 {
-                checks.append(
-                    thresholds.judge(
-                        "disk_used_percent", ((1 - space.free / space.total) * 1_000).rounded() / 10,
-                        "The disk of the database is nearly full: \(Int(space.free / 1_048_576)) MiB are free."))
-            }
+            if let check = diskCheck(try await mirror.database.read { try $0.dataFolder() }) { checks.append(check) }
             guard try await mirror.isPrepared() else {
                 let grant = try await mirror.database.read { try $0.missingCreationRight() }
                 checks.append(
@@ -114,19 +113,33 @@ package struct HealthInspector: Sendable {
         return (true, !checks.contains { $0.name == "schema" && $0.state == .critical }, checks)
     }
 
+    private func diskCheck(_ folder: DataFolder) -> HealthCheck? {
+        let name = "disk_used_percent"
+        switch folder {
+        case .elsewhere: return nil
+        case .hidden(let statement):
+            return .notMade(
+                name, "The role may not know on which disk the database is. Run as an administrator: \(statement)")
+        case .here(let path):
+            guard let space = disk(path), space.total > 0 else { return nil }
+            return thresholds.judge(
+                name, ((1 - space.free / space.total) * 1_000).rounded() / 10,
+                "The disk of the database is nearly full: \(Int(space.free / 1_048_576)) MiB are free.")
+        }
+    }
+
     private func schemaChecks() async throws -> [HealthCheck] {
-        let (missing, grants, policies, stored) = try await mirror.database.read { transaction in
+        let difference = try await mirror.schemaDifference()
+        let (grants, policies, stored) = try await mirror.database.read { transaction in
             (
-                try Mirror.tableNames.filter { try transaction.columnNames(of: $0).isEmpty },
-                try transaction.missingPrivileges(tables: Mirror.tableNames),
+                try transaction.missingPrivileges(tables: Mirror.tableNames, readOnly: [Mirror.migrationTable]),
                 try transaction.missingPolicies(tables: Mirror.tableNames),
                 try transaction.query("select organization_id from sync_organization").first?.text(0)
             )
         }
         var checks = [
             HealthCheck(
-                "schema", missing.isEmpty ? .ok : .critical, Double(missing.count),
-                "Tables are missing: \(missing.joined(separator: ", ")). Run zohosync sync, which makes them.")
+                "schema", difference.count == 0 ? .ok : .critical, Double(difference.count), difference.advice)
         ]
         checks.append(
             HealthCheck(
@@ -139,7 +152,7 @@ package struct HealthInspector: Sendable {
                     + policies.joined(separator: "; ")))
         var isOther = stored != nil && organizationID != nil && stored != organizationID
         // An empty mirror becomes that of whoever comes.
-        if isOther, missing.isEmpty, grants.isEmpty { isOther = try await !mirror.isEmpty() }
+        if isOther, difference.tables.isEmpty, grants.isEmpty { isOther = try await !mirror.isEmpty() }
         checks.append(
             HealthCheck(
                 "organisation", isOther ? .critical : .ok, isOther ? 0 : 1,
@@ -152,5 +165,22 @@ package struct HealthInspector: Sendable {
         guard depth != .mirror, let client else { return [] }
         return await SourceInspector(client: client, thresholds: thresholds, now: mirror.now)
             .inspect(asksEveryModule: depth == .source)
+    }
+}
+
+extension SchemaDifference {
+    /// What it means and what to do.
+    fileprivate var advice: String {
+        let sentences = [
+            ("Tables are missing", tables, "Run zohosync sync, which makes them."),
+            ("Columns are missing", columns, "Run zohosync sync, which makes them."),
+            (
+                "The mirror is an older zohosync's and lacks", outstanding,
+                "Run zohosync sync, which brings it up to date."
+            ),
+            ("A newer zohosync has changed the mirror", unknown, "Upgrade this zohosync."),
+        ]
+        return sentences.filter { !$0.1.isEmpty }
+            .map { "\($0.0): \($0.1.joined(separator: ", ")). \($0.2)" }.joined(separator: " ")
     }
 }

@@ -10,6 +10,7 @@ package struct HealthWatch: Sendable {
     private let mirror: Mirror
     private let inspector: HealthInspector
     private let organization: String
+    /// The log is the first.
     private let targets: [any AlertTarget]
     private let ping: DeadMansPing?
     /// What has to be kept before it is looked at.
@@ -22,17 +23,20 @@ package struct HealthWatch: Sendable {
     private static let deepPause: (well: Int64, unwell: Int64) = (86_400_000_000, 3_600_000_000)
 
     package init(
-        mirror: Mirror, inspector: HealthInspector, organization: String, targets: [any AlertTarget] = [],
+        mirror: Mirror, inspector: HealthInspector, organization: String?, targets: [any AlertTarget] = [],
         ping: DeadMansPing? = nil, logger: Logger, prepare: @escaping @Sendable () async -> Void = {}
     ) {
         self.mirror = mirror
         self.inspector = inspector
-        self.organization = organization
-        self.targets = targets
+        self.organization = organization ?? ""
+        self.targets = [LogTarget(logger: logger)] + targets
         self.ping = ping
         self.logger = logger
         self.prepare = prepare
     }
+
+    /// The checks as this process has found them last.
+    package var remembered: [HealthRecord] { last.get().values.sorted { $0.name < $1.name } }
 
     /// Makes the checks.
     ///
@@ -46,8 +50,10 @@ package struct HealthWatch: Sendable {
         let made = Set(checks.map(\.name))
         // What was not looked at now stays as it was found, and can still be told.
         records += before.values.filter { !made.contains($0.name) }
-        let decision = AlertDecision(records, now: time)
-        if await tell(decision) { records = decision.told(records, at: time) }
+        for target in targets {
+            let decision = AlertDecision(records, for: target.name, now: time)
+            if await tell(target, decision) { records = decision.told(records, at: time) }
+        }
         let found = records
         last.set(found)
         do {
@@ -76,26 +82,16 @@ package struct HealthWatch: Sendable {
         return mirror.now() - scopes.checkedAt >= pause ? .source : .access
     }
 
-    /// - Returns: whether somebody has been told.
-    private func tell(_ decision: AlertDecision) async -> Bool {
+    /// - Returns: whether the target has taken an alert.
+    private func tell(_ target: any AlertTarget, _ decision: AlertDecision) async -> Bool {
         guard let alert = decision.alert(organization: organization) else { return false }
-        // The log is told in any case, and it is enough where there is nothing else.
-        logger.log(
-            level: alert.status == "ok" ? .notice : .warning, "Health has changed",
-            metadata: [
-                "alert": "\(alert.text.replacing("\n", with: " | "))"
-            ])
-        var isTold = targets.isEmpty
-        for target in targets {
-            do {
-                try await target.send(alert)
-                isTold = true
-            } catch {
-                logger.error(
-                    "An alert could not be sent", metadata: ["target": "\(target.name)", "error": "\(error)"])
-            }
+        do {
+            try await target.send(alert)
+            return true
+        } catch {
+            logger.error("An alert could not be sent", metadata: ["target": "\(target.name)", "error": "\(error)"])
+            return false
         }
-        return isTold
     }
 
     private func sendPing() async {
@@ -115,8 +111,19 @@ extension HealthCheck {
         return HealthRecord(
             name: name, state: state.rawValue, figure: figure, advice: advice,
             parts: parts.flatMap { try? JSONEncoder().encode($0) }.map { RawJSON(ArraySlice($0)) }, checkedAt: time,
-            since: isSame ? before?.since ?? time : time, toldState: before?.toldState ?? State.ok.rawValue,
-            toldAt: before?.toldAt)
+            since: isSame ? before?.since ?? time : time, told: before?.told ?? [:])
+    }
+}
+
+/// The log, which takes every alert.
+private struct LogTarget: AlertTarget {
+    let logger: Logger
+    let name = "log"
+
+    func send(_ alert: Alert) {
+        logger.log(
+            level: alert.status == "ok" ? .notice : .warning, "Health has changed",
+            metadata: ["alert": "\(alert.text.replacing("\n", with: " | "))"])
     }
 }
 

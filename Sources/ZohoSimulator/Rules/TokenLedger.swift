@@ -21,7 +21,7 @@ struct TokenLedger: Sendable {
         case unknown
     }
 
-    let rules: SimulatorConfiguration.OAuth
+    var rules: SimulatorConfiguration.OAuth
     private let seed: UInt64
     private var tokens: [Token] = []
     private var issued: [Double] = []

@@ -117,7 +117,7 @@ struct DoctorCommand: AsyncParsableCommand {
             [["check", "state", "figure"]]
                 + checks.map { [$0.name, $0.state.rawValue, $0.figure.shown] }
         ).lines
-        for check in checks where check.state != .ok {
+        for check in checks where !check.advice.isEmpty {
             lines.append("\(check.name): \(check.advice)")
             for (part, number) in (check.parts ?? [:]).sorted(by: { $0.key < $1.key }) {
                 lines.append("    \(part): \(number.grouped)")

@@ -246,22 +246,14 @@ struct Settings: Sendable {
         ].filter { reader.string(forKey: ConfigKey($0.0), isSecret: true) ?? "" == "" }.map(\.1)
     }
 
-    /// `ZOHOSYNC_HEALTH_<CHECK>_WARNING` and `…_CRITICAL`: above which figures a check is no longer well.
+    /// `ZOHOSYNC_HEALTH_<CHECK>_WARNING` and `…_CRITICAL`: above which figures a check is no longer well; `…_SECONDS`:
+    /// for how long something has to last before it is counted.
     func thresholds() throws -> HealthThresholds {
         var thresholds = HealthThresholds()
         for name in thresholds.pairs.keys.sorted() {
-            func figure(_ level: String) throws -> Double? {
-                let key = ConfigKey(["zohosync", "health", name, level])
-                let variable = "ZOHOSYNC_HEALTH_\(name)_\(level)".uppercased()
-                guard let text = reader.string(forKey: key) ?? reader.double(forKey: key).map({ "\($0)" }) else {
-                    return nil
-                }
-                guard let figure = Double(text), figure >= 0, figure.isFinite else {
-                    throw SettingsError.invalid(variable, text, "a number from 0")
-                }
-                return figure
-            }
-            thresholds.set(name, warning: try figure("warning"), critical: try figure("critical"))
+            thresholds.set(
+                name, warning: try figure(name, "warning"), critical: try figure(name, "critical"),
+                seconds: thresholds.seconds[name] == nil ? nil : try figure(name, "seconds"))
             let pair = thresholds[name]
             guard pair.warning <= pair.critical else {
                 throw SettingsError.invalid(
@@ -270,6 +262,15 @@ struct Settings: Sendable {
             }
         }
         return thresholds
+    }
+
+    private func figure(_ check: String, _ level: String) throws -> Double? {
+        let key = ConfigKey(["zohosync", "health", check, level])
+        guard let text = reader.string(forKey: key) ?? reader.double(forKey: key).map({ "\($0)" }) else { return nil }
+        guard let figure = Double(text), figure >= 0, figure < 1e12 else {
+            throw SettingsError.invalid("ZOHOSYNC_HEALTH_\(check)_\(level)".uppercased(), text, "a number from 0")
+        }
+        return figure
     }
 
     private func secret(_ key: ConfigKey) -> Secret? {

@@ -61,7 +61,7 @@ package struct ZohoSyncServer: Sendable {
         let arrivals = ArrivalLog(mirror, logger: logger)
         self.arrivals = arrivals
         let inspector = HealthInspector(
-            mirror: mirror, client: client, organizationID: nil, thresholds: watch.thresholds,
+            mirror: mirror, client: client, organizationID: watch.organization, thresholds: watch.thresholds,
             expectsWebhooks: configuration.webhookSecret != nil || configuration.webhookKey != nil)
         feed = ChangeFeed(mirror)
         inbox = InboxWriter(mirror)
@@ -114,7 +114,8 @@ package struct ZohoSyncServer: Sendable {
             logger: logger)
         let budget: @Sendable () async throws -> BudgetSnapshot = { try await client.budget() }
         routes = Routes(
-            health: HealthAPI(mirror: mirror, inspector: inspector, arrivals: arrivals),
+            health: HealthAPI(
+                mirror: mirror, inspector: inspector, arrivals: arrivals, remembered: { health.remembered }),
             metrics: MetricsAPI(mirror: mirror, metrics: metrics, budget: budget),
             intake: WebhookIntake(
                 mirror: mirror, inbox: inbox, configuration: configuration, metrics: metrics, arrivals: arrivals,

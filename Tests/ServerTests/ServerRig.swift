@@ -34,6 +34,9 @@ struct ServerRig: Sendable {
     struct Setup {
         var simulator = SimulatorConfiguration()
         var server = ServerConfiguration()
+        var watch = WatchConfiguration()
+        /// Where the mirror is; nil for a fresh place of the engine.
+        var location: DatabaseLocation?
     }
 
     static func with<T: Sendable>(
@@ -48,19 +51,29 @@ struct ServerRig: Sendable {
         setup.server.port = 0
         setup.server.webhookSecret = Secret(secret)
         configure(&setup)
-        let (configuration, server) = (setup.simulator, setup.server)
+        let (configuration, server, location) = (setup.simulator, setup.server, setup.location)
+        var watched = setup.watch
+        watched.organization = configuration.organizationID
+        let watch = watched
         return try await ZohoSimulator.withSimulator(configuration) { simulator in
-            try await withDatabase(engine) { database in
+            try await withDatabase(engine, at: location) { database in
                 let control = simulator.control
                 let mirror = Mirror(
                     database: database, now: { Int64(control.now.timeIntervalSince1970 * 1_000_000) }, logger: .silent)
                 try await mirror.prepare(organizationID: control.configuration.organizationID)
                 return try await withClients(simulator, mirror) { client, http in
                     try await serve(
-                        server, control, mirror, client, http, trustsDeletions: trustsDeletions, body)
+                        server, control, mirror, client, http, watch: watch, trustsDeletions: trustsDeletions, body)
                 }
             }
         }
+    }
+
+    private static func withDatabase<T>(
+        _ engine: Engine, at location: DatabaseLocation?, _ body: (any SQLDatabase) async throws -> T
+    ) async throws -> T {
+        guard let location else { return try await TestSupport.withDatabase(engine, body) }
+        return try await TestSupport.withDatabase(at: location, body)
     }
 
     private static func withClients<T>(
@@ -101,12 +114,12 @@ struct ServerRig: Sendable {
 
     private static func serve<T: Sendable>(
         _ configuration: ServerConfiguration, _ control: SimulatorControl, _ mirror: Mirror, _ client: ZohoBooksClient,
-        _ http: HTTPClient, holder: String = "test:1", trustsDeletions: Bool,
+        _ http: HTTPClient, watch: WatchConfiguration = .init(), holder: String = "test:1", trustsDeletions: Bool,
         _ body: @escaping @Sendable (ServerRig) async throws -> T
     ) async throws -> T {
         let server = try ZohoSyncServer(
             configuration, mirror: mirror, client: client, holder: holder, trustsDeletions: trustsDeletions,
-            logger: .silent
+            watch: watch, logger: .silent
         ) { client, options, onEvent in
             Synchroniser(client: client, mirror: mirror, options: options, holder: holder, onEvent: onEvent)
         }

@@ -2,6 +2,8 @@ import Database
 import Foundation
 import Mirror
 import NIOHTTP1
+import Server
+import Sync
 import TestSupport
 import Testing
 import ZohoSimulator
@@ -72,6 +74,92 @@ struct SilenceTests {
             #expect(check["advice"] as? String == "Make a new token.")
             #expect(rig.control.statistics.calls == calls)
             #expect(try await rig.get("/metrics").text.contains("zohosync_health{check=\"scopes\"} 2\n"))
+        }
+    }
+
+    @Test("A database that is gone is told to who has a token that was good, beside what was found before")
+    func outage() async throws {
+        try await PostgresServer.withStoppable { server in
+            let location = try DatabaseLocation(server.url)
+            try await ServerRig.with(.postgres) {
+                $0.location = location
+                $0.watch.schedule = Schedule.off
+            } _: { rig in
+                #expect(try await Self.check("database", rig)?["state"] as? String == "ok")
+                #expect(try await rig.get("/api/zoho/bulk-sync/runs").status == 200)
+                try await server.stop()
+                let answer = try await rig.get("/api/zoho/health")
+                #expect(answer.status == 200)
+                #expect(answer.json["status"] as? String == "critical")
+                let checks = try #require(answer.json["checks"] as? [[String: Any]])
+                let database = try #require(checks.first { $0["name"] as? String == "database" })
+                #expect(database["state"] as? String == "critical")
+                #expect((database["advice"] as? String)?.contains("DATABASE_URL") == true)
+                // It was never shown while the database could tell whether it is good.
+                #expect(try await rig.request(.GET, "/api/zoho/health", token: rig.operateToken).status == 503)
+                #expect(try await rig.request(.GET, "/api/zoho/health", token: "zs_guess").status == 503)
+                #expect(try await rig.request(.GET, "/api/zoho/health").status == 401)
+                rig.control.advanceClock(by: .seconds(3_601))
+                #expect(try await rig.get("/api/zoho/health").status == 503)
+                try await server.start()
+                #expect(try await Self.check("database", rig)?["state"] as? String == "ok")
+            }
+        }
+    }
+
+    @Test("A revoked token is worth nothing at once", arguments: Engine.allCases)
+    func revoked(engine: Engine) async throws {
+        try await ServerRig.with(engine) { rig in
+            #expect(try await rig.get("/api/zoho/health").status == 200)
+            let token = try #require(try await rig.mirror.apiTokens().first { $0.name == "looks" })
+            #expect(try await rig.mirror.revokeAPIToken(token.id))
+            #expect(try await rig.get("/api/zoho/health").status == 401)
+            try await rig.mirror.database.write { try $0.script("alter table sync_api_tokens rename to elsewhere") }
+            #expect(try await rig.get("/api/zoho/health").status == 503)
+            try await rig.mirror.database.write { try $0.script("alter table elsewhere rename to sync_api_tokens") }
+        }
+    }
+
+    @Test("A mirror that has become another organisation's is seen by the server", arguments: Engine.allCases)
+    func organisation(engine: Engine) async throws {
+        try await ServerRig.with(engine) { rig in
+            #expect(try await rig.post("/api/zoho/bulk-sync/bills", headers: ["Prefer": "wait=60"]).status == 200)
+            func claim(_ id: String) async throws {
+                try await rig.mirror.database.write {
+                    _ = try $0.execute("update sync_organization set organization_id = $1", [.text(id)])
+                }
+            }
+            try await claim("1")
+            #expect(try await Self.check("organisation", rig)?["state"] as? String == "critical")
+            try await claim(rig.control.configuration.organizationID)
+            #expect(try await Self.check("organisation", rig)?["state"] as? String == "ok")
+        }
+    }
+
+    @Test("What comes and what is turned away is counted by the day, and no stranger makes it critical")
+    func deliveries() async throws {
+        try await ServerRig.with(.sqlite) {
+            $0.watch.thresholds.set("webhooks_today", warning: 2, critical: 3)
+        } _: { rig in
+            func state(_ name: String) async throws -> String? { try await Self.check(name, rig)?["state"] as? String }
+            let names = [
+                "webhooks_today", "deliveries_refused", "deliveries_unreadable", "deliveries_to_unknown_paths",
+            ]
+            for name in names { #expect(try await state(name) == "ok") }
+            let body = try rig.body(of: .items, rig.control.id(.items, at: 1), key: "item")
+            for expected in ["ok", "ok", "warning", "critical"] {
+                #expect(try await rig.deliver(body, to: "products").status == 202)
+                #expect(try await state("webhooks_today") == expected)
+            }
+            for _ in 0..<101 {
+                #expect(try await rig.request(.POST, "/api/zoho/webhooks/bills", body: Array("{}".utf8)).status == 401)
+                #expect(try await rig.request(.POST, "/hooks/zoho/bills", body: Array("{}".utf8)).status == 404)
+            }
+            #expect(try await rig.deliver("nonsense", to: "bills").status == 202)
+            for name in names.dropFirst() { #expect(try await state(name) == "warning") }
+            #expect(try await Self.check("deliveries_refused", rig)?["parts"] as? [String: Int] == ["bills": 101])
+            rig.control.advanceClock(by: .seconds(86_401))
+            for name in names { #expect(try await state(name) == "ok") }
         }
     }
 

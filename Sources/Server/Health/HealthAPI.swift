@@ -8,6 +8,8 @@ struct HealthAPI: Sendable {
     let mirror: Mirror
     let inspector: HealthInspector
     let arrivals: ArrivalLog
+    /// The checks as this process has found them last, for while the database cannot say.
+    let remembered: @Sendable () -> [HealthRecord]
 
     private struct Alive: Encodable {
         let status: String
@@ -34,7 +36,7 @@ struct HealthAPI: Sendable {
     func report(_ request: Request, _ context: ServerContext) async throws -> Response {
         try? await arrivals.flush()
         // Who asks often must not cost calls: what only Zoho can say, the schedule has asked.
-        let checks = await inspector.inspectWithStored(.mirror)
+        let checks = await inspector.inspectWithStored(.mirror, remembered: remembered())
         return .json(.ok, Report(status: checks.map(\.state).max() ?? .ok, checks: checks))
     }
 }

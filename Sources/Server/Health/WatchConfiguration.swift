@@ -3,8 +3,8 @@ package import Sync
 
 /// What a server does by itself, and whom it tells.
 package struct WatchConfiguration: Sendable {
-    /// The organisation's id, as alerts name it.
-    package var organization = ""
+    /// The organisation's id, which the mirror has to be of and alerts name; nil where any is right.
+    package var organization: String?
     /// Above which figures a check is no longer well.
     package var thresholds = HealthThresholds()
     package var schedule = Schedule.off

@@ -260,6 +260,26 @@ struct HealTests {
         }
     }
 
+    @Test("After a gap healing is due at once, unless a server has begun it since", arguments: Engine.allCases)
+    func wakesHealing(engine: Engine) async throws {
+        try await Rig.with(engine) { rig in
+            func dueAt(isBegunSince: Bool) async throws -> Int64? {
+                try await rig.mirror.noteUptime(tolerance: 90_000_000)
+                let before = rig.mirror.now()
+                rig.control.advanceClock(by: .seconds(1_200))
+                let begun = isBegunSince ? rig.mirror.now() : before
+                try await rig.mirror.save(
+                    ScheduleRecord(name: "healing", dueAt: rig.mirror.now() + 60_000_000, startedAt: begun))
+                try await rig.mirror.noteUptime(tolerance: 90_000_000, waking: "healing")
+                return try await rig.mirror.scheduleRecords().first { $0.name == "healing" }?.dueAt
+            }
+            let woken = try await dueAt(isBegunSince: false)
+            #expect(woken == rig.mirror.now())
+            let left = try await dueAt(isBegunSince: true)
+            #expect(left == rig.mirror.now() + 60_000_000)
+        }
+    }
+
     @Test("What begins to be read while healing catches up is left to who reads it, and is no failure")
     func overtaken() async throws {
         try await Rig.with(.sqlite) { rig in

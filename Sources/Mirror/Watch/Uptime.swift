@@ -20,14 +20,26 @@ extension Mirror {
     ///
     /// Any number of servers may run: the mirror was without one where none of them was seen.
     ///
-    /// - Parameter tolerance: microseconds between two notes that are no gap.
+    /// - Parameters:
+    ///   - tolerance: microseconds between two notes that are no gap.
+    ///   - task: what of the schedule is due at once after a gap, unless a server has begun it since.
     /// - Returns: whether none had run before.
-    package func noteUptime(tolerance: Int64) async throws -> Bool {
+    @discardableResult
+    package func noteUptime(tolerance: Int64, waking task: String? = nil) async throws -> Bool {
         let time = now()
         return try await database.write { transaction in
             var uptime = try transaction.uptime(isLocking: true) ?? Uptime(upSince: time, seenAt: time)
             let wasDown = time - uptime.seenAt > tolerance
-            if wasDown { (uptime.downSince, uptime.upSince) = (uptime.seenAt, time) }
+            if wasDown {
+                if let task {
+                    try transaction.execute(
+                        """
+                        update sync_schedule set due_at = $1
+                        where name = $2 and (started_at is null or started_at <= $3)
+                        """, [.instant(time), .text(task), .instant(uptime.seenAt)])
+                }
+                (uptime.downSince, uptime.upSince) = (uptime.seenAt, time)
+            }
             uptime.seenAt = max(uptime.seenAt, time)
             try transaction.execute(
                 """

@@ -99,7 +99,8 @@ package struct Scheduler: Sendable {
 
     private func begin() async -> [[ScheduledTask]] {
         do {
-            if try await mirror.noteUptime(tolerance: Healer.downtime) { try await healNow() }
+            // What was missed while no server ran is not left until the next hour.
+            try await mirror.noteUptime(tolerance: Healer.downtime, waking: healing)
             let due = try await dueTasks().filter { underWay.insert($0.name) }
             // What is listed is listed together, so that every record is usable before the first detail is read.
             return Dictionary(grouping: due, by: \.kind).map(\.value)
@@ -114,14 +115,7 @@ package struct Scheduler: Sendable {
         }
     }
 
-    /// What was missed while no server ran is not left until the next hour.
-    private func healNow() async throws {
-        guard let task = timetable.schedule.tasks.first(where: { $0.kind == .healing }),
-            var record = try await mirror.scheduleRecords().first(where: { $0.name == task.name })
-        else { return }
-        record.dueAt = mirror.now()
-        try await mirror.save(record)
-    }
+    private var healing: String? { timetable.schedule.tasks.first { $0.kind == .healing }?.name }
 
     func dueTasks() async throws -> [ScheduledTask] {
         let now = mirror.now()

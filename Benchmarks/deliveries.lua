@@ -1,7 +1,8 @@
 -- Delivers edits of products as Zoho's webhooks do, each with another id and price; for wrk.
--- Environment: WEBHOOK_KEY, and RECORD, a file with the JSON of one item.
+-- Environment: WEBHOOK_KEY; RECORD, a file with the JSON of one item; THREADS, as many as wrk has.
 local record = io.open(os.getenv("RECORD")):read("a")
 local key = os.getenv("WEBHOOK_KEY")
+local threads = tonumber(os.getenv("THREADS"))
 local seed = 0
 
 function setup(thread)
@@ -15,7 +16,7 @@ end
 
 function request()
    count = count + 1
-   local id = string.format("3460110000%09d", (count * 4 + number) % 2200)
+   local id = string.format("3460110000%09d", (count * threads + number) % 2200)
    local stamp = os.date("!%Y-%m-%dT%H:%M:%S+0000")
    local body = record:gsub('"item_id":"%d+"', '"item_id":"' .. id .. '"', 1)
       :gsub('"rate":[%d.]+', '"rate":' .. (count % 1000) .. "." .. number, 1)

@@ -10,4 +10,9 @@ package enum Catalog {
     package static func entity(named name: String) -> EntityMapping? {
         entities.first { $0.entity.name == name }
     }
+
+    /// The entities that one module feeds, such as customers and vendors.
+    package static func entities(of module: Module) -> [EntityMapping] {
+        entities.filter { $0.entity.module.path == module.path }
+    }
 }

@@ -17,7 +17,7 @@ package struct ZohoSyncServer: Sendable {
     private let inbox: InboxWriter
     private let processor: DeliveryProcessor
     private let runs: SyncRuns
-    private let routes: Routes
+    let routes: Routes
     private let metrics: Metrics
     private let arrivals: ArrivalLog
     private let scheduler: Scheduler

@@ -270,6 +270,27 @@ struct ServeCommandTests {
         }
     }
 
+    @Test("Beside a server on SQLite, what changes the mirror says how to ask the server")
+    func besideAServer() async throws {
+        try await withFolder { folder in
+            try await ZohoSimulator.withSimulator(.small) { simulator in
+                let environment = simulator.environment(["DATABASE_URL": "sqlite:mirror.sqlite"])
+                let (program, _) = try await Self.start(environment, folder: folder)
+                for (arguments, route) in [
+                    (["auth", "token", "create", "erp"], "POST /api/zoho/tokens"),
+                    (["auth", "token", "revoke", "1"], "DELETE /api/zoho/tokens/1"),
+                    (["dead-letters", "retry"], "POST /api/zoho/dead-letters/retry"),
+                ] {
+                    let outcome = try await Program.run(arguments, environment, folder: folder)
+                    #expect(outcome.status == 1)
+                    #expect(outcome.errors.contains(route), "\(outcome.errors)")
+                }
+                program.send(SIGTERM)
+                #expect(await program.outcome().status == 0)
+            }
+        }
+    }
+
     @Test("Logs are lines of fields, in both formats, with the request's id from intake to apply")
     func logs() async throws {
         try await withFolder { folder in

@@ -47,16 +47,39 @@ struct APITests {
             #expect((status["budget"] as? [String: Any])?["remaining_today"] is NSNumber)
             let runs = try await rig.get("/api/zoho/bulk-sync/runs?entity=invoices&state=completed&limit=5").json
             #expect((runs["runs"] as? [[String: Any]])?.count == 1)
-            #expect(try await rig.get("/api/zoho/bulk-sync/runs/999").status == 404)
+            // Page by page, the newest first.
+            var seen: [Int] = []
+            var before = ""
+            while let page = try await rig.get("/api/zoho/bulk-sync/runs?limit=1\(before)").json["runs"]
+                as? [[String: Any]],
+                let id = page.first?["id"] as? Int
+            {
+                #expect(page.count == 1)
+                seen.append(id)
+                before = "&before=\(id)"
+            }
+            #expect(seen == [2, 1])
+            for (path, detail) in [
+                ("bulk-sync/runs/999", "There is no run 999."), ("bulk-sync/runs/x/events", "There is no run x."),
+            ] {
+                let unknown = try await rig.get("/api/zoho/\(path)")
+                #expect(unknown.status == 404)
+                #expect(unknown.json["detail"] as? String == detail)
+            }
+            let letter = try await rig.request(.DELETE, "/api/zoho/dead-letters/7?reason=x", token: rig.operateToken)
+            #expect(letter.status == 404)
+            #expect(letter.json["detail"] as? String == "There is no open dead letter 7.")
         }
     }
 
-    @Test("sync-all brings everything")
-    func everything() async throws {
-        try await ServerRig.with(.sqlite) { rig in
-            let answer = try await rig.post("/api/zoho/bulk-sync/sync-all", "{}")
-            #expect(answer.status == 202)
-            #expect((answer.json["entities"] as? [Any])?.count == 9)
+    @Test("sync-all brings everything", arguments: Engine.allCases)
+    func everything(engine: Engine) async throws {
+        try await ServerRig.with(engine) { rig in
+            let answer = try await rig.post("/api/zoho/bulk-sync/sync-all", "{}", headers: ["Prefer": "wait=100"])
+            #expect(answer.status == 200)
+            #expect(answer.json["success"] as? Bool == true)
+            #expect((answer.json["runs"] as? [Any])?.count == 9)
+            #expect((answer.json["stats"] as? [String: Int])?["failed"] == 0)
             try await rig.expect("select count(*) from sync_runs where state = 'completed'", gives: "9")
             #expect(try await rig.value("select count(*) from credit_notes") == "3")
         }
@@ -105,9 +128,11 @@ struct APITests {
         }
     }
 
-    @Test("Every bad field is named with its reason; what is no JSON and no entity is refused")
-    func badRequests() async throws {
-        try await ServerRig.with(.sqlite) { rig in
+    @Test(
+        "Every bad field is named with its reason; what is no JSON and no entity is refused", arguments: Engine.allCases
+    )
+    func badRequests(engine: Engine) async throws {
+        try await ServerRig.with(engine) { rig in
             let body = #"{"batch_size":9,"modified_since":"yesterday","active_only":1,"colour":"red","batch_size":10}"#
             let answer = try await rig.post("/api/zoho/bulk-sync/products", body)
             #expect(answer.status == 422)
@@ -270,6 +295,10 @@ struct APITests {
                     if ["get", "post", "put", "delete"].contains(method) { described.insert("\(method) \(path)") }
                 }
             }
+            for name in Schema.documents.map(\.key) {
+                #expect(answer.text.contains("\n    \(name):\n      type: object\n"))
+            }
+            #expect(!answer.text.contains("schema: {}"))
             let server = try Self.unstarted(rig.mirror)
             let served = Set(
                 server.router().routes.map { "\($0.method.rawValue.lowercased()) \($0.path)" })

@@ -34,6 +34,11 @@ struct FollowerTests {
             #expect(all.count == count)
             #expect(seen.count == 50)
             #expect(seen.allSatisfy { $0 == all })
+            // Each event is a change as it is described.
+            let text = try await rig.follow("/api/zoho/changes/stream?after=0") { $0.contains("data: ") }
+            let event = try #require(text.split(separator: "\n").first { $0.hasPrefix("data: ") }?.dropFirst(6))
+            let json = try JSONSerialization.jsonObject(with: Data(event.utf8))
+            #expect(Schema.named("Change").faults(of: json) == [])
         }
     }
 

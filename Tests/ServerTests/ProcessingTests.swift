@@ -1,3 +1,4 @@
+import Database
 import Foundation
 import Mirror
 import NIOHTTP1
@@ -106,6 +107,21 @@ struct ProcessingTests {
             #expect(try await rig.deliver(record, to: "products").status == 202)
             try await rig.expect("select count(*) from sync_dead_letters where state = 'open'", gives: "0")
             #expect(try await rig.post("/api/zoho/dead-letters/\(number)/retry").status == 404)
+        }
+    }
+
+    @Test("An attempt that fails is counted and made again", arguments: Engine.allCases)
+    func postponement(engine: Engine) async throws {
+        try await ServerRig.with(engine) { rig in
+            try await rig.mirror.database.write { try $0.script("alter table bills rename to elsewhere") }
+            let body = try rig.body(of: .bills, rig.control.id(.bills, at: 1), key: "bill")
+            #expect(try await rig.deliver(body, to: "bills").status == 202)
+            try await rig.expect("select count(*) from sync_inbox where last_error is not null", gives: "1")
+            try await rig.mirror.database.write { try $0.script("alter table elsewhere rename to bills") }
+            rig.control.advanceClock(by: .seconds(3_600))
+            try await rig.expect("select count(*) from bills", gives: "1")
+            let metrics = try await rig.get("/metrics").text
+            #expect(metrics.contains(#"zohosync_deliveries_postponed_total{entity="bills"} "#))
         }
     }
 

@@ -5,13 +5,14 @@ import Logging
 import Mirror
 import NIOCore
 import NIOHTTP1
-import Server
 import ServiceLifecycle
 import Sync
 import TestSupport
 import Testing
 import ZohoBooks
 import ZohoSimulator
+
+@testable import Server
 
 /// A simulated organisation, a mirror of it, and a server on a real socket before both.
 struct ServerRig: Sendable {
@@ -25,6 +26,8 @@ struct ServerRig: Sendable {
     let readToken: String
     let operateToken: String
     private let configuration: ServerConfiguration
+    /// What the server says of its answers, against which each is checked.
+    private let description: Description
     /// Tells the server to shut down as SIGTERM does, and comes back when it has.
     let shutDown: @Sendable () async -> Void
 
@@ -147,6 +150,7 @@ struct ServerRig: Sendable {
                 control: control, mirror: mirror,
                 address: "\(configuration.tls == nil ? "http" : "https")://127.0.0.1:\(port)", http: http,
                 client: client, readToken: tokens[0], operateToken: tokens[1], configuration: configuration,
+                description: Description(routes: server.routes.all),
                 shutDown: {
                     await services.triggerGracefulShutdown()
                     for await _ in ends {}
@@ -187,7 +191,9 @@ struct ServerRig: Sendable {
         if !body.isEmpty { request.body = .bytes(body) }
         let response = try await http.execute(request, timeout: .seconds(120))
         let bytes = try await response.body.collect(upTo: 8 << 20)
-        return Answer(status: Int(response.status.code), headers: response.headers, text: String(buffer: bytes))
+        let answer = Answer(status: Int(response.status.code), headers: response.headers, text: String(buffer: bytes))
+        for fault in description.faults(of: answer, to: method.rawValue, path) { Issue.record("\(fault)") }
+        return answer
     }
 
     func get(_ path: String) async throws -> Answer { try await request(.GET, path, token: readToken) }

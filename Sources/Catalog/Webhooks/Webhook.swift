@@ -24,9 +24,7 @@ package struct Webhook: Sendable {
 
     /// A place for the records of one entity, and of those that share its module.
     package init(name: String, recordsOf mapping: EntityMapping) {
-        let siblings = Catalog.entities.filter {
-            $0.entity.module.path == mapping.entity.module.path && $0.entity.name != mapping.entity.name
-        }
+        let siblings = Catalog.entities(of: mapping.entity.module).filter { $0.entity.name != mapping.entity.name }
         self.init(name: name, content: .records, entities: [mapping] + siblings)
     }
 

@@ -33,15 +33,15 @@ struct Routes: Sendable {
         [
             Route(
                 method: .get, path: "/health/live", access: .open, summary: "Whether the process lives",
-                answers: [200: "It does"], handler: health.live),
+                answers: [200: "It does"], document: "Alive", handler: health.live),
             Route(
                 method: .get, path: "/health/ready", access: .open, summary: "Whether the process can work",
-                answers: [200: "It can", 503: "It cannot, because the database does not answer"],
-                handler: health.ready),
+                answers: [200: "It can", 503: .init("It cannot, because the database does not answer", "Alive")],
+                document: "Alive", handler: health.ready),
             Route(
                 method: .get, path: "/api/zoho/health", access: .token(.read),
                 summary: "How everything is, check by check, with what to do", answers: [200: "The checks"],
-                handler: health.report),
+                document: "Health", handler: health.report),
             Route(
                 method: .get, path: "/metrics", access: .token(.read), summary: "Figures for Prometheus",
                 answers: [200: "The figures"], contentType: "text/plain", handler: metrics.text),
@@ -64,14 +64,16 @@ struct Routes: Sendable {
                             description: "HMAC-SHA256, in hexadecimal or Base64."),
                         .init(
                             name: "X-Webhook-Key", place: .header, description: "Instead of the signature: the key."),
+                        .init(name: "X-Zoho-Event", place: .header, description: "Instead of event in the query."),
+                        .init(name: "X-Webhook-Event", place: .header, description: "The same."),
                     ],
                     body: "Webhook",
                     answers: [
                         200: "The body is empty; nothing is stored", 202: "Stored; the answer has its id",
-                        401: "Not signed as it must be", 413: "The body has more than 1 MiB",
-                        503: "It cannot be stored now; send it again",
+                        400: "The body breaks off", 401: "Not signed as it must be", 404: "There is no such webhook",
+                        413: "The body has more than 1 MiB", 503: "It cannot be stored now; send it again",
                     ],
-                    handler: intake.answer)
+                    document: "Accepted", handler: intake.answer)
             }
         }
     }
@@ -93,14 +95,17 @@ struct Routes: Sendable {
                 ],
                 body: "BulkSync",
                 answers: [
-                    200: "It has ended within the wait", 202: "It runs; Location says where to look",
-                    409: "A sync of the entity runs already", 422: "Fields that cannot be used, each with its reason",
+                    200: .init("It has ended, within the wait or before a run began", "SyncResult"),
+                    202: .init("It runs; Location says where to look", "Started"),
+                    400: "The body is no JSON object", 404: "There is no such entity",
+                    409: "One of the entities is synchronised already; run and Location say by what",
+                    413: "The body is too large", 422: "Fields that cannot be used, each with its reason",
                 ],
                 handler: bulkSync.start),
             Route(
                 method: .get, path: "\(base)/status", access: .token(.read),
                 summary: "Rows, last run, cursor and outstanding details of each entity, and the budget",
-                answers: [200: "The status"], handler: bulkSync.status),
+                answers: [200: "The status"], document: "Status", handler: bulkSync.status),
             Route(
                 method: .get, path: "\(base)/runs", access: .token(.read), summary: "Runs, the newest first",
                 parameters: [
@@ -111,16 +116,18 @@ struct Routes: Sendable {
                     Self.limit,
                     .init(name: "before", type: "integer", description: "Only runs with a lower id."),
                 ],
-                answers: [200: "The runs"], handler: bulkSync.list),
+                answers: [200: "The runs", 422: "Parameters that cannot be used, each with its reason"],
+                document: "Runs",
+                handler: bulkSync.list),
             Route(
                 method: .get, path: "\(base)/runs/{id}", access: .token(.read), summary: "One run", parameters: [id],
-                answers: [200: "The run", 404: "There is none"], handler: bulkSync.run),
+                answers: [200: "The run", 404: "There is none"], document: "Run", handler: bulkSync.run),
             Route(
                 method: .delete, path: "\(base)/runs/{id}", access: .token(.operate),
                 summary: "Stops the sync or comparison of the run, with all its entities, at the next commit, "
                     + "whichever process runs it",
                 parameters: [id],
-                answers: [202: "It stops", 404: "There is none", 409: "It has ended"],
+                answers: [202: "It stops", 404: "There is none", 409: "It has ended"], document: "Run",
                 handler: bulkSync.cancel),
             Route(
                 method: .get, path: "\(base)/runs/{id}/events", access: .token(.read),
@@ -138,18 +145,24 @@ struct Routes: Sendable {
                 method: .get, path: base, access: .token(.read),
                 summary: "Records and deliveries that could not be applied",
                 parameters: [Self.entity, Self.after, Self.limit],
-                answers: [200: "The dead letters"], handler: deadLetters.list),
+                answers: [200: "The dead letters", 422: "Parameters that cannot be used, each with its reason"],
+                document: "DeadLetters", handler: deadLetters.list),
             Route(
                 method: .post, path: "\(base)/retry", access: .token(.operate), summary: "Applies all of them again",
-                parameters: [Self.entity], answers: [200: "How many had each outcome"], handler: deadLetters.retryAll),
+                parameters: [Self.entity],
+                answers: [
+                    200: "How many had each outcome", 422: "Parameters that cannot be used, each with its reason",
+                ],
+                document: "Retried", handler: deadLetters.retryAll),
             Route(
                 method: .post, path: "\(base)/{id}/retry", access: .token(.operate), summary: "Applies one again",
-                parameters: [id], answers: [200: "Its outcome", 404: "There is none"], handler: deadLetters.retryOne),
+                parameters: [id], answers: [200: "Its outcome", 404: "There is none"], document: "Retried",
+                handler: deadLetters.retryOne),
             Route(
                 method: .delete, path: "\(base)/{id}", access: .token(.operate),
                 summary: "Closes one that nobody wants to apply any more",
                 parameters: [id, .init(name: "reason", description: "Why; it is kept.")],
-                answers: [200: "It is closed", 404: "There is none", 422: "There is no reason"],
+                answers: [200: "It is closed", 404: "There is none", 422: "There is no reason"], document: "Discarded",
                 handler: deadLetters.discard),
         ]
     }
@@ -160,18 +173,19 @@ struct Routes: Sendable {
             Route(
                 method: .get, path: base, access: .token(.operate),
                 summary: "The tokens, without the tokens themselves",
-                answers: [200: "The tokens, revoked ones too"], handler: tokens.list),
+                answers: [200: "The tokens, revoked ones too"], document: "Tokens", handler: tokens.list),
             Route(
                 method: .post, path: base, access: .token(.operate), summary: "Makes a token", body: "Token",
                 answers: [
                     201: "It is made; nobody can be shown it again", 400: "The body is no JSON object",
                     413: "The body is too large", 422: "Fields that cannot be used, each with its reason",
                 ],
-                handler: tokens.create),
+                document: "Token", handler: tokens.create),
             Route(
                 method: .delete, path: "\(base)/{id}", access: .token(.operate), summary: "Makes a token worthless",
                 parameters: [.init(name: "id", place: .path, type: "integer", description: "The token.")],
-                answers: [200: "It is revoked", 404: "There is no such valid token"], handler: tokens.revoke),
+                answers: [200: "It is revoked", 404: "There is no such valid token"], document: "Token",
+                handler: tokens.revoke),
         ]
     }
 
@@ -181,7 +195,9 @@ struct Routes: Sendable {
             Route(
                 method: .get, path: base, access: .token(.read),
                 summary: "What was inserted, updated, deleted and restored, in the order of the commits",
-                parameters: [Self.after, Self.entity, Self.limit], answers: [200: "The changes"],
+                parameters: [Self.after, Self.entity, Self.limit],
+                answers: [200: "The changes", 422: "Parameters that cannot be used, each with its reason"],
+                document: "Changes",
                 handler: changes.list),
             Route(
                 method: .get, path: "\(base)/stream", access: .token(.read),
@@ -190,7 +206,11 @@ struct Routes: Sendable {
                     Self.after, Self.entity,
                     .init(name: "Last-Event-ID", place: .header, description: "Goes on after this change."),
                 ],
-                answers: [200: "The changes"], contentType: "text/event-stream", handler: changes.stream),
+                answers: [
+                    200: "The changes, each as an event named change",
+                    422: "Parameters that cannot be used, each with its reason",
+                ],
+                contentType: "text/event-stream", handler: changes.stream),
         ]
     }
 }

@@ -26,7 +26,8 @@ enum OpenAPI {
             lines.append("  \(path):")
             for route in routes where route.path == path { lines += operation(route) }
         }
-        lines.append(components)
+        lines += [components, "  schemas:"]
+        for (name, schema) in Schema.documents { lines += ["    \(name):"] + schema.block(indent: "      ") }
         return lines.joined(separator: "\n") + "\n"
     }
 
@@ -55,20 +56,18 @@ enum OpenAPI {
             lines += ["      requestBody:", "        $ref: '#/components/requestBodies/\(body)'"]
         }
         lines.append("      responses:")
-        for (status, meaning) in route.answers.sorted(by: { $0.key < $1.key }) {
-            let type = status < 400 ? route.contentType : "application/problem+json"
+        for (status, answer) in route.answers.sorted(by: { $0.key < $1.key }) {
+            guard let content = route.content(of: status) else { continue }
+            let schema = content.document.map { Schema.named($0) } ?? .text
             lines += [
-                "        '\(status)':", "          description: \(quoted(meaning))", "          content:",
-                "            \(type):",
-                status < 400
-                    ? "              schema: {}" : "              schema: { $ref: '#/components/schemas/Problem' }",
+                "        '\(status)':", "          description: \(quoted(answer.meaning))", "          content:",
+                "            \(content.type): { schema: \(schema.yaml) }",
             ]
         }
-        if case .token = route.access {
-            for status in [401, 403, 429] where route.answers[status] == nil {
-                lines += ["        '\(status)':", "          $ref: '#/components/responses/Refused'"]
-            }
+        for status in route.access.refusals where route.answers[status] == nil {
+            lines += ["        '\(status)':", "          $ref: '#/components/responses/Refused'"]
         }
+        lines += ["        default:", "          $ref: '#/components/responses/Unable'"]
         return lines
     }
 
@@ -113,27 +112,15 @@ enum OpenAPI {
               content:
                 application/json: { schema: { type: object } }
                 application/x-www-form-urlencoded: { schema: { type: object } }
-          schemas:
-            Problem:
-              type: object
-              properties:
-                type: { type: string }
-                title: { type: string }
-                status: { type: integer }
-                detail: { type: string }
-                errors:
-                  type: array
-                  items:
-                    type: object
-                    properties:
-                      field: { type: string }
-                      reason: { type: string }
           responses:
             Refused:
               description: 'The token is missing, wrong or not enough, or too many wrong ones were sent'
               content:
-                application/problem+json:
-                  schema: { $ref: '#/components/schemas/Problem' }
+                application/problem+json: { schema: { $ref: '#/components/schemas/Problem' } }
+            Unable:
+              description: 'The server or its database cannot do it now, or Zoho refuses'
+              content:
+                application/problem+json: { schema: { $ref: '#/components/schemas/Problem' } }
         """
 }
 

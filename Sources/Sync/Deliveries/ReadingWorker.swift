@@ -119,7 +119,7 @@ struct ReadingWorker: Sendable {
 
     /// Applies an answer to the rows of the entity that each record belongs to.
     private func apply(_ answer: DetailAnswer, _ entries: [InboxEntry], _ mapping: EntityMapping) async throws {
-        let siblings = Catalog.entities.filter { $0.entity.module.path == mapping.entity.module.path }
+        let siblings = Catalog.entities(of: mapping.entity.module)
         do {
             for sibling in siblings {
                 let records = answer.records.filter {

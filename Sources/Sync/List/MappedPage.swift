@@ -25,7 +25,7 @@ struct MappedPage: Sendable {
         batches = zip(plan.mappings, runs).map { Batch($0, origin: .run($1.id)) }
         skipped = Array(repeating: 0, count: plan.mappings.count)
         let observedAt = Int64(page.observedAt.timeIntervalSince1970 * 1_000_000)
-        let siblings = Catalog.entities.filter { $0.entity.module.path == plan.module.path }
+        let siblings = Catalog.entities(of: plan.module)
         let filter = RecordFilter(plan, options)
 
         for record in page.records {

@@ -15,6 +15,14 @@ package struct Child: Sendable {
             case .object(let key, _), .array(let key, _), .nested(let key, _): key
             }
         }
+
+        /// The columns whose value follows from the place, with that value.
+        var fixed: [String: String] {
+            switch self {
+            case .object(_, let fixed), .array(_, let fixed): fixed
+            case .nested: [:]
+            }
+        }
     }
 
     /// The name of the table.

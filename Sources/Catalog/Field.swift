@@ -16,15 +16,19 @@ package struct Field: Sendable {
 
     /// Which shape of a record says the value.
     package enum Presence: Sendable, Hashable {
-        /// List and detail records alike.
+        /// List and detail records alike. Which keys there are depends on edition and settings (reference, section 7.4),
+        /// so that a record without the key leaves the column alone.
         case both
         /// List records; a detail record says it sometimes and leaves the column alone where it does not, such as the
         /// primary contact person's e-mail address (reference, section 6.3).
         case list
-        /// Only detail records. A list record never touches the column.
+        /// Only detail records, which blank it where they lack the key. A list record never touches the column.
         case detail
         /// Detail records; a list record shows a part or a preview, which counts until a detail record was applied.
         case preview
+
+        /// Whether a detail record without the key says that the value is blank: nobody else could take it away.
+        var isSettledByDetails: Bool { self == .detail || self == .preview }
     }
 
     package let column: String

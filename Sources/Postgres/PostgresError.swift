@@ -40,7 +40,7 @@ package struct PostgresError: Error, Sendable, Hashable {
     /// The constraint that was violated.
     package var constraint: String?
     /// The function of the server's source that raised the error: unlike `message` it is never translated.
-    var routine: String?
+    package var routine: String?
 
     init(_ kind: Kind, _ message: String, sqlState: String = "", hint: String? = nil) {
         self.kind = kind

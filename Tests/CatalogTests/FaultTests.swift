@@ -37,7 +37,7 @@ struct FaultTests {
     func optional(entity: String, members: String, fault: String) throws {
         let mapped = try Mapped("{\(members)}", as: entity)
         #expect(mapped.record.id == "1")
-        #expect(mapped.record.faults.map(\.description) == [fault])
+        #expect(mapped.unreadable.map(\.description) == [fault])
     }
 
     @Test("the value in a fault is cut after its beginning")

@@ -130,6 +130,23 @@ struct FingerprintTests {
         #expect(invoices[0].fingerprint.children != invoices[1].fingerprint.children)
     }
 
+    @Test("a fingerprint goes by the names of columns: a field that an entity gains changes it only where it is said")
+    func names() throws {
+        let products = try #require(Catalog.entity(named: "products"))
+        let entity = products.entity
+        let wider = EntityMapping(
+            Entity(
+                name: entity.name, module: entity.module, keyColumn: entity.keyColumn, idKeys: entity.idKeys,
+                fields: [.text("shelf")] + entity.fields))
+        for (json, isSame) in [(#"{"item_id":"1","sku":"a"}"#, true), (#"{"item_id":"1","shelf":"b"}"#, false)] {
+            let fingerprints = try [products, wider].map { mapping in
+                let record = try mapping.rows(of: RawJSON(json), shape: .detail, observedAt: 0)
+                return mapping.fingerprint(record.cells, children: 0)
+            }
+            #expect((fingerprints[0] == fingerprints[1]) == isSame)
+        }
+    }
+
     @Test("values do not run into each other")
     func boundaries() throws {
         let records = [

@@ -34,6 +34,12 @@ struct Mapped {
         }
     }
 
+    /// The values that could not be read; that a bare record lacks the source of a child table is another matter.
+    var unreadable: [FieldFault] {
+        let tables = Set(mapping.children.map(\.child.table))
+        return record.faults.filter { !tables.contains($0.field) }
+    }
+
     var fingerprint: Fingerprint {
         mapping.fingerprint(
             record.cells, children: mapping.fingerprint(children: record.children.map { $0 ?? [] }))

@@ -97,6 +97,57 @@ struct BulkTests {
         }
     }
 
+    @Test("An update writes every type of value, blanks too, and cuts nothing off", arguments: Engine.allCases)
+    func updateTypes(engine: Engine) async throws {
+        try await withDatabase(engine) { database in
+            let kinds = ColumnType.allCases
+            let columns = kinds.map { "of_\($0.rawValue)" }
+            let values: [SQLValue] = kinds.map { kind in
+                switch kind {
+                case .text: .text("a\"b\\c{,}\t\n你好 🙂 NULL")
+                case .integer: .integer(.min)
+                case .decimal: .decimal("-1234567890123456789.000000001")
+                case .boolean: .boolean(true)
+                case .instant: .instant(1_772_452_800_000_001)
+                case .date: .date("2026-02-28")
+                case .json: .json(ArraySlice(#"{"a": "\"x\\"}"#.utf8))
+                case .bytes: .bytes([0, 1, 92, 255])
+                }
+            }
+            let (blanks, plain) = (values.map { _ in SQLValue.null }, SQLValue.text(""))
+            try await database.write { transaction in
+                let definitions = zip(columns, kinds).map { "\($0) \(transaction.dialect.type($1))" }
+                try transaction.script(
+                    "create table kinds (id \(transaction.dialect.identity), \(definitions.joined(separator: ", ")))")
+                try transaction.insert([blanks, values, blanks], into: "kinds", columns: columns)
+                let ids = try transaction.query("select id from kinds order by id").compactMap { $0.int(0) }
+                try transaction.update(
+                    [(ids[0], values), (ids[1], blanks), (ids[2], [plain] + blanks.dropFirst())], in: "kinds",
+                    columns: columns)
+            }
+            let rows = try await database.read {
+                try $0.query("select \(columns.joined(separator: ", ")) from kinds order by id").map(\.values)
+            }
+            #expect(rows[1] == blanks)
+            #expect(rows[2] == [plain] + blanks.dropFirst())
+            let inserted = try await database.write { transaction in
+                try transaction.insert([values], into: "kinds", columns: columns)
+                return try transaction.query(
+                    "select \(columns.joined(separator: ", ")) from kinds order by id desc limit 1"
+                ).map(\.values)
+            }
+            #expect(rows[0] == inserted[0])
+            guard engine == .postgres else { return }
+            let error = await #expect(throws: DatabaseError.self) {
+                try await database.write { transaction in
+                    try transaction.script("alter table kinds add column short varchar(3)")
+                    try transaction.update([(1, [.text("long")])], in: "kinds", columns: ["short"])
+                }
+            }
+            #expect(error?.kind == .record)
+        }
+    }
+
     @Test("A condition over 1,000 values finds exactly these", arguments: Engine.allCases)
     func contains(engine: Engine) async throws {
         let odd = ["", "NULL", #"a"b\c"#, "{x,y}", "tab\t", "你好 🙂", "it's", "\u{1F}"]

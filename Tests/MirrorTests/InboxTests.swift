@@ -209,6 +209,27 @@ struct InboxTests {
         }
     }
 
+    @Test(
+        "A delivery of the row's own second that came before a run confirmed the row is read again",
+        arguments: Engine.allCases)
+    func confirmedMeanwhile(engine: Engine) async throws {
+        let time = ManualTime()
+        let products = try #require(Catalog.entity(named: "products"))
+        try await withMirror(engine, time: time) { mirror in
+            try await mirror.apply([.product(1)], .detail, at: time)
+            time.advance(by: 86_400)
+            let other = SampleRecord.product(1).with(["stock_on_hand": "3"])
+            _ = try await mirror.store([Self.record(other, id: "1", at: time)])
+            time.advance(by: 60)
+            let run = try await mirror.beginRun(of: "products", kind: .full, options: "{}", holder: "a")
+            #expect(try await mirror.apply([.product(1)], at: time).counts == [.unchanged: 1])
+            try await mirror.finish(run, .completed)
+            time.advance(by: 60)
+            let claimed = try await mirror.claim([.record], limit: 9, holder: "a", lease: 60)
+            #expect(try await mirror.apply(claimed, of: products).contested == ["1"])
+        }
+    }
+
     @Test("A late delivery does not bring a deleted record back; only reading it does", arguments: Engine.allCases)
     func tombstones(engine: Engine) async throws {
         let time = ManualTime()

@@ -129,6 +129,37 @@ struct StateTests {
         }
     }
 
+    @Test("The faults of a run's records are there with each commit, from whichever side", arguments: Engine.allCases)
+    func fieldFaults(engine: Engine) async throws {
+        let time = ManualTime()
+        try await withMirror(engine, time: time) { mirror in
+            let run = try await mirror.beginRun(of: "products", kind: .full, options: "{}", holder: "a")
+            @Sendable func add(_ ids: Range<Int>) async throws {
+                var batch = Batch(try #require(Catalog.entity(named: "products")), origin: .run(run.id))
+                for id in ids {
+                    let record = SampleRecord.product(id).with(["reorder_level": "\"many\""])
+                    batch.add(record.json, shape: .list, observedAt: time.now)
+                }
+                _ = try await mirror.apply(batch) { transaction, result in
+                    var progress = Run.Progress()
+                    progress.add(result)
+                    try transaction.add(progress, to: run.id)
+                }
+            }
+            try await withThrowingTaskGroup { group in
+                for first in [1, 11, 21] { group.addTask { try await add(first..<first + 5) } }
+                try await group.waitForAll()
+            }
+            // The process is killed here.
+            let faults = try #require(try await mirror.run(run.id)).progress.faults
+            #expect(faults.count == 15)
+            #expect(faults.fields["reorder_level"]?.examples.count == 3)
+            #expect(faults.fields["reorder_level"]?.examples.first?.reason == #""many" is not a decimal number"#)
+            try await mirror.finish(run, .interrupted)
+            #expect(try await mirror.runs().first?.progress.faults == faults)
+        }
+    }
+
     @Test("A cursor comes back as it was saved", arguments: Engine.allCases)
     func cursors(engine: Engine) async throws {
         try await withMirror(engine) { mirror in

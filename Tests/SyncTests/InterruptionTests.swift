@@ -200,6 +200,29 @@ struct InterruptionTests {
         }
     }
 
+    @Test(
+        "Half a character and a number without end cost their own record, or only their own value",
+        arguments: Engine.allCases)
+    func unspeakable(engine: Engine) async throws {
+        try await Rig.with(engine) {
+            $0.poison = [.loneSurrogate: 2, .hugeNumber: 2]
+        } _: { rig in
+            let report = try await rig.sync()
+            let letters = try await rig.mirror.deadLetters()
+            #expect(letters.filter { $0.entity == "products" }.count == 2)
+            #expect(letters.allSatisfy { $0.entity != "products" || $0.reason.contains("unit_price") })
+            #expect(try await rig.value("select count(*) from products") == "448")
+            // On PostgreSQL jsonb cannot hold the record; SQLite writes the row without the value.
+            let contacts = letters.count { $0.entity == "customers" || $0.entity == "vendors" }
+            #expect(contacts == (engine == .postgres ? 2 : 0))
+            let rows = try await rig.value(
+                "select (select count(*) from customers) + (select count(*) from vendors)")
+            #expect(rows == "\(250 - contacts)")
+            #expect(report.runs.reduce(0) { $0 + $1.progress.faults.count } > 0)
+            #expect(report.isSuccess == false)
+        }
+    }
+
     @Test("A record that is gone when its detail is read is marked deleted")
     func goneMeanwhile() async throws {
         try await Rig.with(.sqlite) { rig in

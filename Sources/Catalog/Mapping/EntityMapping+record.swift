@@ -50,28 +50,32 @@ extension EntityMapping {
         }
         if shape == .detail {
             for (position, column) in columns.enumerated()
-            where state.cells[position] == nil && column.presence != .list && mayBeBlanked(position) {
+            where state.cells[position] == nil && column.presence.isSettledByDetails {
                 state.cells[position] = .null
             }
         }
         var rows: [[ChildRow]?] = []
+        var unsaid: [[Int]] = []
         rows.reserveCapacity(children.count)
-        for (position, child) in children.enumerated() {
-            // A source that the record does not mention says nothing, so the set would not be complete.
-            let isComplete = shape == .detail && state.childViews[position].allSatisfy { $0 != nil }
-            rows.append(isComplete ? try self.rows(of: state.childViews[position], child, id, &state.faults) : nil)
+        for (position, child) in children.enumerated() where shape == .detail {
+            let views = state.childViews[position]
+            let missing = views.indices.filter { views[$0] == nil }
+            for source in missing {
+                let reason = "the record has no \(child.child.sources[source].key)"
+                state.faults.append(FieldFault(field: child.child.table, reason: reason))
+            }
+            rows.append(missing.count < views.count ? try self.rows(of: views, child, id, &state.faults) : nil)
+            unsaid.append(missing)
+        }
+        if shape == .list {
+            rows = children.map { _ in nil }
+            unsaid = children.map { Array($0.child.sources.indices) }
         }
         var modifiedAt: Int64?
         if case .instant(let instant)? = state.cells[modifiedColumn] { modifiedAt = instant }
         return MappedRecord(
-            id: id, shape: shape, cells: state.cells, children: rows, modifiedAt: modifiedAt, observedAt: observedAt,
-            faults: state.faults, raw: record)
-    }
-
-    /// A detail record blanks what it does not mention, but never its times and state: some detail shapes lack them
-    /// (a price list's and a payment's `last_modified_time`; reference, sections 6.4 and 6.7).
-    private func mayBeBlanked(_ column: Int) -> Bool {
-        column < statusColumn
+            id: id, shape: shape, cells: state.cells, children: rows, unsaid: unsaid, modifiedAt: modifiedAt,
+            observedAt: observedAt, faults: state.faults, raw: record)
     }
 
     private func take(

@@ -11,8 +11,21 @@ package struct EntityMapping: Sendable {
         /// The mapped columns, then those whose value follows from the place in the record.
         package let columns: [Field]
         let fixedColumns: [String]
+        /// What stands for the table and for each column in a fingerprint.
+        let tableID: UInt64
+        let columnIDs: [UInt64]
         let index: KeyIndex<(field: Int, rank: Int)>
         let idIndex: KeyIndex<Int>
+
+        /// The position in ``Child/sources`` of the place from which a row comes.
+        package func source(of row: ChildRow) -> Int? {
+            child.sources.firstIndex { source in
+                let fixed = source.fixed
+                return fixedColumns.enumerated().allSatisfy { offset, column in
+                    row.cells[child.fields.count + offset] == fixed[column].map { .text($0) } ?? .null
+                }
+            }
+        }
     }
 
     enum Target: Sendable {
@@ -33,6 +46,8 @@ package struct EntityMapping: Sendable {
     package let isActiveColumn: Int
     package let modifiedColumn: Int
     let customFieldsColumn: Int?
+    /// What stands for each column in a fingerprint.
+    let columnIDs: [UInt64]
     let index: KeyIndex<Target>
 
     package init(_ entity: Entity) {
@@ -42,6 +57,7 @@ package struct EntityMapping: Sendable {
             .instant("zoho_modified_at", "last_modified_time"),
         ]
         columns = entity.fields + common
+        columnIDs = columns.map { Fingerprint.id(of: $0.column) }
         statusColumn = entity.fields.count
         isActiveColumn = statusColumn + 1
         modifiedColumn = statusColumn + 3
@@ -50,15 +66,13 @@ package struct EntityMapping: Sendable {
         children = entity.children.map { child in
             var fixed: [String] = []
             for source in child.sources {
-                switch source {
-                case .object(_, let values), .array(_, let values):
-                    fixed += values.keys.filter { !fixed.contains($0) }.sorted()
-                case .nested: break
-                }
+                fixed += source.fixed.keys.filter { !fixed.contains($0) }.sorted()
             }
             let order = child.orderColumn.map { [Field.integer($0)] } ?? []
+            let columns = child.fields + fixed.map { Field.text($0) } + order
             return ChildMapping(
-                child: child, columns: child.fields + fixed.map { Field.text($0) } + order, fixedColumns: fixed,
+                child: child, columns: columns, fixedColumns: fixed, tableID: Fingerprint.id(of: child.table),
+                columnIDs: columns.map { Fingerprint.id(of: $0.column) },
                 index: KeyIndex(
                     child.fields.enumerated().flatMap { field, column in
                         column.keys.enumerated().map { ($1, (field: field, rank: $0)) }

@@ -31,6 +31,14 @@ package struct Fingerprint: Sendable, Hashable {
     package var text: String {
         [summary, detail, children].map { String($0, radix: 16) }.joined(separator: "-")
     }
+
+    /// What stands for a column or table in a fingerprint: it follows from the name, so that a field that an entity gains
+    /// leaves the fingerprints of rows without it as they are.
+    static func id(of name: String) -> UInt64 { beginning(of: SHA256.hash(data: Array(name.utf8))) }
+
+    fileprivate static func beginning(of digest: SHA256.Digest) -> UInt64 {
+        digest.withUnsafeBytes { UInt64(bigEndian: $0.loadUnaligned(as: UInt64.self)) }
+    }
 }
 
 extension EntityMapping {
@@ -41,8 +49,8 @@ extension EntityMapping {
         for (position, column) in columns.enumerated() {
             guard let cell = cells[position] else { continue }
             switch column.presence {
-            case .both, .list: summary.append(cell, at: position)
-            case .detail, .preview: detail.append(cell, at: position)
+            case .both, .list: summary.append(cell, of: columnIDs[position])
+            case .detail, .preview: detail.append(cell, of: columnIDs[position])
             }
         }
         return Fingerprint(summary: summary.digest, detail: detail.digest, children: children)
@@ -51,57 +59,57 @@ extension EntityMapping {
     /// The hash over a complete set of child rows, whatever their order.
     package func fingerprint(children: [[ChildRow]]) -> UInt64 {
         var bytes = CellBytes()
-        for (table, rows) in children.enumerated() {
+        for (mapping, rows) in zip(self.children, children) {
             for row in rows.sorted(by: { $0.key < $1.key }) {
-                bytes.append(.text(row.key), at: 0xFF00 + table)
-                for (position, cell) in row.cells.enumerated() { bytes.append(cell, at: position) }
+                bytes.append(.text(row.key), of: mapping.tableID)
+                for (column, cell) in zip(mapping.columnIDs, row.cells) { bytes.append(cell, of: column) }
             }
         }
         return bytes.digest
     }
 }
 
-/// Values as an unambiguous sequence of bytes: position, type, length, content.
+/// Values as an unambiguous sequence of bytes: column, type, length, content.
 private struct CellBytes {
     private var bytes: [UInt8] = []
 
     /// The first eight bytes of the SHA-256; 0 where nothing was appended.
     var digest: UInt64 {
         guard !bytes.isEmpty else { return 0 }
-        return SHA256.hash(data: bytes).withUnsafeBytes { UInt64(bigEndian: $0.loadUnaligned(as: UInt64.self)) }
+        return Fingerprint.beginning(of: SHA256.hash(data: bytes))
     }
 
     init() {
         bytes.reserveCapacity(512)
     }
 
-    mutating func append(_ cell: FieldValue, at position: Int) {
+    mutating func append(_ cell: FieldValue, of column: UInt64) {
         switch cell {
         case .null: break
-        case .text(let text): append(text, tag: 1, at: position)
-        case .decimal(let digits): append(digits, tag: 2, at: position)
-        case .date(let date): append(date, tag: 3, at: position)
-        case .integer(let value): append(UInt64(bitPattern: value), tag: 4, at: position)
-        case .instant(let value): append(UInt64(bitPattern: value), tag: 5, at: position)
-        case .boolean(let value): append(value ? 1 : 0, tag: 6, at: position)
+        case .text(let text): append(text, tag: 1, of: column)
+        case .decimal(let digits): append(digits, tag: 2, of: column)
+        case .date(let date): append(date, tag: 3, of: column)
+        case .integer(let value): append(UInt64(bitPattern: value), tag: 4, of: column)
+        case .instant(let value): append(UInt64(bitPattern: value), tag: 5, of: column)
+        case .boolean(let value): append(value ? 1 : 0, tag: 6, of: column)
         case .json(let json):
-            header(tag: 7, position: position, count: json.count)
+            header(tag: 7, column: column, count: json.count)
             bytes.append(contentsOf: json)
         }
     }
 
-    private mutating func append(_ text: String, tag: UInt8, at position: Int) {
-        header(tag: tag, position: position, count: text.utf8.count)
+    private mutating func append(_ text: String, tag: UInt8, of column: UInt64) {
+        header(tag: tag, column: column, count: text.utf8.count)
         bytes.append(contentsOf: text.utf8)
     }
 
-    private mutating func append(_ value: UInt64, tag: UInt8, at position: Int) {
-        header(tag: tag, position: position, count: 8)
+    private mutating func append(_ value: UInt64, tag: UInt8, of column: UInt64) {
+        header(tag: tag, column: column, count: 8)
         withUnsafeBytes(of: value.bigEndian) { bytes.append(contentsOf: $0) }
     }
 
-    private mutating func header(tag: UInt8, position: Int, count: Int) {
-        let header = UInt64(tag) << 56 | UInt64(position) << 32 | UInt64(UInt32(truncatingIfNeeded: count))
-        withUnsafeBytes(of: header.bigEndian) { bytes.append(contentsOf: $0) }
+    private mutating func header(tag: UInt8, column: UInt64, count: Int) {
+        let header = (column.bigEndian, (UInt64(tag) << 56 | UInt64(UInt32(truncatingIfNeeded: count))).bigEndian)
+        withUnsafeBytes(of: header) { bytes.append(contentsOf: $0) }
     }
 }

@@ -16,8 +16,11 @@ package struct MappedRecord: Sendable {
     /// What the record says for each of ``EntityMapping/columns``; nil where it does not say anything, which leaves the
     /// column as it is.
     package let cells: [FieldValue?]
-    /// The rows for each of the entity's child tables, as a complete set; nil where the record does not say.
+    /// The rows for each of the entity's child tables; nil where the record says nothing of the table.
     package let children: [[ChildRow]?]
+    /// For each child table the positions in ``Child/sources`` of those that the record does not mention: what they
+    /// brought before stays.
+    package let unsaid: [[Int]]
     /// `last_modified_time` in microseconds since 1970, where the record has one.
     package let modifiedAt: Int64?
     /// When Zoho said it, in microseconds since 1970: the receipt of the answer or delivery.
@@ -66,6 +69,6 @@ extension MappedRecord {
     package func leavingOut(_ isLeftOut: (Int) -> Bool) -> MappedRecord {
         MappedRecord(
             id: id, shape: shape, cells: cells.enumerated().map { isLeftOut($0) ? nil : $1 }, children: children,
-            modifiedAt: modifiedAt, observedAt: observedAt, faults: faults, raw: raw)
+            unsaid: unsaid, modifiedAt: modifiedAt, observedAt: observedAt, faults: faults, raw: raw)
     }
 }

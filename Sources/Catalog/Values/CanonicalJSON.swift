@@ -65,6 +65,17 @@ package enum CanonicalJSON {
         }
     }
 
+    /// The canonical bytes of an object whose keys are a user's own: they say nothing of what is below them.
+    static func namedValues(from view: JSONView) throws -> FieldValue? {
+        var members: [(key: String, value: [UInt8])] = []
+        try view.members { key, member in
+            var bytes: [UInt8] = []
+            if try append(member, to: &bytes) { members.append((try JSONView.text(ofKey: key), bytes)) }
+        }
+        var output: [UInt8] = []
+        return object(members, to: &output) ? .json(output) : .null
+    }
+
     /// Whether the member holds a number that comes as a numeric string now and then, such as a location's stock
     /// (reference, section 6.2).
     ///
@@ -117,7 +128,10 @@ package enum CanonicalJSON {
 
 extension FieldValue {
     /// The canonical form of JSON that a database gave back in its own spelling.
-    package static func canonicalJSON(_ bytes: ArraySlice<UInt8>) -> FieldValue {
-        (try? RawJSON(bytes).read { try CanonicalJSON.value(from: $0) }) ?? .null
+    package static func canonicalJSON(_ bytes: ArraySlice<UInt8>, of kind: Field.Kind = .json) -> FieldValue {
+        let value = try? RawJSON(bytes).read { view in
+            try kind == .customFields ? CanonicalJSON.namedValues(from: view) : CanonicalJSON.value(from: view)
+        }
+        return value ?? .null
     }
 }

@@ -1,6 +1,6 @@
 /// A value that was read from a record: exact, typed and in one canonical form, so that equal values are equal bytes.
 package enum FieldValue: Sendable, Hashable {
-    /// Zoho's blank: `""`, null or, in a detail record, a missing key (reference, section 7.4).
+    /// Zoho's blank: `""`, null or, for what only details say, a key that one lacks (reference, section 7.4).
     case null
     case integer(Int64)
     case text(String)

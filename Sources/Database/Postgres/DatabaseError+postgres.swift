@@ -20,16 +20,21 @@ extension DatabaseError {
         if error.isConnectionLost || state.isEmpty || state.hasPrefix("08") {
             return (.unavailable, "Check that PostgreSQL runs and that DATABASE_URL points to it.")
         }
+        // What a trigger raises is about its row, whatever code it has chosen.
+        if error.routine == "exec_stmt_raise" { return (.record, "") }
         switch state {
         case "40001", "40P01": return (.conflict, "Run the command again.")
         case "55P03": return (.locked, "Another session holds a lock on the mirror's tables; end it and try again.")
         case "53100": return (.exhausted, "The disk of the PostgreSQL server is full; free space and try again.")
         case "53300": return (.exhausted, "Raise max_connections or close other connections.")
         case "25006": return (.readOnly, "The server or role only allows reading; point DATABASE_URL to the primary.")
-        case "42501" where error.message.contains("row-level security"): return (.record, "")
+        // A policy that refuses the row; messages are translated, routines are not.
+        case "42501" where error.routine == "ExecWithCheckOptions": return (.record, "")
         case "42501": return (.denied, "Grant the role of DATABASE_URL the right that is named, as the table's owner.")
         case "3D000", "28P01", "28000": return (.denied, "Correct the user, password or database in DATABASE_URL.")
         case "3F000": return (.denied, "Create the schema, or let the role create it: grant create on database.")
+        // A value that is too long for an index. The class's other codes are about the server's limits.
+        case "54000": return (.record, "")
         default: break
         }
         switch state.prefix(2) {

@@ -1,3 +1,4 @@
+import Foundation
 import Postgres
 import Synchronization
 
@@ -32,7 +33,7 @@ struct PostgresTransaction: SQLTransaction {
     }
 
     func insert(_ rows: [[SQLValue]], into table: String, columns: [String]) throws {
-        if withoutCopy.contains(table) { return try insertEach(rows, into: table, columns: columns) }
+        if withoutCopy.contains(table) { return try insertWithoutCopy(rows, into: table, columns: columns) }
         do {
             try copy(rows, into: table, columns: columns)
         } catch let error as DatabaseError where error.code == "0A000" {
@@ -41,13 +42,45 @@ struct PostgresTransaction: SQLTransaction {
         }
     }
 
-    /// One statement for each row: PostgreSQL copies into no table whose row-level security binds the role.
-    private func insertEach(_ rows: [[SQLValue]], into table: String, columns: [String]) throws {
-        let places = columns.indices.map { "$\($0 + 1)" }.joined(separator: ", ")
-        let sql = "insert into \(table) (\(columns.joined(separator: ", "))) values (\(places))"
+    /// PostgreSQL copies into no table whose row-level security binds the role.
+    private func insertWithoutCopy(_ rows: [[SQLValue]], into table: String, columns: [String]) throws {
+        guard !rows.isEmpty else { return }
+        let types = try types(of: columns, in: table)
         try translated {
-            _ = try session.pipeline(rows.map { (sql: sql, parameters: $0.map { PostgresValue($0) }) })
+            _ = try session.query(
+                """
+                insert into \(table) (\(columns.joined(separator: ", ")))
+                select \(types.enumerated().map { "fresh.c\($0)::\($1)" }.joined(separator: ", "))
+                from \(Self.rowSource(columns.count)) as fresh
+                """, Self.arrays(rows, count: columns.count))
         }
+    }
+
+    /// Rows as one array for each column, which the server puts together again.
+    private static func rowSource(_ count: Int) -> String {
+        let arrays = (0..<count).map { "$\($0 + 1)::text[]" }.joined(separator: ", ")
+        let names = (0..<count).map { "c\($0)" }.joined(separator: ", ")
+        return "(select * from unnest(\(arrays)) as source (\(names)))"
+    }
+
+    private static func arrays(_ rows: [[SQLValue]], count: Int) -> [PostgresValue] {
+        (0..<count).map { column in
+            var array = TextArrayBuffer()
+            for row in rows { row[column].append(to: &array) }
+            return array.value
+        }
+    }
+
+    /// The types of columns without their lengths, which a cast would cut values to; the table itself refuses what is
+    /// too long.
+    private func types(of columns: [String], in table: String) throws -> [String] {
+        let rows = try query(
+            """
+            select attname::text, format_type(atttypid, null) from pg_attribute
+            where attrelid = to_regclass($1) and attnum > 0 and not attisdropped
+            """, [.text(table)])
+        let types = Dictionary(rows.map { ($0.text(0) ?? "", $0.text(1) ?? "text") }, uniquingKeysWith: { $1 })
+        return columns.map { types[$0] ?? "text" }
     }
 
     private func copy(_ rows: [[SQLValue]], into table: String, columns: [String]) throws {
@@ -62,13 +95,26 @@ struct PostgresTransaction: SQLTransaction {
     }
 
     func update(_ rows: [(id: Int64, values: [SQLValue])], in table: String, columns: [String]) throws {
-        let assignments = columns.enumerated().map { "\($1) = $\($0 + 2)" }.joined(separator: ", ")
-        let sql = "update \(table) set \(assignments) where id = $1"
+        guard !rows.isEmpty else { return }
+        if getenv("ZS_OLD") != nil {
+            let assignments = columns.enumerated().map { "\($1) = $\($0 + 2)" }.joined(separator: ", ")
+            let sql = "update \(table) set \(assignments) where id = $1"
+            try translated {
+                _ = try session.pipeline(
+                    rows.map { row in
+                        (sql: sql, parameters: [.integer(row.id)] + row.values.map { PostgresValue($0) })
+                    })
+            }
+            return
+        }
+        let types = try types(of: columns, in: table)
+        let assignments = columns.enumerated().map { "\($1) = fresh.c\($0 + 1)::\(types[$0])" }
         try translated {
-            _ = try session.pipeline(
-                rows.map { row in
-                    (sql: sql, parameters: [.integer(row.id)] + row.values.map { PostgresValue($0) })
-                })
+            _ = try session.query(
+                """
+                update \(table) set \(assignments.joined(separator: ", "))
+                from \(Self.rowSource(columns.count + 1)) as fresh where \(table).id = fresh.c0::bigint
+                """, Self.arrays(rows.map { [.integer($0.id)] + $0.values }, count: columns.count + 1))
         }
     }
 

@@ -33,6 +33,21 @@ extension SQLValue {
         }
     }
 
+    /// Appends the value as an element of an array.
+    func append(to array: inout TextArrayBuffer) {
+        switch self {
+        case .null: array.appendNull()
+        case .integer(let integer): array.append(text: String(integer))
+        case .text(let text), .decimal(let text), .date(let text): array.append(text: text)
+        case .boolean(let flag): array.append(text: flag ? "t" : "f")
+        case .instant(let instant): array.append(text: Timestamp.text(instant))
+        case .json(let bytes): array.append(bytes: bytes)
+        case .bytes(let bytes): array.append(bytea: bytes)
+        case .texts(let texts): array.append(text: JSONArray.text(texts))
+        case .integers(let integers): array.append(text: "[\(integers.map(String.init).joined(separator: ","))]")
+        }
+    }
+
     /// Reads a column of a result by the type that the server gave it.
     init(_ result: PostgresResult, _ row: Int, _ column: Int, type: UInt32) throws {
         guard let text = result.string(row, column) else {

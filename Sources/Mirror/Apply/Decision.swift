@@ -39,8 +39,10 @@ enum Decision: Sendable, Hashable {
     ///   - summary: the record's own hash over the columns that a list record says.
     ///   - detail: the record's own hash over the other columns.
     ///   - children: the hash over its child rows, nil where it does not say all of them.
+    ///   - saysChildren: whether it says some of them.
     static func on(
-        _ record: MappedRecord, summary: UInt64, detail: UInt64, children: UInt64?, stored: StoredState?
+        _ record: MappedRecord, summary: UInt64, detail: UInt64, children: UInt64?, saysChildren: Bool,
+        stored: StoredState?
     ) -> Decision {
         guard let stored else { return .insert }
         if stored.isDeleted {
@@ -57,7 +59,7 @@ enum Decision: Sendable, Hashable {
         case .list:
             return stored.hasDetail || fingerprint.detail == detail ? .unchanged : .compare
         case .detail:
-            guard stored.hasDetail, fingerprint.detail == detail, children.map({ $0 == fingerprint.children }) ?? true
+            guard stored.hasDetail, fingerprint.detail == detail, !saysChildren || children == fingerprint.children
             else { return .compare }
             if stored.lacksRecord { return .compare }
             return stored.isDetailDue ? .settle : .unchanged

@@ -51,7 +51,12 @@ final class Application {
     private let duplicates: Int
     /// Records of deliveries of which nobody can tell whether they are what Zoho said last.
     var contested: Set<String>
+    private var stale: Set<String> = []
     private var changes: [[SQLValue]] = []
+    /// Errors that are no record's own, each of a record that had it alone.
+    private var faults: [DatabaseError] = []
+    /// When a run last looked at the entity; nil while nobody has asked.
+    private var lastLook: Int64?
 
     init(_ batch: Batch, _ transaction: any SQLTransaction, time: Int64) {
         mapping = batch.mapping
@@ -72,13 +77,15 @@ final class Application {
         result.count(.unchanged, duplicates)
         var refused = rejected
         try apply(records[...], &result, &refused)
+        // What no record gets past is no record's fault.
+        if let fault = faults.first, faults.count == records.count { throw fault }
         result.count(.failed, refused.count)
         result.contested = contested.subtracting(refused.compactMap(\.id))
         try transaction.bury(refused, of: mapping.entity.name, origin: origin, time: time)
         let buried = Set(refused.compactMap(\.id))
         try transaction.resolveDeadLetters(
-            of: mapping.entity.name, ids: records.map(\.id).filter { !buried.contains($0) },
-            readAt: origin.isDelivery ? nil : records.map(\.observedAt).min(), time: time)
+            of: mapping.entity.name, by: records.filter { !buried.contains($0.id) && !stale.contains($0.id) },
+            isRead: !origin.isDelivery, time: time)
         result.refused = refused.compactMap(\.id)
         result.changes = changes.compactMap { RecordChange($0) }
         try writeLog()
@@ -135,7 +142,7 @@ final class Application {
         guard let first = records.first else { return }
         do {
             for (outcome, number) in try attempt(records) { result.count(outcome, number) }
-        } catch let error as DatabaseError where error.kind == .record {
+        } catch let error as DatabaseError where error.mayConcernOneRecord {
             guard records.count == 1 else {
                 let middle = records.startIndex + records.count / 2
                 try apply(records[..<middle], &result, &refused)
@@ -145,7 +152,8 @@ final class Application {
             // Another process may have inserted the same record meanwhile; seen now, it is an update.
             do {
                 for (outcome, number) in try attempt(records) { result.count(outcome, number) }
-            } catch let error as DatabaseError where error.kind == .record {
+            } catch let error as DatabaseError where error.mayConcernOneRecord {
+                if error.kind != .record { faults.append(error) }
                 refused.append(
                     RejectedRecord(
                         id: first.id, shape: first.shape, raw: first.raw, observedAt: first.observedAt,
@@ -178,6 +186,7 @@ final class Application {
             case .restore where origin.isDelivery:
                 // A deletion was confirmed by a call; a delivery that came late must not take that back.
                 contested.insert(record.id)
+                stale.insert(record.id)
                 counts[.stale, default: 0] += 1
             case .insert: inserts.append(write)
             case .compare, .restore: candidates.append(write)
@@ -189,6 +198,7 @@ final class Application {
                 counts[.unchanged, default: 0] += 1
             case .stale:
                 if origin.isDelivery, write.isOfTheSameMoment { overtaken.append(write) }
+                stale.insert(record.id)
                 counts[.stale, default: 0] += 1
             }
         }
@@ -198,6 +208,20 @@ final class Application {
         try settle(settled)
         for id in try different(overtaken) { contested.insert(id) }
         return counts
+    }
+
+    /// When a run last looked at the entity, in microseconds since 1970; it may have confirmed rows without writing them.
+    func lookedAt() throws -> Int64 {
+        if let lastLook { return lastLook }
+        let row = try transaction.query(
+            """
+            select max(coalesce(finished_at, $1))
+            from (select finished_at from sync_runs where entity = $2 order by id desc limit 10) as latest
+            """, [.instant(time), .text(mapping.entity.name)]
+        ).first
+        let look = row?.instant(0) ?? 0
+        lastLook = look
+        return look
     }
 
     /// Whether an unchanged detail record proves anew what was about to count as too old.
@@ -226,28 +250,49 @@ struct Write {
     let stored: StoredState?
     /// The record's own content hash.
     let fingerprint: Fingerprint
-    /// The record's child rows, where it says all of them.
-    let children: [[ChildRow]]?
+    /// The hash over the record's child rows, where it says all of them.
+    let childHash: UInt64?
 
     init(_ record: MappedRecord, _ mapping: EntityMapping, stored: StoredState?) {
         self.record = record
         self.stored = stored
-        let said = record.children.compactMap(\.self)
-        children = said.count == record.children.count && record.shape == .detail ? said : nil
-        let childHash = children.map { mapping.fingerprint(children: $0) }
-        fingerprint = mapping.fingerprint(record.cells, children: childHash ?? 0)
+        fingerprint = mapping.fingerprint(
+            record.cells, children: mapping.fingerprint(children: record.children.map { $0 ?? [] }))
+        childHash = record.unsaid.allSatisfy(\.isEmpty) ? fingerprint.children : nil
         decision = .on(
-            record, summary: fingerprint.summary, detail: fingerprint.detail, children: childHash, stored: stored)
+            record, summary: fingerprint.summary, detail: fingerprint.detail, children: childHash,
+            saysChildren: record.children.contains { $0 != nil }, stored: stored)
+    }
+
+    func childSet(of parent: Int64) -> ChildSet {
+        ChildSet(parent: parent, children: record.children, unsaid: record.unsaid)
     }
 
     /// For how long deliveries may overtake each other: as long as Zoho tries again by default, in microseconds.
     private static let overtakingWindow: Int64 = 600_000_000
 
+    /// The row, where it is complete and of the same second as the record.
+    private var twin: StoredState? {
+        guard let stored, !stored.isDeleted, stored.hasDetail else { return nil }
+        let isSameTime = record.modifiedAt == nil || stored.modifiedAt == nil || record.modifiedAt == stored.modifiedAt
+        return isSameTime ? stored : nil
+    }
+
     /// Whether the record and the row are of the same second and were told shortly after each other, so that the order
     /// in which deliveries arrived need not be the order in which Zoho said them.
     var isOfTheSameMoment: Bool {
-        guard let stored, !stored.isDeleted, stored.hasDetail else { return false }
-        let isSameTime = record.modifiedAt == nil || stored.modifiedAt == nil || record.modifiedAt == stored.modifiedAt
-        return isSameTime && abs(record.observedAt - stored.observedAt) < Self.overtakingWindow
+        twin.map { abs(record.observedAt - $0.observedAt) < Self.overtakingWindow } ?? false
     }
+
+    /// Whether Zoho may have said what the row holds after it said what the record says.
+    ///
+    /// - Parameter look: when a run last looked at the entity. What it found confirmed it has not written.
+    func mayBeOvertaken(by look: Int64) -> Bool {
+        twin.map { record.observedAt - max($0.observedAt, look) < Self.overtakingWindow } ?? false
+    }
+}
+
+extension DatabaseError {
+    /// Whether other records may do where this one does not.
+    fileprivate var mayConcernOneRecord: Bool { kind == .record || kind == .program }
 }

@@ -28,7 +28,7 @@ extension SQLRow {
             case .boolean: bool(index).map { .boolean($0) }
             case .instant: instant(index).map { .instant($0) }
             case .date: date(index).map { .date($0) }
-            case .json, .customFields: json(index).map { FieldValue.canonicalJSON($0) }
+            case .json, .customFields: json(index).map { FieldValue.canonicalJSON($0, of: kind) }
             }
         return value ?? .null
     }

@@ -239,15 +239,44 @@ extension SQLTransaction {
 
     /// Closes the letters of records that were applied after all.
     ///
-    /// - Parameter readAt: when Zoho was asked for the records, in microseconds since 1970, so that the deliveries before
-    ///   which could not be read matter no more; nil where it was not asked.
-    func resolveDeadLetters(of entity: String, ids: [String], readAt: Int64?, time: Int64) throws {
+    /// A summary does not bring what a complete record was refused for, and what Zoho said before the letter proves
+    /// nothing.
+    ///
+    /// - Parameter isRead: whether Zoho was asked for the records, so that the deliveries before which could not be read
+    ///   matter no more.
+    func resolveDeadLetters(of entity: String, by records: [MappedRecord], isRead: Bool, time: Int64) throws {
+        let byID = Dictionary(records.map { ($0.id, $0) }, uniquingKeysWith: { $1 })
+        let settled = try query(
+            """
+            select id, zoho_id, shape, observed_at from sync_dead_letters
+            where entity = $1 and state = 'open' and (\(dialect.contains("identity", "$2"))
+                or (shape = 'delivery' and \(dialect.contains("zoho_id", "$2"))))
+            """, [.text(entity), .texts(records.map(\.id))]
+        ).filter { row in
+            guard let record = row.text(1).flatMap({ byID[$0] }), let form = row.text(2).flatMap(DeadLetter.Form.init),
+                let observedAt = row.instant(3), record.observedAt >= observedAt
+            else { return false }
+            return (form == .list || record.shape == .detail) && (form != .delivery || isRead)
+        }
+        guard !settled.isEmpty else { return }
+        try execute(
+            """
+            update sync_dead_letters set state = 'resolved', closed_at = $1
+            where state = 'open' and \(dialect.contains("id", "$2"))
+            """, [.instant(time), .integers(settled.compactMap { $0.int(0) })])
+    }
+
+    /// Closes the letters of records that are gone.
+    ///
+    /// - Parameter readAt: when Zoho was asked for them, in microseconds since 1970, so that the deliveries before which
+    ///   could not be read matter no more.
+    func resolveDeadLetters(of entity: String, ids: [String], readAt: Int64, time: Int64) throws {
         try execute(
             """
             update sync_dead_letters set state = 'resolved', closed_at = $1
             where entity = $2 and state = 'open' and (\(dialect.contains("identity", "$3"))
                 or (shape = 'delivery' and observed_at <= $4 and \(dialect.contains("zoho_id", "$3"))))
-            """, [.instant(time), .text(entity), .texts(ids), readAt.map { .instant($0) } ?? .null])
+            """, [.instant(time), .text(entity), .texts(ids), .instant(readAt)])
     }
 }
 

@@ -116,7 +116,7 @@ extension Mirror {
     static let runColumns = """
         select id, entity, kind, state, started_at, finished_at, fetched, inserted, updated, unchanged, stale,
             deleted, restored, failed, skipped, calls, pages, details, details_outstanding, list_milliseconds,
-            detail_milliseconds, last_error
+            detail_milliseconds, last_error, field_faults
         from sync_runs
         """
 
@@ -189,6 +189,14 @@ extension SQLTransaction {
                 .integer(runID), .integer(Int64(progress.listMilliseconds)),
                 .integer(Int64(progress.detailMilliseconds)),
             ] + counters.map { .integer(Int64($0.value)) })
+        guard progress.faults.count > 0 else { return }
+        // The run's row is locked by now, so that nobody else's faults are lost.
+        let row = try query("select field_faults from sync_runs where id = $1", [.integer(runID)]).first
+        var faults = row?.json(0).flatMap { FaultSummary(RawJSON($0)) } ?? FaultSummary()
+        faults.add(progress.faults)
+        try execute(
+            "update sync_runs set field_faults = $1 where id = $2",
+            [faults.json.map { .json($0) } ?? .null, .integer(runID)])
     }
 
     /// Writes what a run has done.
@@ -198,7 +206,7 @@ extension SQLTransaction {
         try execute(
             """
             update sync_runs set \(assignments), list_milliseconds = $2, detail_milliseconds = $3,
-                details_outstanding = $4, field_faults = $5
+                details_outstanding = $4, field_faults = coalesce($5, field_faults)
             where id = $1
             """,
             [
@@ -223,6 +231,26 @@ extension Run.Progress {
 }
 
 extension FaultSummary {
+    /// Reads what ``json`` wrote; nil for anything else.
+    init?(_ json: RawJSON) {
+        let entries = try? json.read { view in
+            var entries: [(field: String, entry: Entry)] = []
+            try view.members { key, value in
+                var entry = Entry()
+                if case .integer(let count)? = try value.member("count").flatMap({ FieldValue.integer(from: $0) }) {
+                    entry.count = Int(count)
+                }
+                try value.member("examples")?.members { id, reason in
+                    entry.examples.append((try JSONView.text(ofKey: id), try reason.text()))
+                }
+                entries.append((try JSONView.text(ofKey: key), entry))
+            }
+            return entries
+        }
+        guard let entries else { return nil }
+        self.init(entries)
+    }
+
     /// The summary as a JSON object by field.
     ///
     /// `{"due_date":{"count":2,"examples":{"34600…":"\"27 Dec 2016\" is not a date as YYYY-MM-DD"}}}`
@@ -253,6 +281,7 @@ extension Run {
         progress.detailsOutstanding = row.int(18).map { Int($0) }
         progress.listMilliseconds = number(19)
         progress.detailMilliseconds = number(20)
+        progress.faults = row.json(22).flatMap { FaultSummary(RawJSON($0)) } ?? FaultSummary()
         self.init(
             id: id, entity: entity, kind: kind, state: state, startedAt: startedAt, finishedAt: row.instant(5),
             progress: progress, lastError: row.text(21))

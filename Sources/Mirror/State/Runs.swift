@@ -111,6 +111,10 @@ package struct FaultSummary: Sendable, Hashable {
 
     package init() {}
 
+    init(_ entries: [(field: String, entry: Entry)]) {
+        fields = Dictionary(entries.map { ($0.field, $0.entry) }, uniquingKeysWith: { $1 })
+    }
+
     /// How many values could not be read.
     package var count: Int { fields.values.reduce(0) { $0 + $1.count } }
 

@@ -108,7 +108,7 @@ extension JSONView {
             case .boolean: .boolean(from: self)
             case .instant: .instant(from: self)
             case .date: .date(from: self)
-            case .json, .customFields: .canonicalJSON(raw(in: document).bytes)
+            case .json, .customFields: .canonicalJSON(raw(in: document).bytes, of: kind)
             }
         return value ?? .null
     }

@@ -6,14 +6,6 @@ extension SQLTransaction {
         if dialect == .postgres { _ = try query("select pg_advisory_xact_lock(7264991)") }
     }
 
-    /// Lets one transaction at a time number its changes, until it ends, so that a reader who has seen a number never
-    /// misses a smaller one.
-    package func lockChanges() throws {
-        if dialect == .postgres {
-            _ = try query("select pg_advisory_xact_lock(7264992, hashtext(current_schema()))")
-        }
-    }
-
     /// The statements that a table's owner has to run so that this role may read and write the tables; none where it
     /// may.
     ///

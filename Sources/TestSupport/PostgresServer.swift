@@ -92,6 +92,17 @@ package struct StoppablePostgres: Sendable {
     /// Ends it at once, as a crash does.
     package func stop() async throws { try await process.tell("stop") }
 
+    /// Has it write to the disk late, so that ending it loses what was committed last.
+    package func delayWriting() async throws {
+        let admin = try await PostgresConnection.open(
+            PostgresConfiguration(url: url), logger: Logger(label: "test.postgres"))
+        try await admin.run {
+            _ = try $0.execute("ALTER SYSTEM SET wal_writer_delay = '10s'")
+            _ = try $0.execute("SELECT pg_reload_conf()")
+        }
+        await admin.close()
+    }
+
     /// Starts it again on the same data.
     package func start() async throws { try await process.tell("start") }
 }

@@ -54,6 +54,40 @@ struct IntakeTests {
         }
     }
 
+    @Test("A rule may deliver by PUT", arguments: Engine.allCases)
+    func put(engine: Engine) async throws {
+        try await ServerRig.with(engine) { rig in
+            let id = rig.control.id(.items, at: 1)
+            let body = Array(try rig.body(of: .items, id, key: "item").utf8)
+            let signature = WebhookSignature.sign(pairs: [], body: body, secret: ServerRig.secret, .base64)
+            for base in ["zoho", "tds"] {
+                let answer = try await rig.request(
+                    .PUT, "/api/\(base)/webhooks/products", headers: ["X-Zoho-Webhook-Signature": signature],
+                    body: body)
+                #expect(answer.status == 202)
+            }
+            try await rig.expect("select zoho_item_id from products", gives: id)
+        }
+    }
+
+    @Test("A form that cannot be read is kept as it came, with what it came for", arguments: Engine.allCases)
+    func unreadableForm(engine: Engine) async throws {
+        try await ServerRig.with(engine) {
+            $0.server.webhookSecret = nil
+        } _: { rig in
+            let body = "name=A+%5Bnew%5D+chair&colour=%FF"
+            let answer = try await rig.request(
+                .POST, "/api/zoho/webhooks/products?event=deleted",
+                headers: ["Content-Type": "application/x-www-form-urlencoded"], body: Array(body.utf8))
+            #expect(answer.status == 202)
+            let list = try await rig.get("/api/zoho/dead-letters").json
+            let letter = try #require((list["dead_letters"] as? [[String: Any]])?.first)
+            #expect(letter["record"] as? String == body)
+            #expect(letter["webhook"] as? String == "products")
+            #expect(letter["event"] as? String == "deleted")
+        }
+    }
+
     @Test("What is not signed as it must be is refused, counted and not stored", arguments: Engine.allCases)
     func unsigned(engine: Engine) async throws {
         try await ServerRig.with(engine) { rig in
@@ -73,9 +107,9 @@ struct IntakeTests {
         }
     }
 
-    @Test("A key in a header stands for the signature")
-    func key() async throws {
-        try await ServerRig.with(.sqlite) {
+    @Test("A key in a header stands for the signature", arguments: Engine.allCases)
+    func key(engine: Engine) async throws {
+        try await ServerRig.with(engine) {
             $0.server.webhookSecret = nil
             $0.server.webhookKey = Secret("open sesame")
         } _: { rig in
@@ -105,15 +139,19 @@ struct IntakeTests {
         }
     }
 
-    @Test("Damaged compression is kept as it came; a bomb is refused")
-    func compression() async throws {
-        try await ServerRig.with(.sqlite) {
+    @Test("Damaged compression is kept as it came; a bomb is refused", arguments: Engine.allCases)
+    func compression(engine: Engine) async throws {
+        try await ServerRig.with(engine) {
             $0.server.webhookSecret = nil
         } _: { rig in
             let damaged = try await rig.request(
                 .POST, "/api/zoho/webhooks/products", headers: ["Content-Encoding": "gzip"], body: [0x1F, 0x8B, 1, 2])
             #expect(damaged.status == 202)
             #expect(try await rig.mirror.deadLetters().map { Array($0.record.bytes) } == [[0x1F, 0x8B, 1, 2]])
+            let list = try await rig.get("/api/zoho/dead-letters").json
+            let letter = try #require((list["dead_letters"] as? [[String: Any]])?.first)
+            #expect(letter["record"] == nil)
+            #expect(letter["record_base64"] as? String == "H4sBAg==")
             // 4 MiB of zeros, packed by zlib.
             let bomb = try #require(Data(base64Encoded: Self.bomb))
             let refused = try await rig.request(
@@ -122,9 +160,9 @@ struct IntakeTests {
         }
     }
 
-    @Test("A body beyond 1 MiB is refused, an empty one is acknowledged")
-    func sizes() async throws {
-        try await ServerRig.with(.sqlite) {
+    @Test("A body beyond 1 MiB is refused, an empty one is acknowledged", arguments: Engine.allCases)
+    func sizes(engine: Engine) async throws {
+        try await ServerRig.with(engine) {
             $0.server.webhookSecret = nil
         } _: { rig in
             let large = [UInt8](repeating: 0x20, count: 1 << 20 + 1)
@@ -136,9 +174,9 @@ struct IntakeTests {
         }
     }
 
-    @Test("A webhook to a wrong path is 404, counted by its path, and seen in health")
-    func unknownPath() async throws {
-        try await ServerRig.with(.sqlite) { rig in
+    @Test("A webhook to a wrong path is 404, counted by its path, and seen in health", arguments: Engine.allCases)
+    func unknownPath(engine: Engine) async throws {
+        try await ServerRig.with(engine) { rig in
             for path in ["/api/zoho/webhooks/journals", "/hooks/zoho", "/hooks/zoho"] {
                 #expect(try await rig.request(.POST, path, body: Array("{}".utf8)).status == 404)
             }

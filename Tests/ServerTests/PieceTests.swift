@@ -1,3 +1,4 @@
+import Catalog
 import Foundation
 import NIOCore
 import NIOHTTP1
@@ -50,6 +51,17 @@ struct PieceTests {
             contentType: "application/x-www-form-urlencoded")
         #expect(
             body.json.description == #"{"item_id":"5","name":"A \"b\" c","tags":[1],"odd":"%zz","empty":""}"#)
+    }
+
+    @Test(
+        "A field that only begins like JSON is text",
+        arguments: ["[NEW] chair", "{old} chair", "[1] chair", "[", "{\"a\":}"])
+    func almostJSON(name: String) throws {
+        let encoded = try #require(name.addingPercentEncoding(withAllowedCharacters: .alphanumerics))
+        let body = WebhookBody(
+            Array("item_id=5&name=\(encoded)".utf8), contentType: "application/x-www-form-urlencoded")
+        let object = try JSONSerialization.jsonObject(with: Data(body.json.bytes)) as? [String: String]
+        #expect(object == ["item_id": "5", "name": name])
     }
 
     @Test("Compressed bodies are unpacked within their limit", arguments: [0, 1, 70_000])

@@ -85,13 +85,14 @@ package struct Webhook: Sendable {
     private func linesOfADocument(in root: JSONView) throws -> [Delivery] {
         guard let products = entities.first(where: { $0.entity.webhookName == "products" }) else { return [] }
         var found: [Delivery] = []
+        var ids: Set<String> = []
         try root.members { _, document in
             guard document.kind == .object, let lines = try document.member("line_items"), lines.kind == .array else {
                 return
             }
             try lines.elements { line in
                 guard line.kind == .object, let id = try products.deliverableID(in: line),
-                    !found.contains(where: { $0.id == id })
+                    ids.insert(id).inserted
                 else { return }
                 found.append(Delivery(products, id: id, record: nil))
             }

@@ -158,15 +158,16 @@ extension Application {
     // MARK: - The change log
 
     func change(_ kind: Outcome, _ id: String, hash: String, changes: [UInt8]?) -> [SQLValue] {
-        [
+        let delivery = origin.delivery(of: id)
+        return [
             .text(mapping.entity.name), .text(id), .text(kind.rawValue), .instant(time),
-            origin.runID.map { .integer($0) } ?? .null, origin.delivery(of: id).map { .integer($0.id) } ?? .null,
-            .text(hash), changes.map { .json($0[...]) } ?? .null,
+            origin.runID.map { .integer($0) } ?? .null, delivery.map { .integer($0.id) } ?? .null,
+            .text(hash), changes.map { .json($0[...]) } ?? .null, delivery?.requestID.map { .text($0) } ?? .null,
         ]
     }
 
     static let changeColumns = [
-        "entity", "zoho_id", "kind", "changed_at", "run_id", "delivery_id", "content_hash", "changes",
+        "entity", "zoho_id", "kind", "changed_at", "run_id", "delivery_id", "content_hash", "changes", "request_id",
     ]
 }
 

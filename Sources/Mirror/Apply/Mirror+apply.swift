@@ -69,6 +69,13 @@ final class Application {
     }
 
     func run() throws -> ApplyResult {
+        let result = try applyRecords()
+        try writeLog()
+        return result
+    }
+
+    /// Applies the records and leaves the change log to be written.
+    func applyRecords() throws -> ApplyResult {
         var result = ApplyResult()
         for record in records {
             result.modifiedThrough = [result.modifiedThrough, record.modifiedAt].compactMap(\.self).max()
@@ -88,7 +95,6 @@ final class Application {
             isRead: !origin.isDelivery, time: time)
         result.refused = refused.compactMap(\.id)
         result.changes = changes.compactMap { RecordChange($0) }
-        try writeLog()
         return result
     }
 
@@ -99,7 +105,7 @@ final class Application {
     /// is held until the transaction ends.
     func writeLog() throws {
         guard !changes.isEmpty else { return }
-        try transaction.lockChanges()
+        try transaction.lockNumbering()
         try transaction.insert(changes, into: "sync_changes", columns: Self.changeColumns)
         try transaction.notify(Mirror.changeChannel)
         changes = []

@@ -1,3 +1,4 @@
+package import Catalog
 package import ZohoBooks
 
 /// A webhook delivery that waits in the inbox.
@@ -6,9 +7,10 @@ package import ZohoBooks
 /// stateDiagram-v2
 ///     [*] --> waiting: stored, then acknowledged
 ///     waiting --> claimed: a worker's lease
-///     claimed --> waiting: the lease ends, or the attempt failed (available again after a pause)
+///     claimed --> waiting: the attempt failed, or nothing could have worked (available again after a pause)
+///     claimed --> waiting: the lease ends or the process is dead, which is counted
 ///     claimed --> [*]: applied in one transaction with its removal
-///     claimed --> deadLetter: the fifth attempt failed, or the record cannot be applied
+///     claimed --> deadLetter: the fifth attempt failed, the record cannot be applied, or six processes died of it
 /// ```
 package struct InboxEntry: Sendable, Hashable {
     /// What is to be done with the record.
@@ -19,6 +21,12 @@ package struct InboxEntry: Sendable, Hashable {
         case deletion
         /// Read the record again.
         case mark
+
+        /// What is to be done about a delivery.
+        package init(_ delivery: Delivery, of webhook: Webhook, isDeletion: Bool) {
+            self =
+                isDeletion && webhook.content == .records ? .deletion : delivery.record == nil ? .mark : .record
+        }
     }
 
     package let id: Int64
@@ -29,8 +37,12 @@ package struct InboxEntry: Sendable, Hashable {
     package let record: RawJSON?
     /// Microseconds since 1970.
     package let receivedAt: Int64
-    /// How often it was claimed, this time included.
-    package let attempts: Int
+    /// How many attempts have failed.
+    package let failures: Int
+    /// How often in a row a claim of it ended without a word, as it does where the process dies.
+    package let deaths: Int
+    /// Who has claimed it.
+    package let holder: String
     /// The request that brought it.
     package let requestID: String?
 
@@ -44,7 +56,7 @@ package struct NewDelivery: Sendable {
     package enum Content: Sendable {
         case readable(InboxEntry.Kind, zohoID: String, record: RawJSON?)
         /// Nobody can tell which record it is about; it becomes a dead letter.
-        case unreadable(body: [UInt8], reason: String)
+        case unreadable(body: [UInt8], reason: String, source: DeliverySource? = nil)
     }
 
     package let entity: String
@@ -59,6 +71,29 @@ package struct NewDelivery: Sendable {
         self.content = content
         self.receivedAt = receivedAt
         self.requestID = requestID
+    }
+
+    /// Bytes that its content takes.
+    package var bytes: Int {
+        switch content {
+        case .readable(_, _, let record): record?.bytes.count ?? 0
+        case .unreadable(let body, _, _): body.count
+        }
+    }
+}
+
+/// How a delivery came, as far as its body does not say it.
+package struct DeliverySource: Sendable, Hashable {
+    /// The place to which it came.
+    package let webhook: String
+    /// Whether it came to say that the record is gone.
+    package let isDeletion: Bool
+    package let contentType: String?
+
+    package init(webhook: String, isDeletion: Bool, contentType: String?) {
+        self.webhook = webhook
+        self.isDeletion = isDeletion
+        self.contentType = contentType
     }
 }
 

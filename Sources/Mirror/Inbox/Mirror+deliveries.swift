@@ -6,85 +6,147 @@ extension Mirror {
     /// Applies records that were delivered and takes them out of the inbox, in one transaction.
     ///
     /// Of several deliveries of one record the newest counts. Where nobody can tell which is the newest, the record is
-    /// marked to be read again.
+    /// marked to be read again. Entries that somebody else has claimed meanwhile are left to him.
     package func apply(_ entries: [InboxEntry], of mapping: EntityMapping) async throws -> ApplyResult {
+        let batch = Self.batch(of: entries, mapping)
+        let time = now()
+        return try await database.write { transaction in
+            let held = try transaction.removeFromInbox(entries)
+            let application = Application(
+                held.count == entries.count ? batch : Self.batch(of: held, mapping), transaction, time: time)
+            let result = try application.applyRecords()
+            try transaction.mark(result.contested, of: mapping, application.origin, time: time)
+            try application.writeLog()
+            return result
+        }
+    }
+
+    private static func batch(of entries: [InboxEntry], _ mapping: EntityMapping) -> Batch {
         // The later one's reference stays: it is the one that counts where times do not tell.
         let references = Dictionary(entries.map { ($0.zohoID, $0.reference) }, uniquingKeysWith: { $1 })
         var batch = Batch(mapping, origin: .deliveries(references))
         for entry in entries {
             if let record = entry.record { batch.add(record, shape: .detail, observedAt: entry.receivedAt) }
         }
-        let time = now()
-        return try await apply(batch) { transaction, result in
-            try transaction.removeFromInbox(entries.map(\.id))
-            let contested = try transaction.withoutMarks(result.contested, of: mapping.entity.name)
-            guard !contested.isEmpty else { return }
-            let ids = try transaction.reserveIDs(contested.count, in: "sync_inbox")
-            let rows = zip(ids, contested).map { id, zohoID in
-                Self.inboxRow(
-                    id: id, entity: mapping.entity.name, .mark, zohoID: zohoID, record: nil, receivedAt: time,
-                    availableAt: time + Self.gatheringTime, requestID: references[zohoID]?.requestID)
-            }
-            try transaction.insert(rows, into: "sync_inbox", columns: Self.inboxColumns)
-        }
+        return batch
     }
+}
 
-    /// Applies records that were read because entries of the inbox asked for it, marks those that are gone, and takes
-    /// the entries out of the inbox.
+/// What Zoho answered where entries of the inbox asked for records.
+package struct Reading: Sendable {
+    /// What it gave, with the time of each answer in microseconds since 1970.
+    package let records: [(json: RawJSON, observedAt: Int64)]
+    /// The ids that it says do not exist.
+    package let gone: [String]
+    /// When it said so.
+    package let goneAt: Int64
+
+    package init(records: [(json: RawJSON, observedAt: Int64)], gone: [String], goneAt: Int64) {
+        self.records = records
+        self.gone = gone
+        self.goneAt = goneAt
+    }
+}
+
+/// What became of a reading.
+package struct ReadingResult: Sendable {
+    /// For each entity that has a part in it.
+    package var outcomes: [(entity: String, result: ApplyResult)] = []
+    /// Entries of which the reading says nothing; they are still claimed.
+    package var unanswered: [InboxEntry] = []
+    /// Entries about records that the reading says are gone, and that were seen later than that; they are still claimed.
+    package var contradicted: [InboxEntry] = []
+}
+
+extension Mirror {
+    /// Applies what was read because entries of the inbox asked for it, marks what is gone, and takes the entries out of
+    /// the inbox, all in one transaction.
     ///
-    /// - Parameters:
-    ///   - records: what Zoho gave, with the time of its answer in microseconds since 1970.
-    ///   - gone: the ids that Zoho says do not exist.
-    ///   - goneAt: when it said so.
+    /// A record goes to the entity of the module that it belongs to, whichever was asked for; one that is gone is gone
+    /// from all of them.
     package func apply(
-        _ records: [(record: RawJSON, observedAt: Int64)], gone: [String], goneAt: Int64, for entries: [InboxEntry],
-        of mapping: EntityMapping
-    ) async throws -> ApplyResult {
+        _ reading: Reading, for entries: [InboxEntry], of mapping: EntityMapping
+    ) async throws -> ReadingResult {
         let references = Dictionary(entries.map { ($0.zohoID, $0.reference) }, uniquingKeysWith: { $1 })
-        try await keepTombstones(of: gone, entries, mapping, references)
-        var batch = Batch(mapping, origin: .reading(references))
-        for (record, observedAt) in records { batch.add(record, shape: .detail, observedAt: observedAt) }
-        let isGone = Set(gone)
-        let done = entries.filter { !isGone.contains($0.zohoID) }.map(\.id)
-        var result = try await apply(batch) { transaction, _ in try transaction.removeFromInbox(done) }
-        guard !gone.isEmpty else { return result }
-        let finished = entries.filter { isGone.contains($0.zohoID) }.map(\.id)
-        let deleted = try await markDeleted(gone, of: mapping, observedAt: goneAt, origin: batch.origin) {
-            try $0.removeFromInbox(finished)
+        let batches = Catalog.entities.filter { $0.entity.module.path == mapping.entity.module.path }.map { sibling in
+            var batch = Batch(sibling, origin: .reading(references))
+            for record in reading.records
+            where (try? sibling.owns(record.json)) ?? (sibling.entity.name == mapping.entity.name) {
+                batch.add(record.json, shape: .detail, observedAt: record.observedAt)
+            }
+            return batch
         }
-        result.count(.deleted, deleted)
-        result.count(.unchanged, gone.count - deleted)
-        return result
+        let gone = Set(reading.gone)
+        let answered = batches.reduce(into: gone) { ids, batch in
+            ids.formUnion(batch.records.map(\.id))
+            ids.formUnion(batch.rejected.compactMap(\.id))
+        }
+        let time = now()
+        return try await database.write { transaction in
+            var result = ReadingResult()
+            result.unanswered = entries.filter { !answered.contains($0.zohoID) }
+            var applications: [Application] = []
+            var contradicted: Set<String> = []
+            var deleted = 0
+            for batch in batches {
+                if let tombstones = try Self.tombstones(gone, entries, batch.mapping, references, transaction) {
+                    let application = Application(tombstones, transaction, time: time)
+                    _ = try application.applyRecords()
+                    applications.append(application)
+                }
+                let application = Application(batch, transaction, time: time)
+                var outcome = try application.applyRecords()
+                let marks = try application.markDeleted(reading.gone, observedAt: reading.goneAt)
+                outcome.count(.deleted, marks.marked)
+                deleted += marks.marked
+                contradicted.formUnion(marks.contradicted)
+                applications.append(application)
+                result.outcomes.append((batch.mapping.entity.name, outcome))
+            }
+            if let asked = result.outcomes.firstIndex(where: { $0.entity == mapping.entity.name }) {
+                result.outcomes[asked].result.count(.unchanged, gone.count - deleted - contradicted.count)
+            }
+            result.contradicted = entries.filter { contradicted.contains($0.zohoID) }
+            _ = try transaction.removeFromInbox(
+                entries.filter { answered.contains($0.zohoID) && !contradicted.contains($0.zohoID) })
+            // Last, because of the lock under which changes are numbered.
+            for application in applications { try application.writeLog() }
+            return result
+        }
     }
 
     /// A record that came into being and went before the mirror saw it gets a row from its deletion's body: without one,
     /// a late delivery of its creation would bring it to life.
-    private func keepTombstones(
-        of gone: [String], _ entries: [InboxEntry], _ mapping: EntityMapping, _ references: [String: DeliveryReference]
-    ) async throws {
-        let isGone = Set(gone)
-        let bodies = entries.filter { $0.record != nil && isGone.contains($0.zohoID) }
-        guard !bodies.isEmpty else { return }
-        let entity = mapping.entity
-        let known = try await database.read { transaction in
-            try transaction.query(
-                """
-                select \(entity.keyColumn) from \(entity.name)
-                where \(transaction.dialect.contains(entity.keyColumn, "$1"))
-                """, [.texts(bodies.map(\.zohoID))]
-            ).compactMap { $0.text(0) }
-        }
+    private static func tombstones(
+        _ gone: Set<String>, _ entries: [InboxEntry], _ mapping: EntityMapping,
+        _ references: [String: DeliveryReference], _ transaction: any SQLTransaction
+    ) throws -> Batch? {
+        let bodies = entries.filter { $0.record != nil && gone.contains($0.zohoID) }
+        guard !bodies.isEmpty else { return nil }
+        let known = try transaction.storedStates(of: bodies.map(\.zohoID), mapping, isLocking: false)
         var batch = Batch(mapping, origin: .reading(references))
-        for entry in bodies where !known.contains(entry.zohoID) {
+        for entry in bodies where known[entry.zohoID] == nil {
             if let record = entry.record, (try? mapping.owns(record)) == true {
                 batch.add(record, shape: .detail, observedAt: entry.receivedAt)
             }
         }
-        if !batch.records.isEmpty { _ = try await apply(batch) }
+        return batch
     }
 }
 
 extension SQLTransaction {
+    /// Asks for records to be read again, each once.
+    fileprivate func mark(_ ids: Set<String>, of mapping: EntityMapping, _ origin: Origin, time: Int64) throws {
+        let unmarked = try withoutMarks(ids, of: mapping.entity.name)
+        guard !unmarked.isEmpty else { return }
+        let rows = zip(try reserveIDs(unmarked.count, in: "sync_inbox"), unmarked).map { id, zohoID in
+            Mirror.inboxRow(
+                id: id, entity: mapping.entity.name, .mark, zohoID: zohoID, record: nil, receivedAt: time,
+                availableAt: time + Mirror.gatheringTime, requestID: origin.delivery(of: zohoID)?.requestID)
+        }
+        try insert(rows, into: "sync_inbox", columns: Mirror.inboxColumns)
+    }
+
     /// Those of some records for which no mark waits yet.
     func withoutMarks(_ ids: Set<String>, of entity: String) throws -> [String] {
         guard !ids.isEmpty else { return [] }

@@ -1,5 +1,5 @@
 import Catalog
-package import Database
+import Database
 import ZohoBooks
 
 extension Mirror {
@@ -11,6 +11,11 @@ extension Mirror {
     /// How long a mark waits for others, so that many cost one call, and for deliveries that were overtaken; in
     /// microseconds.
     package static let gatheringTime: Int64 = 3_000_000
+
+    /// Deaths after which an entry is claimed by itself, so that it takes no other with it.
+    static let suspicion = 3
+    /// Deaths after which an entry is not worked on any more.
+    package static let mortality = 6
 
     /// Stores deliveries so that they survive a power cut, all or none.
     ///
@@ -34,13 +39,13 @@ extension Mirror {
                             availableAt: delivery.receivedAt + (kind == .mark ? Self.gatheringTime : 0),
                             requestID: delivery.requestID))
                     return id
-                case .unreadable(let body, let reason):
+                case .unreadable(let body, let reason, let source):
                     return try transaction.bury(
                         LetterContent(
                             entity: delivery.entity,
-                            zohoID: Catalog.entity(named: delivery.entity)?.idNamed(in: body), form: .delivery,
-                            record: body,
-                            observedAt: delivery.receivedAt, reason: reason, requestID: delivery.requestID), time: time)
+                            zohoID: Self.recordNamed(in: body, source, of: delivery.entity), form: .delivery,
+                            record: body, observedAt: delivery.receivedAt, reason: reason,
+                            requestID: delivery.requestID, source: source), time: time)
                 }
             }
             if !rows.isEmpty { try transaction.insert(rows, into: "sync_inbox", columns: Self.inboxColumns) }
@@ -58,6 +63,18 @@ extension Mirror {
     package func claim(
         _ kinds: [InboxEntry.Kind], limit: Int, holder: String, lease: Int, ahead: Int64 = 0
     ) async throws -> [InboxEntry] {
+        try await claim(kinds, limit: limit, holder: holder, lease: lease, ahead: ahead, deaths: "<")
+    }
+
+    /// Claims one entry, where there is one, of which processes may have died.
+    package func claimSuspect(_ kinds: [InboxEntry.Kind], holder: String, lease: Int) async throws -> [InboxEntry] {
+        try await claim(kinds, limit: 1, holder: holder, lease: lease, ahead: 0, deaths: ">=")
+    }
+
+    /// Each claim counts as a death until it ends otherwise, because nobody can tell of his own.
+    private func claim(
+        _ kinds: [InboxEntry.Kind], limit: Int, holder: String, lease: Int, ahead: Int64, deaths comparison: String
+    ) async throws -> [InboxEntry] {
         let time = now()
         return try await database.write { transaction in
             try transaction.query(
@@ -65,12 +82,13 @@ extension Mirror {
                 with due as materialized (
                     select id from sync_inbox
                     where available_at <= $6 and \(transaction.dialect.contains("kind", "$2"))
-                        and (available_at <= $1 or attempts = 0)
+                        and (available_at <= $1 or attempts = 0 and claimed_by is null)
+                        and deaths \(comparison) \(Self.suspicion)
                     order by available_at, id limit $3\(transaction.dialect.forUpdateSkippingLocked)
                 )
-                update sync_inbox set available_at = $4, claimed_by = $5, attempts = attempts + 1
+                update sync_inbox set available_at = $4, claimed_by = $5, deaths = deaths + 1
                 where id in (select id from due)
-                returning id, entity, kind, zoho_id, record, received_at, attempts, request_id
+                returning id, entity, kind, zoho_id, record, received_at, attempts, request_id, deaths - 1, claimed_by
                 """,
                 [
                     .instant(time), .texts(kinds.map(\.rawValue)), .integer(Int64(limit)),
@@ -128,7 +146,7 @@ extension Mirror {
     /// - Parameters:
     ///   - availableAt: in microseconds since 1970.
     ///   - error: why they could not be worked on.
-    ///   - countsAttempt: whether it was an attempt; not where nothing was tried or nothing could have worked.
+    ///   - countsAttempt: whether an attempt has failed; not where nothing was tried or nothing could have worked.
     package func postpone(
         _ entries: [InboxEntry], until availableAt: Int64, error: String?, countsAttempt: Bool, holder: String
     ) async throws {
@@ -136,28 +154,27 @@ extension Mirror {
             _ = try transaction.execute(
                 """
                 update sync_inbox set available_at = $1, claimed_by = null, last_error = coalesce($2, last_error),
-                    attempts = attempts - $3
+                    attempts = attempts + $3, deaths = 0
                 where \(transaction.dialect.contains("id", "$4")) and claimed_by = $5
                 """,
                 [
-                    .instant(availableAt), error.map { .text($0) } ?? .null, .integer(countsAttempt ? 0 : 1),
+                    .instant(availableAt), error.map { .text($0) } ?? .null, .integer(countsAttempt ? 1 : 0),
                     .integers(entries.map(\.id)), .text(holder),
                 ])
         }
     }
 
-    /// Moves entries that cannot be worked on to the dead letters.
+    /// Moves entries that cannot be worked on to the dead letters, as far as they are still claimed as they were.
     package func giveUp(_ entries: [InboxEntry], reason: String) async throws {
         let time = now()
         try await database.write { transaction in
-            for entry in entries {
+            for entry in try transaction.removeFromInbox(entries) {
                 _ = try transaction.bury(
                     LetterContent(
                         entity: entry.entity, zohoID: entry.zohoID, form: entry.form,
                         record: entry.record.map { Array($0.bytes) } ?? [], observedAt: entry.receivedAt,
                         reason: reason, deliveryID: entry.id, requestID: entry.requestID), time: time)
             }
-            try transaction.removeFromInbox(entries.map(\.id))
         }
     }
 
@@ -167,6 +184,11 @@ extension Mirror {
             let row = try transaction.query("select count(*), min(received_at) from sync_inbox").first
             return InboxDepth(count: Int(row?.int(0) ?? 0), oldestReceivedAt: row?.instant(1))
         }
+    }
+
+    private static func recordNamed(in body: [UInt8], _ source: DeliverySource?, of entity: String) -> String? {
+        let json = WebhookBody(body, contentType: source?.contentType).json
+        return Catalog.entity(named: entity)?.idNamed(in: Array(json.bytes))
     }
 
     static let inboxColumns = [
@@ -186,9 +208,17 @@ extension Mirror {
 }
 
 extension SQLTransaction {
-    /// Takes deliveries out of the inbox that are done with.
-    package func removeFromInbox(_ ids: [Int64]) throws {
-        try execute("delete from sync_inbox where \(dialect.contains("id", "$1"))", [.integers(ids)])
+    /// Takes entries of one claim out of the inbox that are done with.
+    ///
+    /// - Returns: those that were still claimed so; the others are somebody else's by now, or done with.
+    func removeFromInbox(_ entries: [InboxEntry]) throws -> [InboxEntry] {
+        guard let holder = entries.first?.holder else { return [] }
+        let removed = try query(
+            "delete from sync_inbox where \(dialect.contains("id", "$1")) and claimed_by = $2 returning id",
+            [.integers(entries.map(\.id)), .text(holder)])
+        if removed.count == entries.count { return entries }
+        let ids = Set(removed.compactMap { $0.int(0) })
+        return entries.filter { ids.contains($0.id) }
     }
 }
 
@@ -214,10 +244,12 @@ extension InboxEntry {
 
     fileprivate init?(_ row: SQLRow) {
         guard let id = row.int(0), let entity = row.text(1), let kind = row.text(2).flatMap({ Kind(rawValue: $0) }),
-            let zohoID = row.text(3), let receivedAt = row.instant(5), let attempts = row.int(6)
+            let zohoID = row.text(3), let receivedAt = row.instant(5), let failures = row.int(6),
+            let deaths = row.int(8), let holder = row.text(9)
         else { return nil }
         self.init(
             id: id, entity: entity, kind: kind, zohoID: zohoID, record: row.bytes(4).map { RawJSON($0[...]) },
-            receivedAt: receivedAt, attempts: Int(attempts), requestID: row.text(7))
+            receivedAt: receivedAt, failures: Int(failures), deaths: Int(deaths), holder: holder,
+            requestID: row.text(7))
     }
 }

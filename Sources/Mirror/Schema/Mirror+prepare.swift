@@ -29,6 +29,7 @@ extension Mirror {
             }
             try claim(organizationID, transaction)
         }
+        try await checkNumbering()
     }
 
     /// Whether ``prepare(organizationID:)`` has ever been here.

@@ -5,7 +5,7 @@ enum StateSchema {
     static let tables = [
         "sync_organization", "sync_runs", "sync_cursors", "sync_dead_letters", "sync_changes", "sync_budget",
         "sync_leases", "sync_tokens", "sync_inbox", "sync_api_tokens", "sync_reconciliations", "sync_schedule",
-        "sync_health", "sync_arrivals", "sync_actions", "sync_uptime",
+        "sync_health", "sync_arrivals", "sync_actions", "sync_uptime", "sync_numbering",
     ]
 
     static let migrations = [
@@ -228,6 +228,21 @@ enum StateSchema {
                 alter table sync_health drop column told_state;
                 alter table sync_health drop column told_at;
                 alter table sync_health add column told \(transaction.dialect.type(.json)) not null default '{}';
+                """)
+        },
+        Migration("0007-deliveries") { transaction in
+            try transaction.script(
+                """
+                alter table sync_inbox add column deaths bigint not null default 0;
+                create index sync_inbox_suspects on sync_inbox (available_at, id) where deaths >= 3;
+                alter table sync_changes add column request_id text;
+                alter table sync_dead_letters add column webhook text;
+                alter table sync_dead_letters add column event text;
+                alter table sync_dead_letters add column content_type text;
+                create table sync_numbering (
+                    singleton integer primary key check (singleton = 1),
+                    incarnation text not null
+                );
                 """)
         },
     ]

@@ -3,7 +3,9 @@ package import ZohoBooks
 
 /// One entry of the mirror's ordered log.
 package struct Change: Sendable, Hashable {
-    /// Ascending in the order of the commits: who has seen a number never misses a smaller one.
+    /// Ascending in the order of the commits: who has seen a number never misses a smaller one, nor gets it twice.
+    ///
+    /// Numbers are left out where a machine has failed; see ``SQLTransaction/lockNumbering()``.
     package let id: Int64
     package let entity: String
     package let zohoID: String
@@ -13,6 +15,8 @@ package struct Change: Sendable, Hashable {
     package let changedAt: Int64
     package let runID: Int64?
     package let deliveryID: Int64?
+    /// The request that brought the delivery.
+    package let requestID: String?
     /// The row's hash afterwards.
     package let contentHash: String
     /// Each changed column and child table, before and after; nil for an insertion.
@@ -58,7 +62,8 @@ extension Mirror {
     }
 
     private static let changeColumns = """
-        select id, entity, zoho_id, kind, changed_at, run_id, delivery_id, content_hash, changes from sync_changes
+        select id, entity, zoho_id, kind, changed_at, run_id, delivery_id, content_hash, changes, request_id
+        from sync_changes
         """
 
     /// The number of the newest entry, 0 where there is none.
@@ -74,6 +79,7 @@ extension Change {
         else { return nil }
         self.init(
             id: id, entity: entity, zohoID: zohoID, kind: kind, changedAt: changedAt, runID: row.int(5),
-            deliveryID: row.int(6), contentHash: hash, changes: row.json(8).map { RawJSON($0) })
+            deliveryID: row.int(6), requestID: row.text(9), contentHash: hash,
+            changes: row.json(8).map { RawJSON($0) })
     }
 }

@@ -23,6 +23,8 @@ package struct DeadLetter: Sendable, Hashable {
     package let lastFailedAt: Int64
     /// The request that brought it, where it was a delivery.
     package let requestID: String?
+    /// How it came, where it is the body of a delivery.
+    package let source: DeliverySource?
 
     /// What is kept.
     package enum Form: String, Sendable, Hashable {
@@ -49,7 +51,7 @@ package struct DeadLetter: Sendable, Hashable {
 extension Mirror {
     private static let letterColumns = """
         id, entity, zoho_id, shape, record, observed_at, reason, code, attempts, first_failed_at, last_failed_at,
-        request_id
+        request_id, webhook, event, content_type
         """
 
     /// The records that wait to be applied, oldest first.
@@ -108,16 +110,22 @@ extension Mirror {
         switch letter.form {
         case .list: return .applied(try await apply(letter.record, .list, of: mapping, letter))
         case .detail: return .applied(try await apply(letter.record, .detail, of: mapping, letter))
-        case .mark: return try await queue(.mark, letter.zohoID ?? "", record: nil, of: mapping, letter)
+        case .mark: return try await queue([(.mark, Delivery(mapping, id: letter.zohoID ?? "", record: nil))], letter)
         case .deletion:
             let record = letter.record.bytes.isEmpty ? nil : letter.record
-            return try await queue(.deletion, letter.zohoID ?? "", record: record, of: mapping, letter)
+            return try await queue(
+                [(.deletion, Delivery(mapping, id: letter.zohoID ?? "", record: record))], letter)
         case .delivery:
-            let webhook = Webhook(name: mapping.entity.name, recordsOf: mapping)
-            guard let delivery = try? webhook.read(letter.record).first else { return .applied(.failed) }
-            guard let record = delivery.record else {
-                return try await queue(.mark, delivery.id, record: nil, of: delivery.mapping, letter)
+            let webhook =
+                letter.source.flatMap { Catalog.webhook(named: $0.webhook) }
+                ?? Webhook(name: mapping.entity.name, recordsOf: mapping)
+            let body = WebhookBody(Array(letter.record.bytes), contentType: letter.source?.contentType)
+            guard let deliveries = try? webhook.read(body.json) else { return .applied(.failed) }
+            let work = deliveries.map {
+                (InboxEntry.Kind($0, of: webhook, isDeletion: letter.source?.isDeletion ?? false), $0)
             }
+            guard work.count == 1, let (kind, delivery) = work.first, kind == .record, let record = delivery.record
+            else { return try await queue(work, letter) }
             return .applied(try await apply(record, .detail, of: delivery.mapping, letter))
         }
     }
@@ -137,17 +145,19 @@ extension Mirror {
     }
 
     private func queue(
-        _ kind: InboxEntry.Kind, _ zohoID: String, record: RawJSON?, of mapping: EntityMapping, _ letter: DeadLetter
+        _ work: [(kind: InboxEntry.Kind, delivery: Delivery)], _ letter: DeadLetter
     ) async throws -> DeadLetter.Retry {
         let time = now()
         try await database.write { transaction in
-            let id = try transaction.reserveIDs(1, in: "sync_inbox")[0]
-            let row = Self.inboxRow(
-                id: id, entity: mapping.entity.name, kind, zohoID: zohoID, record: record,
-                receivedAt: letter.observedAt, availableAt: time, requestID: letter.requestID)
-            try transaction.insert([row], into: "sync_inbox", columns: Self.inboxColumns)
+            let rows = zip(try transaction.reserveIDs(work.count, in: "sync_inbox"), work).map { id, work in
+                Self.inboxRow(
+                    id: id, entity: work.delivery.mapping.entity.name, work.kind, zohoID: work.delivery.id,
+                    record: work.delivery.record, receivedAt: letter.observedAt, availableAt: time,
+                    requestID: letter.requestID)
+            }
+            try transaction.insert(rows, into: "sync_inbox", columns: Self.inboxColumns)
             try transaction.resolveDeadLetter(letter.id, time: time, isQueued: true)
-            try transaction.notify(kind.channel)
+            for channel in Set(work.map(\.kind.channel)) { try transaction.notify(channel) }
         }
         return .queued
     }
@@ -166,16 +176,20 @@ struct LetterContent {
     var runID: Int64?
     var deliveryID: Int64?
     var requestID: String?
+    var source: DeliverySource?
 
-    /// What tells it from the entity's other letters: the record's id, else its bytes.
+    /// What tells it from the entity's other letters: the record's id, else its bytes and what they came to say.
     var identity: String {
         // Of what cannot be read nobody knows whether it says the same as another body.
         guard let zohoID, form != .delivery else {
-            return SHA256.hash(data: record).prefix(16).map { String($0, radix: 16) }.joined(separator: "-")
+            let hash = SHA256.hash(data: record).prefix(16).map { String($0, radix: 16) }.joined(separator: "-")
+            return ([hash] + [source?.webhook, event].compactMap(\.self)).joined(separator: " ")
         }
         // A record that could not be applied and one that could not be read are two matters.
         return form == .mark || form == .deletion ? "\(form.rawValue) \(zohoID)" : zohoID
     }
+
+    fileprivate var event: String? { source?.isDeletion == true ? DeadLetter.deletionEvent : nil }
 }
 
 extension SQLTransaction {
@@ -199,15 +213,16 @@ extension SQLTransaction {
         try query(
             """
             insert into sync_dead_letters (entity, identity, zoho_id, shape, record, observed_at, reason, code, run_id,
-                delivery_id, request_id, first_failed_at, last_failed_at, attempts)
-            values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $12, 1 + coalesce((
+                delivery_id, request_id, webhook, event, content_type, first_failed_at, last_failed_at, attempts)
+            values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $15, $16, $17, $12, $12, 1 + coalesce((
                 select attempts from sync_dead_letters
                 where entity = $1 and identity = $2 and close_reason = $13 and closed_at > $14
                 order by id desc limit 1), 0))
             on conflict (entity, identity) where state = 'open' do update set
                 shape = excluded.shape, record = excluded.record, observed_at = excluded.observed_at,
                 reason = excluded.reason, code = excluded.code, run_id = excluded.run_id,
-                delivery_id = excluded.delivery_id, request_id = excluded.request_id,
+                delivery_id = excluded.delivery_id, request_id = excluded.request_id, webhook = excluded.webhook,
+                event = excluded.event, content_type = excluded.content_type,
                 attempts = sync_dead_letters.attempts + 1, last_failed_at = excluded.last_failed_at
             returning id
             """,
@@ -217,6 +232,8 @@ extension SQLTransaction {
                 letter.code.map { .text($0) } ?? .null, letter.runID.map { .integer($0) } ?? .null,
                 letter.deliveryID.map { .integer($0) } ?? .null, letter.requestID.map { .text($0) } ?? .null,
                 .instant(time), .text(Self.queued), .instant(time - Self.memory),
+                letter.source.map { .text($0.webhook) } ?? .null, letter.event.map { .text($0) } ?? .null,
+                letter.source?.contentType.map { .text($0) } ?? .null,
             ]
         ).first?.int(0) ?? 0
     }
@@ -281,6 +298,9 @@ extension SQLTransaction {
 }
 
 extension DeadLetter {
+    /// What is noted of a delivery that came to say that a record is gone.
+    fileprivate static let deletionEvent = "deleted"
+
     fileprivate init?(_ row: SQLRow) {
         guard let id = row.int(0), let entity = row.text(1), let form = row.text(3).flatMap(Form.init),
             let record = row.bytes(4), let observedAt = row.instant(5), let reason = row.text(6),
@@ -290,6 +310,10 @@ extension DeadLetter {
             id: id, entity: entity, zohoID: row.text(2), form: form, record: RawJSON(record[...]),
             observedAt: observedAt, reason: reason, code: row.text(7), attempts: Int(attempts),
             firstFailedAt: firstFailedAt, lastFailedAt: lastFailedAt,
-            requestID: row.text(11))
+            requestID: row.text(11),
+            source: row.text(12).map {
+                DeliverySource(
+                    webhook: $0, isDeletion: row.text(13) == Self.deletionEvent, contentType: row.text(14))
+            })
     }
 }

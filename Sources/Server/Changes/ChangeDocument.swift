@@ -11,6 +11,7 @@ package struct ChangeDocument: Encodable {
     let changedAt: String
     let runId: Int64?
     let deliveryId: Int64?
+    let requestId: String?
     let contentHash: String
 
     /// The entry on one line; its changes are JSON already and are put in as they are.
@@ -18,7 +19,7 @@ package struct ChangeDocument: Encodable {
         let document = ChangeDocument(
             id: change.id, entity: change.entity, zohoId: change.zohoID, kind: change.kind,
             changedAt: Timestamp.text(change.changedAt), runId: change.runID, deliveryId: change.deliveryID,
-            contentHash: change.contentHash
+            requestId: change.requestID, contentHash: change.contentHash
         ).json
         guard let changes = change.changes else { return document }
         return "\(document.dropLast()),\"changes\":\(changes.description)}"

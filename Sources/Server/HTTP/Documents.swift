@@ -59,7 +59,12 @@ package struct DeadLetterDocument: Encodable, Sendable {
     let firstFailedAt: String
     let lastFailedAt: String
     let requestId: String?
-    let record: String
+    let webhook: String?
+    let event: String?
+    /// As it came, where that is text.
+    let record: String?
+    /// As it came, where it is not.
+    let recordBase64: String?
 
     package init(_ letter: DeadLetter) {
         id = letter.id
@@ -72,7 +77,10 @@ package struct DeadLetterDocument: Encodable, Sendable {
         firstFailedAt = Timestamp.text(letter.firstFailedAt)
         lastFailedAt = Timestamp.text(letter.lastFailedAt)
         requestId = letter.requestID
-        record = letter.record.description
+        webhook = letter.source?.webhook
+        event = letter.source?.isDeletion == true ? "deleted" : nil
+        record = String(validating: letter.record.bytes, as: UTF8.self)
+        recordBase64 = record == nil ? Data(letter.record.bytes).base64EncodedString() : nil
     }
 }
 

@@ -33,7 +33,7 @@ struct EdgeMiddleware: RouterMiddleware {
                     "A request failed",
                     metadata: [
                         "request_id": "\(context.requestID)", "method": "\(request.method)",
-                        "path": "\(request.uri.path)", "error": "\(error)",
+                        "path": "\(request.uri.path)", "error": "\(problem.cause ?? error)",
                     ])
             }
             if [.notFound, .methodNotAllowed].contains(problem.status) { noteUnknownPath(request, context) }

@@ -1,3 +1,4 @@
+import Catalog
 import Database
 import Foundation
 import HTTPTypes
@@ -21,6 +22,8 @@ struct Problem: Error, Sendable {
     var faults: [Fault] = []
     /// The run that stands in the way.
     var run: RunDocument?
+    /// What the log says of it, and nobody outside.
+    var cause: (any Error)?
 
     init(_ status: HTTPResponse.Status, _ detail: String) {
         self.status = status
@@ -72,8 +75,9 @@ extension Problem {
         }
     }
 
-    static func unavailable(_ detail: String) -> Problem {
+    static func unavailable(_ detail: String, cause: (any Error)? = nil) -> Problem {
         var problem = Problem(.serviceUnavailable, detail)
+        problem.cause = cause
         problem.headers[.retryAfter] = "30"
         return problem
     }

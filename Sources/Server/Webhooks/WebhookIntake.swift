@@ -46,7 +46,10 @@ struct WebhookIntake: Sendable {
             count(name, "empty")
             return .json(.ok, Accepted(id: nil, ids: [], status: "ignored: the body is empty"))
         }
-        let contents = contents(of: body, damage, webhook, isDeletion: isDeletion(query, request.headers))
+        let source = DeliverySource(
+            webhook: name, isDeletion: isDeletion(query, request.headers),
+            contentType: request.headers[.contentType])
+        let contents = contents(of: body, damage, webhook, source)
         return try await store(contents, webhook, receivedAt, context)
     }
 
@@ -92,21 +95,19 @@ struct WebhookIntake: Sendable {
     // MARK: - What it says
 
     private func contents(
-        of body: WebhookBody, _ damage: String?, _ webhook: Webhook, isDeletion: Bool
+        of body: WebhookBody, _ damage: String?, _ webhook: Webhook, _ source: DeliverySource
     ) -> [(entity: String, content: NewDelivery.Content)] {
         let entity = webhook.entities[0].entity.name
-        if let damage { return [(entity, .unreadable(body: body.bytes, reason: damage))] }
-        let json = body.json
+        if let damage { return [(entity, .unreadable(body: body.bytes, reason: damage, source: source))] }
         do {
-            return try webhook.read(json).map { delivery in
-                let kind: InboxEntry.Kind =
-                    isDeletion && webhook.content == .records ? .deletion : delivery.record == nil ? .mark : .record
+            return try webhook.read(body.json).map { delivery in
+                let kind = InboxEntry.Kind(delivery, of: webhook, isDeletion: source.isDeletion)
                 return (
                     delivery.mapping.entity.name, .readable(kind, zohoID: delivery.id, record: delivery.record)
                 )
             }
         } catch {
-            return [(entity, .unreadable(body: Array(json.bytes), reason: "\(error)"))]
+            return [(entity, .unreadable(body: body.bytes, reason: "\(error)", source: source))]
         }
     }
 
@@ -123,13 +124,10 @@ struct WebhookIntake: Sendable {
                 })
         } catch {
             count(webhook.name, "unavailable")
-            logger.error(
-                "A delivery cannot be stored; Zoho is asked to send it again",
-                metadata: ["request_id": "\(context.requestID)", "error": "\(error)"])
-            throw Problem.unavailable("The delivery cannot be stored now. Send it again later.")
+            throw Problem.unavailable("The delivery cannot be stored now. Send it again later.", cause: error)
         }
         var status = "stored"
-        if case .unreadable(_, let reason)? = contents.first?.content {
+        if case .unreadable(_, let reason, _)? = contents.first?.content {
             count(webhook.name, "unreadable")
             arrivals.note(.unreadable, webhook.name)
             status = "stored as a dead letter: \(reason)"

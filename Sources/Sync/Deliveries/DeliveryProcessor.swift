@@ -1,5 +1,4 @@
 import AsyncAlgorithms
-import Catalog
 import Database
 package import Logging
 package import Mirror
@@ -37,17 +36,19 @@ package struct DeliveryProcessor: Sendable {
     let patience: Duration
     /// Whether a worker that is stuck is given up for another one.
     let restartsWorkers: Bool
+    /// How often a worker looks without being woken, for what was postponed and for claims that have ended.
+    let tick: Duration
+    /// How often a worker prolongs the claim on what it works on.
+    let keepInterval: Duration
     let logger: Logger
     let onProcessed: @Sendable (DeliveryReport) -> Void
-
-    /// How often a worker looks without being woken, for what was postponed and for claims that have ended.
-    private static let tick = Duration.seconds(1)
 
     package init(
         mirror: Mirror, client: ZohoBooksClient, holder: String, workers: Int = 2, trustsDeletions: Bool = false,
         isDead: @escaping @Sendable (String) -> Bool = { _ in false },
         random: @escaping @Sendable () -> Double = { Double.random(in: 0..<1) }, patience: Duration = .seconds(900),
-        restartsWorkers: Bool = true, logger: Logger,
+        restartsWorkers: Bool = true, tick: Duration = .seconds(1), keepInterval: Duration = .seconds(20),
+        logger: Logger,
         onProcessed: @escaping @Sendable (DeliveryReport) -> Void = { _ in }
     ) {
         self.mirror = mirror
@@ -59,6 +60,8 @@ package struct DeliveryProcessor: Sendable {
         self.random = random
         self.patience = patience
         self.restartsWorkers = restartsWorkers
+        self.tick = tick
+        self.keepInterval = keepInterval
         self.logger = logger
         self.onProcessed = onProcessed
     }
@@ -142,7 +145,7 @@ package struct DeliveryProcessor: Sendable {
         on channel: String, _ pulse: WorkerPulse, _ drain: @escaping @Sendable (WorkerPulse) async throws -> Void
     ) async {
         let woken = mirror.database.notifications(of: channel)
-        let ticks = AsyncTimerSequence(interval: Self.tick, clock: .continuous).map { _ in () }
+        let ticks = AsyncTimerSequence(interval: tick, clock: .continuous).map { _ in () }
         for await _ in merge(woken, ticks).cancelOnGracefulShutdown() {
             do {
                 try await pulse.beat()
@@ -150,69 +153,6 @@ package struct DeliveryProcessor: Sendable {
             } catch {
                 logger.warning("The inbox cannot be worked on", metadata: ["error": "\(error)"])
             }
-        }
-    }
-
-    /// Tells what became of entries.
-    func report(_ entries: [InboxEntry], _ result: ApplyResult) {
-        guard let entity = entries.first?.entity else { return }
-        let time = mirror.now()
-        onProcessed(
-            DeliveryReport(
-                entity: entity, outcomes: result.counts,
-                lags: Dictionary(grouping: entries, by: \.kind).mapValues { $0.map { time - $0.receivedAt } }))
-        if logger.logLevel <= .debug {
-            for entry in entries {
-                logger.debug(
-                    "Delivery processed",
-                    metadata: [
-                        "delivery": "\(entry.id)", "request_id": "\(entry.requestID ?? "-")",
-                        "entity": "\(entity)", "zoho_id": "\(entry.zohoID)", "kind": "\(entry.kind.rawValue)",
-                        "lag_ms": "\((time - entry.receivedAt) / 1_000)",
-                    ])
-            }
-        }
-        for (id, fault) in result.faults {
-            logger.notice(
-                "A value could not be read and was left out",
-                metadata: ["entity": "\(entity)", "zoho_id": "\(id)", "field": "\(fault.field)"])
-        }
-    }
-
-    /// Postpones entries whose attempt has failed, or makes dead letters of them after the last one.
-    ///
-    /// - Parameter isOutage: whether nothing could have worked, so that the attempt does not count.
-    func fail(_ entries: [InboxEntry], _ error: any Error, isOutage: Bool, worker: String) async throws {
-        let spent = isOutage ? [] : entries.filter { $0.attempts >= Backoff.attempts }
-        let rest = isOutage ? entries : entries.filter { $0.attempts < Backoff.attempts }
-        logger.warning(
-            "Deliveries could not be processed",
-            metadata: [
-                "error": "\(error)", "entity": "\(entries.first?.entity ?? "-")", "again": "\(rest.count)",
-                "dead_letters": "\(spent.count)",
-                "request_ids": "\(entries.prefix(5).compactMap(\.requestID).joined(separator: ","))",
-            ])
-        if !spent.isEmpty { try await mirror.giveUp(spent, reason: "\(error)") }
-        for (attempt, entries) in Dictionary(grouping: rest, by: \.attempts) {
-            let pause =
-                isOutage ? Backoff.outage(random: random()) : Backoff.pause(after: attempt, random: random())
-            try await mirror.postpone(
-                entries, until: mirror.now() + pause, error: "\(error)", countsAttempt: !isOutage, holder: worker)
-        }
-        if let entity = entries.first?.entity {
-            onProcessed(
-                DeliveryReport(
-                    entity: entity, outcomes: spent.isEmpty ? [:] : [.failed: spent.count], lags: [:],
-                    postponed: rest.count))
-        }
-    }
-}
-
-extension [InboxEntry] {
-    /// The entries of each entity that there is, in the order of their receipt.
-    var byEntity: [(mapping: EntityMapping, entries: [InboxEntry])] {
-        Dictionary(grouping: self, by: \.entity).sorted { $0.key < $1.key }.compactMap { name, entries in
-            Catalog.entity(named: name).map { ($0, entries) }
         }
     }
 }

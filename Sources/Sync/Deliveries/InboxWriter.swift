@@ -12,10 +12,14 @@ package final class InboxWriter: Sendable {
     private struct Waiting {
         let deliveries: [NewDelivery]
         let stored: CheckedContinuation<[Int64], any Error>
+
+        var bytes: Int { deliveries.reduce(0) { $0 + $1.bytes } }
     }
 
     private struct State {
         var waiting: [Waiting] = []
+        /// Of all that wait.
+        var bytes = 0
         var isClosed = false
     }
 
@@ -28,9 +32,13 @@ package final class InboxWriter: Sendable {
     private static let groupSize = 500
     /// Requests that may wait; more are refused, so that Zoho tries again instead of memory running out.
     private static let capacity = 10_000
+    /// Bytes that may wait, for the same reason.
+    private let byteCapacity: Int
 
-    package init(_ mirror: Mirror) {
+    /// - Parameter byteCapacity: bytes that may wait to be stored; more are refused.
+    package init(_ mirror: Mirror, byteCapacity: Int = 64 << 20) {
         self.mirror = mirror
+        self.byteCapacity = byteCapacity
         (wakes, wake) = AsyncStream.makeStream(bufferingPolicy: .bufferingNewest(1))
     }
 
@@ -40,9 +48,13 @@ package final class InboxWriter: Sendable {
     /// - Throws: whatever keeps them from being stored; none is stored then.
     package func store(_ deliveries: [NewDelivery]) async throws -> [Int64] {
         try await withCheckedThrowingContinuation { continuation in
+            let waiting = Waiting(deliveries: deliveries, stored: continuation)
             let isTaken = state.withLock { state in
-                guard !state.isClosed, state.waiting.count < Self.capacity else { return false }
-                state.waiting.append(Waiting(deliveries: deliveries, stored: continuation))
+                guard !state.isClosed, state.waiting.count < Self.capacity,
+                    state.bytes + waiting.bytes <= byteCapacity
+                else { return false }
+                state.waiting.append(waiting)
+                state.bytes += waiting.bytes
                 return true
             }
             guard isTaken else { return continuation.resume(throwing: InboxFull()) }
@@ -62,11 +74,11 @@ package final class InboxWriter: Sendable {
             let group = state.withLock { state in
                 let group = state.waiting.prefix(Self.groupSize)
                 state.waiting.removeFirst(group.count)
-                return group
+                return Array(group)
             }
             if group.isEmpty { return }
             do {
-                let ids = try await uncancelled { [mirror] in try await mirror.store(group.flatMap(\.deliveries)) }
+                let ids = try await store(group)
                 var rest = ids[...]
                 for waiting in group {
                     waiting.stored.resume(returning: Array(rest.prefix(waiting.deliveries.count)))
@@ -79,6 +91,12 @@ package final class InboxWriter: Sendable {
                 for waiting in group { waiting.stored.resume(throwing: error) }
             }
         }
+    }
+
+    private func store(_ group: [Waiting]) async throws -> [Int64] {
+        // What is on its way to the disk is still in memory.
+        defer { state.withLock { $0.bytes -= group.reduce(0) { $0 + $1.bytes } } }
+        return try await uncancelled { [mirror] in try await mirror.store(group.flatMap(\.deliveries)) }
     }
 
     private func storeAlone(_ waiting: Waiting) async {

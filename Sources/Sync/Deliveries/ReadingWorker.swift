@@ -14,46 +14,27 @@ struct ReadingWorker: Sendable {
 
     /// Entries that are claimed at once.
     private static let claimSize = 1_000
-    /// Seconds after which a dead worker's claim comes back; a living one prolongs it while it waits for the budget.
-    private static let lease = 60
     /// Calls that are made side by side.
     private static let concurrency = 4
 
     /// Works until nothing is due.
     func drain(_ pulse: WorkerPulse) async throws {
-        let mirror = processor.mirror
         while !Task.isCancelled, !Task.isShuttingDownGracefully {
-            let entries = try await pulse.uncancelled { [name] in
-                let due = try await mirror.claim(
-                    [.mark, .deletion], limit: Self.claimSize, holder: name, lease: Self.lease)
-                guard due.contains(where: { $0.kind == .mark }) else { return due }
-                // A call is made anyway: the younger marks come along.
-                return due
-                    + (try await mirror.claim(
-                        [.mark], limit: Self.claimSize, holder: name, lease: Self.lease, ahead: Mirror.gatheringTime))
-            }
+            let entries = try await pulse.uncancelled { try await claim() }
             if entries.isEmpty { return }
-            try await withClaimKept(entries) { try await work(on: entries, pulse) }
+            try await processor.withClaim(on: entries, of: name) { try await work(on: $0, pulse) }
         }
     }
 
-    private func withClaimKept(_ entries: [InboxEntry], _ work: @escaping @Sendable () async throws -> Void)
-        async throws
-    {
-        try await withThrowingTaskGroup(of: Bool.self) { group in
-            group.addTask {
-                try await work()
-                return true
-            }
-            group.addTask { [mirror = processor.mirror, name] in
-                while true {
-                    try await Task.sleep(for: .seconds(Self.lease / 3))
-                    try await mirror.keep(entries, holder: name, lease: Self.lease)
-                }
-            }
-            defer { group.cancelAll() }
-            _ = try await group.next()
-        }
+    private func claim() async throws -> [InboxEntry] {
+        let (mirror, lease) = (processor.mirror, DeliveryProcessor.lease)
+        let due = try await mirror.claim([.mark, .deletion], limit: Self.claimSize, holder: name, lease: lease)
+        if due.isEmpty { return try await mirror.claimSuspect([.mark, .deletion], holder: name, lease: lease) }
+        guard due.contains(where: { $0.kind == .mark }) else { return due }
+        // A call is made anyway: the younger marks come along.
+        return due
+            + (try await mirror.claim(
+                [.mark], limit: Self.claimSize, holder: name, lease: lease, ahead: Mirror.gatheringTime))
     }
 
     private func work(on entries: [InboxEntry], _ pulse: WorkerPulse) async throws {
@@ -62,7 +43,10 @@ struct ReadingWorker: Sendable {
             rest = entries.filter { $0.kind != .deletion }
             for (mapping, entries) in entries.filter({ $0.kind == .deletion }).byEntity {
                 for entry in entries {
-                    try await apply(DetailAnswer(gone: [entry.zohoID], goneAt: entry.receivedAt), [entry], mapping)
+                    let answer = DetailAnswer(gone: [entry.zohoID], goneAt: entry.receivedAt)
+                    // A row that was seen later than the deletion came may hold an edit that was overtaken, or a record
+                    // that came back: only a call tells.
+                    rest += try await apply(answer, [entry], mapping)
                 }
             }
         }
@@ -102,7 +86,16 @@ struct ReadingWorker: Sendable {
         let entries = ids.flatMap { byID[$0] ?? [] }
         do {
             let answer = try await cancelWhenGracefulShutdown { try await reader.answer(to: ids) }
-            try await pulse.uncancelled { try await apply(answer, entries, mapping) }
+            try await pulse.uncancelled {
+                let contradicted = try await apply(answer, entries, mapping)
+                guard !contradicted.isEmpty else { return }
+                // Delivered while the call was under way; the next one departs later than that.
+                let mirror = processor.mirror
+                try await mirror.postpone(
+                    contradicted, until: mirror.now() + Mirror.gatheringTime,
+                    error: "Zoho says that the record is gone, and it was delivered since.", countsAttempt: false,
+                    holder: name)
+            }
             return nil
         } catch {
             let isOutage = (error as? ZohoBooksError)?.concernsEveryCall ?? true
@@ -118,27 +111,33 @@ struct ReadingWorker: Sendable {
     }
 
     /// Applies an answer to the rows of the entity that each record belongs to.
-    private func apply(_ answer: DetailAnswer, _ entries: [InboxEntry], _ mapping: EntityMapping) async throws {
-        let siblings = Catalog.entities(of: mapping.entity.module)
+    ///
+    /// - Returns: entries about records that the answer says are gone, and that were seen later; nothing was done about
+    ///   them.
+    private func apply(
+        _ answer: DetailAnswer, _ entries: [InboxEntry], _ mapping: EntityMapping
+    ) async throws -> [InboxEntry] {
         do {
-            for sibling in siblings {
-                let records = answer.records.filter {
-                    (try? sibling.owns($0.json)) ?? (sibling.entity.name == mapping.entity.name)
-                }
-                if records.isEmpty, answer.gone.isEmpty { continue }
-                let ids = Set(records.compactMap { sibling.id(of: $0.json) } + answer.gone)
-                let result = try await processor.mirror.apply(
-                    records.map { ($0.json, Int64($0.observedAt.timeIntervalSince1970 * 1_000_000)) },
-                    gone: answer.gone, goneAt: answer.goneAt ?? processor.mirror.now(),
-                    for: entries.filter { ids.contains($0.zohoID) },
-                    of: sibling)
-                if sibling.entity.name == mapping.entity.name || result.counts.contains(where: { $0.key != .unchanged })
-                {
-                    processor.report(entries, result)
-                }
+            let result = try await processor.mirror.apply(answer.reading, for: entries, of: mapping)
+            let open = Set((result.unanswered + result.contradicted).map(\.id))
+            processor.report(entries.filter { !open.contains($0.id) }, result.outcomes)
+            if !result.unanswered.isEmpty {
+                try await processor.fail(
+                    result.unanswered, UnusableAnswer(mapping), isOutage: false, worker: name)
             }
+            return result.contradicted
         } catch {
-            try await processor.fail(entries, error, isOutage: error.isDatabaseOutage, worker: name)
+            let byID = Dictionary(grouping: entries, by: \.zohoID)
+            guard !error.isDatabaseOutage, byID.count > 1 else {
+                try await processor.fail(entries, error, isOutage: error.isDatabaseOutage, worker: name)
+                return []
+            }
+            // One that the database cannot take must not cost the others.
+            var contradicted: [InboxEntry] = []
+            for (id, entries) in byID.sorted(by: { $0.key < $1.key }) {
+                contradicted += try await apply(answer.part(about: id, of: mapping), entries, mapping)
+            }
+            return contradicted
         }
     }
 
@@ -157,5 +156,31 @@ struct ReadingWorker: Sendable {
             try await mirror.postpone(
                 entries, until: until, error: "\(error)", countsAttempt: false, holder: name)
         }
+    }
+}
+
+/// Why what Zoho answered is no use.
+struct UnusableAnswer: Error, CustomStringConvertible {
+    let description: String
+
+    init(_ mapping: EntityMapping) {
+        let names = Catalog.entities.filter { $0.entity.module.path == mapping.entity.module.path }.map(\.entity.name)
+        description =
+            "Zoho answers with another record than was asked for, or with one that belongs to none of "
+            + names.joined(separator: ", ")
+    }
+}
+
+extension DetailAnswer {
+    fileprivate var reading: Reading {
+        Reading(
+            records: records.map { ($0.json, Int64($0.observedAt.timeIntervalSince1970 * 1_000_000)) }, gone: gone,
+            goneAt: goneAt ?? 0)
+    }
+
+    /// What it says of one record.
+    fileprivate func part(about id: String, of mapping: EntityMapping) -> DetailAnswer {
+        DetailAnswer(
+            records: records.filter { mapping.id(of: $0.json) == id }, gone: gone.filter { $0 == id }, goneAt: goneAt)
     }
 }

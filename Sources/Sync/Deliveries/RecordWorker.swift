@@ -12,30 +12,40 @@ struct RecordWorker: Sendable {
 
     /// Entries that are claimed at once.
     private static let claimSize = 400
-    /// Seconds after which a dead worker's claim comes back; applying takes milliseconds.
-    private static let lease = 60
 
     /// Works until nothing is due.
     func drain(_ pulse: WorkerPulse) async throws {
-        let mirror = processor.mirror
         while !Task.isCancelled, !Task.isShuttingDownGracefully {
             try await pulse.beat()
-            let entries = try await pulse.uncancelled { [name] in
-                try await mirror.claim([.record], limit: Self.claimSize, holder: name, lease: Self.lease)
-            }
+            let entries = try await pulse.uncancelled { try await claim() }
             if entries.isEmpty { return }
-            for (mapping, entries) in entries.byEntity {
-                try await pulse.uncancelled { try await apply(entries, mapping) }
+            try await processor.withClaim(on: entries, of: name) { entries in
+                for (mapping, entries) in entries.byEntity {
+                    try await pulse.uncancelled { try await apply(entries, mapping) }
+                }
             }
         }
+    }
+
+    private func claim() async throws -> [InboxEntry] {
+        let (mirror, lease) = (processor.mirror, DeliveryProcessor.lease)
+        let due = try await mirror.claim([.record], limit: Self.claimSize, holder: name, lease: lease)
+        return due.isEmpty ? try await mirror.claimSuspect([.record], holder: name, lease: lease) : due
     }
 
     private func apply(_ entries: [InboxEntry], _ mapping: EntityMapping) async throws {
         do {
             let result = try await processor.mirror.apply(entries, of: mapping)
-            processor.report(entries, result)
+            processor.report(entries, [(mapping.entity.name, result)])
         } catch {
-            try await processor.fail(entries, error, isOutage: error.isDatabaseOutage, worker: name)
+            let byID = Dictionary(grouping: entries, by: \.zohoID)
+            guard !error.isDatabaseOutage, byID.count > 1 else {
+                return try await processor.fail(entries, error, isOutage: error.isDatabaseOutage, worker: name)
+            }
+            // One that the database cannot take must not cost the others.
+            for (_, entries) in byID.sorted(by: { $0.value[0].id < $1.value[0].id }) {
+                try await apply(entries, mapping)
+            }
         }
     }
 }

@@ -1,17 +1,16 @@
-import Catalog
-import ZohoBooks
+package import ZohoBooks
 
 /// A webhook's body as HTTP brought it, and the JSON that is in it (reference, section 8.2).
-struct WebhookBody: Sendable {
+package struct WebhookBody: Sendable {
     /// Bytes that a body may have, before and after it is unpacked.
-    static let limit = 1 << 20
+    package static let limit = 1 << 20
 
     /// The body without its compression.
-    let bytes: [UInt8]
+    package let bytes: [UInt8]
     /// The pairs of a form; nil for any other body.
-    let form: FormPairs?
+    package let form: FormPairs?
 
-    init(_ bytes: [UInt8], contentType: String?) {
+    package init(_ bytes: [UInt8], contentType: String?) {
         self.bytes = bytes
         let saysForm = contentType?.lowercased().hasPrefix("application/x-www-form-urlencoded") == true
         // A template may hold JSON whatever type its rule names.
@@ -21,10 +20,10 @@ struct WebhookBody: Sendable {
     }
 
     /// True for a test call, and for a rule whose body was never set.
-    var isEmpty: Bool { bytes.allSatisfy { [0x20, 0x09, 0x0A, 0x0D].contains($0) } }
+    package var isEmpty: Bool { bytes.allSatisfy { [0x20, 0x09, 0x0A, 0x0D].contains($0) } }
 
     /// The JSON: the body itself, a form's `JSONString`, or an object of a form's fields.
-    var json: RawJSON {
+    package var json: RawJSON {
         guard let form else { return RawJSON(trimmed(bytes)) }
         if let text = form["JSONString"] { return RawJSON(trimmed(Array(text.utf8))) }
         var output: [UInt8] = [UInt8(ascii: "{")]
@@ -32,8 +31,8 @@ struct WebhookBody: Sendable {
             if position > 0 { output.append(UInt8(ascii: ",")) }
             CanonicalJSON.quote(pair.key, to: &output)
             output.append(UInt8(ascii: ":"))
-            // Objects and arrays are sent as JSON, everything else as plain text.
-            if pair.value.hasPrefix("{") || pair.value.hasPrefix("[") {
+            // Objects and arrays are sent as JSON, everything else as plain text, which may look like either.
+            if isStructured(pair.value) {
                 output += pair.value.utf8
             } else {
                 CanonicalJSON.quote(pair.value, to: &output)
@@ -41,6 +40,11 @@ struct WebhookBody: Sendable {
         }
         output.append(UInt8(ascii: "}"))
         return RawJSON(output[...])
+    }
+
+    private func isStructured(_ text: String) -> Bool {
+        guard text.hasPrefix("{") || text.hasPrefix("[") else { return false }
+        return (try? RawJSON(text).read { _ in true }) ?? false
     }
 
     private func trimmed(_ bytes: [UInt8]) -> ArraySlice<UInt8> {

@@ -1,13 +1,13 @@
 /// The pairs of a query string or of a body of the type `application/x-www-form-urlencoded`, decoded.
-struct FormPairs: Sendable, Hashable {
-    struct Pair: Sendable, Hashable {
-        let key: String
-        let value: String
+package struct FormPairs: Sendable, Hashable {
+    package struct Pair: Sendable, Hashable {
+        package let key: String
+        package let value: String
     }
 
-    let pairs: [Pair]
+    package let pairs: [Pair]
 
-    init(_ text: some StringProtocol) {
+    package init(_ text: some StringProtocol) {
         pairs = text.split(separator: "&").map { pair in
             let parts = pair.split(separator: "=", maxSplits: 1, omittingEmptySubsequences: false)
             return Pair(key: Self.decoded(parts[0]), value: parts.count == 2 ? Self.decoded(parts[1]) : "")
@@ -15,7 +15,7 @@ struct FormPairs: Sendable, Hashable {
     }
 
     /// The first value of a key.
-    subscript(_ key: String) -> String? { pairs.first { $0.key == key }?.value }
+    package subscript(_ key: String) -> String? { pairs.first { $0.key == key }?.value }
 
     /// A plus is a space; what is no escape stands for itself.
     private static func decoded(_ text: some StringProtocol) -> String {

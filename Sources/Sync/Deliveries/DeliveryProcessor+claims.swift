@@ -1,0 +1,122 @@
+import Catalog
+import Logging
+import Mirror
+import ZohoBooks
+
+/// What workers do about what they have claimed, whatever kind it is.
+extension DeliveryProcessor {
+    /// Seconds after which a dead worker's claim comes back; a living one prolongs it.
+    static let lease = 60
+
+    /// Works on claimed entries and keeps the claim for as long as that takes.
+    func withClaim(
+        on entries: [InboxEntry], of worker: String, _ work: @escaping @Sendable ([InboxEntry]) async throws -> Void
+    ) async throws {
+        let fit = entries.filter { $0.deaths < Mirror.mortality && Catalog.entity(named: $0.entity) != nil }
+        try await uncancelled { try await giveUpUnfit(among: entries) }
+        try await withThrowingTaskGroup(of: Bool.self) { group in
+            group.addTask {
+                try await work(fit)
+                return true
+            }
+            group.addTask {
+                while true {
+                    try await Task.sleep(for: keepInterval)
+                    // Where that fails, what comes of the work is not recorded unless the claim is still held.
+                    try? await mirror.keep(fit, holder: worker, lease: Self.lease)
+                }
+            }
+            defer { group.cancelAll() }
+            _ = try await group.next()
+        }
+    }
+
+    private func giveUpUnfit(among entries: [InboxEntry]) async throws {
+        let deadly = entries.filter { $0.deaths >= Mirror.mortality }
+        try await giveUp(
+            deadly, "\(Mirror.mortality) processes ended, or hung, while they worked on it; tell the makers of ZohoSync"
+        )
+        let unknown = entries.filter { $0.deaths < Mirror.mortality && Catalog.entity(named: $0.entity) == nil }
+        try await giveUp(unknown, "This version of ZohoSync does not know the entity")
+    }
+
+    private func giveUp(_ entries: [InboxEntry], _ reason: String) async throws {
+        guard let entity = entries.first?.entity else { return }
+        try await mirror.giveUp(entries, reason: reason)
+        for entry in entries {
+            logger.error(
+                "A delivery became a dead letter", metadata: entry.metadata.merging(["error": "\(reason)"]) { $1 })
+        }
+        onProcessed(DeliveryReport(entity: entity, outcomes: [.failed: entries.count], lags: [:]))
+    }
+
+    /// Tells what became of entries: how long they took, and the outcomes in each entity that had a part in it.
+    func report(_ entries: [InboxEntry], _ outcomes: [(entity: String, result: ApplyResult)]) {
+        let time = mirror.now()
+        var lags = Dictionary(grouping: entries, by: \.kind).mapValues { $0.map { time - $0.receivedAt } }
+        for (entity, result) in outcomes {
+            if !lags.isEmpty || !result.counts.isEmpty {
+                onProcessed(DeliveryReport(entity: entity, outcomes: result.counts, lags: lags))
+            }
+            lags = [:]
+            for (id, fault) in result.faults {
+                logger.notice(
+                    "A value could not be read and was left out",
+                    metadata: ["entity": "\(entity)", "zoho_id": "\(id)", "field": "\(fault.field)"])
+            }
+        }
+        guard logger.logLevel <= .debug else { return }
+        for entry in entries {
+            logger.debug(
+                "Delivery processed",
+                metadata: entry.metadata.merging(["lag_ms": "\((time - entry.receivedAt) / 1_000)"]) { $1 })
+        }
+    }
+
+    /// Postpones entries whose attempt has failed, or makes dead letters of them after the last one.
+    ///
+    /// - Parameter isOutage: whether nothing could have worked, so that the attempt does not count.
+    func fail(_ entries: [InboxEntry], _ error: any Error, isOutage: Bool, worker: String) async throws {
+        let spent = isOutage ? [] : entries.filter { $0.failures + 1 >= Backoff.attempts }
+        let rest = isOutage ? entries : entries.filter { $0.failures + 1 < Backoff.attempts }
+        if !rest.isEmpty {
+            logger.warning(
+                "Deliveries could not be processed and are tried again",
+                metadata: [
+                    "error": "\(error)", "entity": "\(entries.first?.entity ?? "-")", "deliveries": "\(rest.count)",
+                ])
+        }
+        if !isOutage {
+            for entry in rest { logger.info("A delivery is tried again", metadata: entry.metadata) }
+        }
+        try await giveUp(spent, "\(error)")
+        for (failures, entries) in Dictionary(grouping: rest, by: \.failures) {
+            let pause =
+                isOutage ? Backoff.outage(random: random()) : Backoff.pause(after: failures + 1, random: random())
+            try await mirror.postpone(
+                entries, until: mirror.now() + pause, error: "\(error)", countsAttempt: !isOutage, holder: worker)
+        }
+        if let entity = rest.first?.entity {
+            onProcessed(DeliveryReport(entity: entity, outcomes: [:], lags: [:], postponed: rest.count))
+        }
+    }
+}
+
+extension InboxEntry {
+    /// What a log says of it.
+    fileprivate var metadata: Logger.Metadata {
+        [
+            "delivery": "\(id)", "request_id": "\(requestID ?? "-")", "entity": "\(entity)", "zoho_id": "\(zohoID)",
+            "kind": "\(kind.rawValue)", "failures": "\(failures)",
+        ]
+    }
+}
+
+extension [InboxEntry] {
+    /// The entries of each entity that there is, in the order of their receipt.
+    var byEntity: [(mapping: EntityMapping, entries: [InboxEntry])] {
+        Dictionary(grouping: self, by: \.entity).sorted { $0.key < $1.key }.compactMap { name, entries in
+            Catalog.entity(named: name).map { ($0, entries) }
+        }
+    }
+}

@@ -62,7 +62,8 @@ package struct ZohoSyncServer: Sendable {
         self.arrivals = arrivals
         let inspector = HealthInspector(
             mirror: mirror, client: client, organizationID: watch.organization, thresholds: watch.thresholds,
-            expectsWebhooks: configuration.webhookSecret != nil || configuration.webhookKey != nil)
+            expectsWebhooks: configuration.webhookSecret != nil || configuration.webhookKey != nil,
+            schedule: watch.schedule, reserve: watch.reserve)
         feed = ChangeFeed(mirror)
         inbox = InboxWriter(mirror)
         runs = SyncRuns(mirror) { options, onEvent in

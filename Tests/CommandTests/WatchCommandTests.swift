@@ -153,6 +153,22 @@ struct WatchCommandTests {
         }
     }
 
+    @Test("While another process writes a SQLite mirror, a command says what to ask it instead")
+    func served() async throws {
+        try await Self.with { _, environment, folder in
+            #expect(try await Program.run(["sync", "pricelists"], environment, folder: folder).status == 0)
+            let url = try #require(environment["DATABASE_URL"])
+            try await withDatabase(at: try DatabaseLocation(url)) { _ in
+                for command in [["verify"], ["heal"], ["runs", "undo", "1"], ["dead-letters", "retry"]] {
+                    let refused = try await Program.run(command, environment, folder: folder)
+                    #expect(refused.status == 1, "\(command)")
+                    #expect(refused.errors.contains("POST /api/zoho/bulk-sync/"), "\(command): \(refused.errors)")
+                    #expect(refused.errors.contains("stop it and start it again"))
+                }
+            }
+        }
+    }
+
     // MARK: - schedule
 
     @Test("The schedule's cost is told for any size and plan, and a plan that is too small fails")
@@ -169,6 +185,10 @@ struct WatchCommandTests {
             let roomy = try await Program.run(arguments + ["10000"], environment, folder: folder)
             #expect(roomy.status == 0)
             #expect(roomy.output.contains("It fits."))
+            let unknown = try await Program.run(
+                ["schedule", "--cost", "--size", size], environment, folder: folder)
+            #expect(unknown.status == 1)
+            #expect(unknown.output.contains("the smallest one is assumed"))
             for wrong in ["dragons=1", "products", "products=-1"] {
                 let refused = try await Program.run(
                     ["schedule", "--cost", "--size", wrong], environment, folder: folder)

@@ -1,10 +1,8 @@
 import Catalog
 import Database
 import Foundation
-import Logging
 import Mirror
 import Sync
-import Synchronization
 import TestSupport
 import Testing
 import ZohoBooks
@@ -39,93 +37,119 @@ struct ScheduleCostTests {
         #expect(large.warnings(plan: 2_000, reserve: 50).first?.contains("do not fit") == true)
     }
 
+    @Test("Changes, and what a bad day takes, are in the figures")
+    func changes() {
+        let (calm, busy) = (
+            ScheduleCost(.standard, holdings: Self.demo),
+            ScheduleCost(.standard, holdings: Self.demo, changesPerDay: 100)
+        )
+        #expect(busy.withoutWebhooks == calm.withoutWebhooks + 100)
+        #expect(busy.withWebhooks == calm.withWebhooks + 10)
+        // Eight modules are asked each hour, and a comparison reads a thousand records of a module at most.
+        #expect(calm.onBadDay == 23 * 8 + 1_000 + 1_000 + 10 + 125 + 60 + 20 + 80 + 90)
+        #expect(ScheduleCost(.off, holdings: Self.demo).onBadDay == 0)
+    }
+
+    @Test("A schedule that does not fit into the plan that Zoho tells is seen", arguments: Engine.allCases)
+    func check(engine: Engine) async throws {
+        try await Rig.with(engine) {
+            $0.limits.callsPerDay = 1_000
+        } _: { rig in
+            try await rig.sync { $0.includesDetails = false }
+            func check(_ interval: Int) async throws -> HealthCheck? {
+                try await rig.withClient { client in
+                    let schedule = Schedule { kind, entity in
+                        kind == .incremental && entity == "products" ? .every(interval) : entity == nil ? .off : nil
+                    }
+                    let inspector = HealthInspector(
+                        mirror: rig.mirror, client: client, organizationID: nil, schedule: schedule)
+                    return await inspector.inspect(.mirror).first { $0.name == "schedule_percent" }
+                }
+            }
+            // Three pages, 96 times a day, of 950.
+            let fits = try await check(900)
+            #expect(fits?.state == .ok)
+            #expect(fits?.figure == 30)
+            let tight = try await check(120)
+            #expect(tight?.state == .warning)
+            #expect(tight?.advice.contains("incremental of items (2160)") == true)
+        }
+    }
+
+    /// Whose changes webhooks announce.
+    enum Announced: CaseIterable {
+        case everything
+        /// Of invoices every second one, and nothing else.
+        case halfOfInvoices
+        case nothing
+    }
+
     @Test(
         "A day of the demo's organisation costs no more calls than announced, and the mirror is fresh",
-        .timeLimit(.minutes(10)), arguments: [true, false])
-    func day(hasWebhooks: Bool) async throws {
+        .timeLimit(.minutes(10)), arguments: Announced.allCases)
+    func day(announced: Announced) async throws {
         try await Rig.with(.sqlite) { configuration in
             configuration.counts = SimulatorConfiguration().counts
             // What is not looked at costs nothing.
             configuration.counts[.purchaseorders] = 1
         } _: { rig in
             try await rig.sync()
-            try await rig.withClient { client in
-                let processor = DeliveryProcessor(
-                    mirror: rig.mirror, client: client, holder: "test:1",
-                    logger: Logger(label: "test", factory: { _ in SwiftLogNoOpLogHandler() }))
-                let synchronise: @Sendable (SyncOptions) async throws -> SyncReport = { options in
-                    try await Synchroniser(client: client, mirror: rig.mirror, options: options, holder: "test:1").run()
-                }
-                // The clock goes on in steps, which look like a server that was down.
-                var healing = HealingOptions()
-                healing.disabled = [.catchUp]
-                let healer = Healer(
-                    mirror: rig.mirror, client: client, options: healing, holder: "test:1",
-                    isDead: { _ in false }, processor: processor, synchronise: synchronise)
-                let watch = HealthWatch(
-                    mirror: rig.mirror,
-                    inspector: HealthInspector(mirror: rig.mirror, client: client, organizationID: nil),
-                    organization: "1", logger: Logger(label: "test", factory: { _ in SwiftLogNoOpLogHandler() }))
-                let scheduler = Scheduler(
-                    .standard, zone: try #require(TimeZone(identifier: "UTC")), mirror: rig.mirror, holder: "test:1",
-                    isDead: { _ in false },
-                    work: ScheduledWork(
-                        synchronise: synchronise,
-                        reconcile: { options in
-                            try await Reconciler(
-                                client: client, mirror: rig.mirror, options: options, holder: "test:1",
-                                random: { 0.5 }
-                            ).run()
-                        }, checkHealth: { await watch.check() }, heal: { try await healer.heal() }),
-                    random: { 0.5 },
-                    logger: Logger(label: "test", factory: { _ in SwiftLogNoOpLogHandler() }))
-                if hasWebhooks { try await Self.hear(rig) }
-                await scheduler.runDue()
+            if announced == .everything { try await Self.hearOnce(rig) }
+            try await Serving.with(rig, random: { 0 }) { serving in
+                await serving.scheduler.runDue()
                 let before = rig.control.statistics.calls
-                for quarter in 0..<96 {
-                    if quarter % 8 == 0 { try await change(rig, quarter, processor, hasWebhooks) }
-                    rig.control.advanceClock(by: .seconds(900))
-                    await scheduler.runDue()
+                for turn in 0..<12 {
+                    let isLost = announced == .nothing || (announced == .halfOfInvoices && turn % 2 == 1)
+                    try await change(serving, turn, isDelivered: !isLost)
+                    try await serving.pass(seconds: 1_800)
+                    // The first one that is lost is found by a sweep that was put off.
+                    if announced != .everything, turn > 2 { try await expectFresh(rig, turn) }
+                    try await serving.pass(seconds: 5_400)
                 }
                 let calls = rig.control.statistics.calls - before
-                // Twelve changes a day, each of which a sweep reads again.
-                let announced = ScheduleCost(
-                    .standard, holdings: try await ScheduleCost.holdings(of: rig.mirror), changesPerDay: 24)
-                let limit = hasWebhooks ? 500 : 1_950
-                #expect(calls < limit, "\(calls) calls")
-                #expect(calls <= (hasWebhooks ? announced.withWebhooks + 24 : announced.withoutWebhooks))
-            }
-            for quarter in stride(from: 0, to: 96, by: 8) {
-                let id = rig.control.id(.invoices, at: quarter)
+                print("DEBUG", announced, calls, try await rig.rows("select entity, kind, count(*), sum(calls), sum(pages), sum(details) from sync_runs group by entity, kind order by 1"))
+                print("DEBUG2", announced, try await rig.rows("select action, count(*), sum(changed), min(reason) from sync_actions group by action"), try await rig.rows("select kind, subject, number from sync_arrivals"))
+                let cost = ScheduleCost(
+                    .standard, holdings: try await ScheduleCost.holdings(of: rig.mirror), changesPerDay: 12)
+                #expect(calls < (announced == .everything ? 500 : 1_950), "\(calls) calls")
                 #expect(
-                    try await rig.value("select reference_number from invoices where zoho_invoice_id = '\(id)'")
-                        == "R-\(quarter)")
+                    calls <= (announced == .everything ? cost.withWebhooks : cost.withoutWebhooks), "\(calls) calls")
+                #expect(try await rig.mirror.healings().filter { !$0.isDone } == [])
             }
+            for turn in 0..<12 { try await expectFresh(rig, turn) }
         }
     }
 
-    private func change(
-        _ rig: Rig, _ quarter: Int, _ processor: DeliveryProcessor, _ hasWebhooks: Bool
-    ) async throws {
-        let id = rig.control.id(.invoices, at: quarter)
-        try rig.control.edit(.invoices, id: id, ["reference_number": .string("R-\(quarter)")])
-        guard hasWebhooks else { return }
+    private func change(_ serving: Serving, _ turn: Int, isDelivered: Bool) async throws {
+        let rig = serving.rig
+        let id = rig.control.id(.invoices, at: turn)
+        try rig.control.edit(.invoices, id: id, ["reference_number": .string("R-\(turn)")])
+        guard isDelivered else { return }
         let record = try #require(rig.control.record(.invoices, id: id))
         _ = try await rig.mirror.store([
             NewDelivery(
                 entity: "invoices", content: .readable(.record, zohoID: id, record: RawJSON(record[...])),
                 receivedAt: rig.mirror.now(), requestID: nil)
         ])
-        try await processor.drainOnce()
-        try await Self.hear(rig)
+        try await serving.processor.drainOnce()
+        try await Self.hear(["invoices"], rig)
     }
 
-    private static func hear(_ rig: Rig) async throws {
+    private func expectFresh(_ rig: Rig, _ turn: Int) async throws {
+        let id = rig.control.id(.invoices, at: turn)
+        #expect(
+            try await rig.value("select reference_number from invoices where zoho_invoice_id = '\(id)'") == "R-\(turn)")
+    }
+
+    /// Every rule that there can be has delivered once, before the day; what comes on the day is what changes.
+    private static func hearOnce(_ rig: Rig) async throws {
+        try await hear(Catalog.entities.filter { $0.entity.webhookName != nil }.map(\.entity.name), rig)
+    }
+
+    private static func hear(_ entities: [String], _ rig: Rig) async throws {
         let now = rig.mirror.now()
         let day = String(Timestamp.text(now).prefix(10))
         try await rig.mirror.add(
-            Catalog.entities.filter { $0.entity.webhookName != nil }.map {
-                Arrival(kind: .received, subject: $0.entity.name, day: day, number: 1, lastAt: now)
-            })
+            entities.map { Arrival(kind: .received, subject: $0, day: day, number: 1, lastAt: now) })
     }
 }

@@ -351,7 +351,7 @@ struct ScheduleTests {
             try await Serving.with(rig, schedule: schedule) { serving in
                 await serving.scheduler.runDue()
                 // What meets another run comes five minutes later.
-                await serving.pass(seconds: 3_600)
+                try await serving.pass(seconds: 3_600)
                 for kind in ["incremental", "full", "reconciliation"] {
                     let record = try await rig.mirror.scheduleRecords().first { $0.name == "\(kind) sales_orders" }
                     #expect(record?.state == "completed", "\(kind): \(record?.note ?? "never")")

@@ -85,6 +85,7 @@ package struct HealthThresholds: Sendable, Hashable {
         "deliveries_unreadable": Pair(0, 100),
         "webhooks_today": Pair(800, 950),
         "budget_forecast_percent": Pair(90, 100),
+        "schedule_percent": Pair(100, 1_000),
         "clock_skew_seconds": Pair(30, 300),
         "disk_used_percent": Pair(85, 95),
     ]

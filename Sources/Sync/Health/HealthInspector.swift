@@ -12,6 +12,10 @@ package struct HealthInspector: Sendable {
     let thresholds: HealthThresholds
     /// Whether webhooks are meant to arrive, because a secret or a key is set.
     let expectsWebhooks: Bool
+    /// What is done again and again, to see whether it fits into the plan.
+    let schedule: Schedule
+    /// Calls of the day that background work leaves for others.
+    let reserve: Int
     /// Bytes free and in all where a file or folder lies; nil where that is not known.
     let disk: @Sendable (_ path: String) -> (free: Double, total: Double)?
 
@@ -27,7 +31,7 @@ package struct HealthInspector: Sendable {
 
     package init(
         mirror: Mirror, client: ZohoBooksClient?, organizationID: String?, thresholds: HealthThresholds = .init(),
-        expectsWebhooks: Bool = false,
+        expectsWebhooks: Bool = false, schedule: Schedule = .off, reserve: Int = BudgetLimits().reserve,
         disk: @escaping @Sendable (_ path: String) -> (free: Double, total: Double)? = { Self.space(at: $0) }
     ) {
         self.mirror = mirror
@@ -35,6 +39,8 @@ package struct HealthInspector: Sendable {
         self.organizationID = organizationID
         self.thresholds = thresholds
         self.expectsWebhooks = expectsWebhooks
+        self.schedule = schedule
+        self.reserve = reserve
         self.disk = disk
     }
 
@@ -50,6 +56,7 @@ package struct HealthInspector: Sendable {
         var checks = database.checks
         checks += await sourceChecks(depth)
         do {
+            checks += try await scheduleChecks()
             checks += try await workChecks()
             checks += try await deliveryChecks()
         } catch {

@@ -1,11 +1,11 @@
 import Catalog
-package import Mirror
 
 /// How many calls a day a schedule costs; a value that a test can make.
 package struct ScheduleCost: Sendable, Hashable {
     /// What one kind of record costs.
     package struct Line: Sendable, Hashable {
         package let module: String
+        package let entities: [String]
         /// Records that a list has.
         package let records: Int
         /// Calls a day by kind of task while webhooks can be relied on.
@@ -17,13 +17,31 @@ package struct ScheduleCost: Sendable, Hashable {
     package let lines: [Line]
     /// What looking at Zoho's side of things costs, whatever the organisation's size.
     package let health: Int
-    /// Details of changes that sweeps bring, as many a day as lately.
+    /// Records that change in a day: a sweep that finds one reads it.
     package let changes: Int
+    /// Calls that come on top on a bad day: health asks every module each hour while something is wrong there, and a
+    /// comparison reads whatever seems to differ.
+    package let onBadDay: Int
 
     /// Calls a day while webhooks can be relied on.
-    package var withWebhooks: Int { lines.reduce(health) { $0 + $1.quiet.values.reduce(0, +) } }
+    package var withWebhooks: Int { lines.reduce(health + readings) { $0 + $1.quiet.values.reduce(0, +) } }
     /// Calls a day without any webhook.
     package var withoutWebhooks: Int { lines.reduce(health + changes) { $0 + $1.busy.values.reduce(0, +) } }
+    /// Of the changes that webhooks bring, those that are read all the same: what is missed, marked or contested, and
+    /// deletions, which are confirmed.
+    private var readings: Int { (changes + LiveWebhooks.Evidence.tolerated - 1) / LiveWebhooks.Evidence.tolerated }
+
+    /// Calls a day while these webhooks can be relied on.
+    func calls(with live: LiveWebhooks) -> Int {
+        var sum = health
+        var isAnnounced = true
+        for line in lines {
+            let isLive = live.cover(line.entities)
+            isAnnounced = isAnnounced && (isLive || line.quiet == line.busy)
+            sum += (isLive ? line.quiet : line.busy).values.reduce(0, +)
+        }
+        return sum + (isAnnounced ? readings : changes)
+    }
 
     /// What a module holds, and what is known of how it can be read.
     package struct Holding: Sendable, Hashable {
@@ -61,7 +79,8 @@ package struct ScheduleCost: Sendable, Hashable {
             }
             lines.append(
                 Line(
-                    module: module.path, records: holding.records.values.reduce(0, +),
+                    module: module.path, entities: mappings.map(\.entity.name),
+                    records: holding.records.values.reduce(0, +),
                     quiet: calls(LiveWebhooks(heard: announced)),
                     busy: calls(LiveWebhooks(heard: []))))
         }
@@ -70,6 +89,12 @@ package struct ScheduleCost: Sendable, Hashable {
         // Once a day every module is asked for whether it may be read.
         health = looks ? lines.count : 0
         changes = changesPerDay
+        let comparisons = schedule.tasks.filter { $0.kind == .reconciliation }.reduce(0.0) { sum, task in
+            let line = lines.first { $0.entities == task.entities }
+            let most = min(line?.records ?? 0, ReconciliationOptions().confirmations)
+            return sum + task.trigger.timesPerDay() * Double(most)
+        }
+        onBadDay = (looks ? 23 * lines.count : 0) + Int(comparisons.rounded(.up))
     }
 
     private static func calls(
@@ -127,24 +152,13 @@ package struct ScheduleCost: Sendable, Hashable {
         return warnings
     }
 
-    private func costliest(_ calls: (Line) -> [ScheduledTask.Kind: Int]) -> String {
+    /// The smallest of Zoho's plans, which is taken for granted where nobody has said which one it is.
+    package static let smallestPlan = 1_000
+
+    func costliest(_ calls: (Line) -> [ScheduledTask.Kind: Int]) -> String {
         let all = lines.flatMap { line in
             calls(line).map { (name: "\($0.key.rawValue) of \(line.module)", calls: $0.value) }
         }
         return all.max { $0.calls < $1.calls }.map { "\($0.name) (\($0.calls))" } ?? "something"
-    }
-
-    /// What a mirror holds.
-    package static func holdings(of mirror: Mirror) async throws -> [String: Holding] {
-        var holdings: [String: Holding] = [:]
-        for mappings in Catalog.entities.byModule {
-            var holding = Holding(records: [:])
-            for mapping in mappings {
-                holding.records[mapping.entity.name] = try await mirror.rowCounts(of: mapping).present
-                holding.isFilterHonoured = try await mirror.cursor(of: mapping.entity.name).filterHonoured
-            }
-            holdings[mappings[0].entity.module.path] = holding
-        }
-        return holdings
     }
 }

@@ -87,7 +87,8 @@ struct DoctorCommand: AsyncParsableCommand {
         func inspector(_ client: ZohoBooksClient?) -> HealthInspector {
             HealthInspector(
                 mirror: installation.mirror, client: client, organizationID: try? settings.organizationID(),
-                thresholds: thresholds, expectsWebhooks: settings.expectsWebhooks)
+                thresholds: thresholds, expectsWebhooks: settings.expectsWebhooks,
+                schedule: (try? settings.schedule()) ?? .off, reserve: (try? settings.limits().reserve) ?? 0)
         }
         guard asksZoho else { return await inspector(nil).inspectWithStored(.mirror) }
         guard access == .readWrite else {

@@ -25,14 +25,14 @@ struct ScheduleCommand: AsyncParsableCommand {
     @Option(help: "With --cost: the calls that the plan allows a day, instead of what Zoho said last.")
     var plan: Int?
 
-    @Option(help: "With --cost: records that change in a day.")
-    var changes = 0
+    @Option(help: "With --cost: records that change in a day, instead of as many as lately.")
+    var changes: Int?
 
     @OptionGroup var common: CommonOptions
 
     func validate() throws {
         if let plan, plan < 1 { throw ValidationError("--plan is a number of calls, from 1.") }
-        guard changes >= 0 else { throw ValidationError("--changes is a number from 0.") }
+        guard changes ?? 0 >= 0 else { throw ValidationError("--changes is a number from 0.") }
         _ = try sizes()
     }
 
@@ -53,10 +53,8 @@ struct ScheduleCommand: AsyncParsableCommand {
         let settings = try await Settings(file: common.config)
         let schedule = try settings.schedule()
         if !cost { return try await showNext(settings, schedule) }
-        let (holdings, known) = try await holdings(settings)
-        let document = CostDocument(
-            ScheduleCost(schedule, holdings: holdings, changesPerDay: changes), plan: plan ?? known,
-            reserve: try settings.limits().reserve)
+        let known = try await known(settings, schedule)
+        let document = CostDocument(known.cost, plan: plan ?? known.plan, reserve: try settings.limits().reserve)
         print(common.json ? document.json(indented: true) : document.text)
         if !document.warnings.isEmpty { throw ExitCode(ExitStatus.failure) }
     }
@@ -77,21 +75,26 @@ struct ScheduleCommand: AsyncParsableCommand {
         print(TextTable(rows).lines.joined(separator: "\n"))
     }
 
-    private func holdings(_ settings: Settings) async throws -> ([String: ScheduleCost.Holding], plan: Int?) {
-        if let sizes = try sizes() {
-            var holdings: [String: ScheduleCost.Holding] = [:]
-            for mapping in Catalog.entities {
-                let (module, name) = (mapping.entity.module.path, mapping.entity.name)
-                holdings[module, default: .init(records: [:])].records[name] = sizes[name] ?? 0
+    private func known(_ settings: Settings, _ schedule: Schedule) async throws -> (cost: ScheduleCost, plan: Int?) {
+        let (sizes, limits, changes) = (try sizes(), try settings.limits(), changes)
+        func ofMirror() async throws -> (ScheduleCost, Int?) {
+            try await Installation.with(settings, databaseURL: common.databaseURL, to: .look) { installation in
+                let plan = try await MirrorCallLedger(installation.mirror, limits: limits, holder: Holder.current)
+                    .snapshot(at: .now).dailyLimit
+                guard let changes else { return (try await ScheduleCost.of(schedule, installation.mirror), plan) }
+                let holdings = try await ScheduleCost.holdings(of: installation.mirror)
+                return (ScheduleCost(schedule, holdings: holdings, changesPerDay: changes), plan)
             }
-            return (holdings, nil)
         }
-        let limits = try settings.limits()
-        return try await Installation.with(settings, databaseURL: common.databaseURL, to: .look) { installation in
-            let budget = try await MirrorCallLedger(installation.mirror, limits: limits, holder: Holder.current)
-                .snapshot(at: .now)
-            return (try await ScheduleCost.holdings(of: installation.mirror), budget.dailyLimit)
+        guard let sizes else { return try await ofMirror() }
+        var holdings: [String: ScheduleCost.Holding] = [:]
+        for mapping in Catalog.entities {
+            let (module, name) = (mapping.entity.module.path, mapping.entity.name)
+            holdings[module, default: .init(records: [:])].records[name] = sizes[name] ?? 0
         }
+        let cost = ScheduleCost(schedule, holdings: holdings, changesPerDay: changes ?? 0)
+        // A size can be tried before there is a mirror.
+        return (cost, plan == nil ? (try? await ofMirror())?.1 : nil)
     }
 }
 
@@ -136,7 +139,10 @@ private struct CostDocument: Encodable {
     let healthCalls: Int
     let withWebhooks: Int
     let withoutWebhooks: Int
-    let plan: Int?
+    let onBadDay: Int
+    let plan: Int
+    /// Whether nobody has said what the plan allows, so that the smallest one is assumed.
+    let isPlanAssumed: Bool
     let reserve: Int
     let warnings: [String]
 
@@ -151,9 +157,11 @@ private struct CostDocument: Encodable {
         healthCalls = cost.health
         withWebhooks = cost.withWebhooks
         withoutWebhooks = cost.withoutWebhooks
-        self.plan = plan
+        onBadDay = cost.onBadDay
+        self.plan = plan ?? ScheduleCost.smallestPlan
+        isPlanAssumed = plan == nil
         self.reserve = reserve
-        warnings = plan.map { cost.warnings(plan: $0, reserve: reserve) } ?? []
+        warnings = cost.warnings(plan: self.plan, reserve: reserve)
     }
 
     var text: String {
@@ -170,12 +178,14 @@ private struct CostDocument: Encodable {
         lines.append("Health: \(healthCalls).")
         lines.append(
             "While webhooks arrive: \(withWebhooks.grouped) calls a day; without any: \(withoutWebhooks.grouped).")
-        if let plan {
-            lines.append("The plan allows \(plan.grouped), of which \(reserve.grouped) are left to others.")
-            lines += warnings.isEmpty ? ["It fits."] : warnings
-        } else {
-            lines.append("Zoho has not said yet what the plan allows; try --plan 2000.")
+        lines.append(
+            "On a bad day up to \(onBadDay.grouped) more, to look at what is wrong and to confirm differences.")
+        if isPlanAssumed {
+            lines.append(
+                "Zoho has not said yet what the plan allows; the smallest one is assumed. Say --plan for another one.")
         }
+        lines.append("The plan allows \(plan.grouped), of which \(reserve.grouped) are left to others.")
+        lines += warnings.isEmpty ? ["It fits."] : warnings
         return lines.joined(separator: "\n")
     }
 }

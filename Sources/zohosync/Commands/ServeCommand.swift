@@ -1,7 +1,9 @@
 import ArgumentParser
+import Logging
 import Mirror
 import Server
 import Sync
+import ZohoBooks
 
 struct ServeCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
@@ -75,6 +77,13 @@ struct ServeCommand: AsyncParsableCommand {
                     Synchroniser(
                         client: client, mirror: installation.mirror, options: options, holder: Holder.current,
                         concurrency: inFlight, isDead: { Holder.isDead($0) }, onEvent: onEvent)
+                }
+                if let plan = try await client.budget().dailyLimit {
+                    let cost = try await ScheduleCost.of(watch.schedule, installation.mirror)
+                    for warning in cost.warnings(plan: plan, reserve: watch.reserve) {
+                        installation.logger.warning(
+                            "The schedule does not fit into the plan", metadata: ["advice": "\(warning)"])
+                    }
                 }
                 try await service.run { port in
                     let address = "\(server.tls == nil ? "http" : "https")://\(server.hostname):\(port)"

@@ -75,8 +75,14 @@ struct Installation: Sendable {
         _ body: (Installation) async throws -> T
     ) async throws -> T {
         let logger = makeLogger(settings)
-        let database = try await openDatabase(
-            location, schema: settings.schema, access: purpose == .look ? .readOnly : .readWrite, logger: logger)
+        let database: any SQLDatabase
+        do {
+            database = try await openDatabase(
+                location, schema: settings.schema, access: purpose == .look ? .readOnly : .readWrite, logger: logger)
+        } catch let error as DatabaseError where error.kind == .locked {
+            throw DatabaseError(
+                kind: error.kind, code: error.code, message: error.message, advice: Self.adviceWhileServed)
+        }
         let mirror = Mirror(database: database, now: { Self.now() }, goesByDatabaseClock: true, logger: logger)
         do {
             switch purpose {
@@ -128,6 +134,13 @@ struct Installation: Sendable {
             throw error
         }
     }
+
+    /// What to do where another process writes the file, which as a rule is a server.
+    private static let adviceWhileServed = """
+        Wait until it has ended, or stop it; a SQLite mirror has one writer at a time. If it is zohosync serve, ask it \
+        instead: POST /api/zoho/bulk-sync/… for a sync, /api/zoho/dead-letters/retry for dead letters, /api/zoho/tokens \
+        for a token. It compares and heals by itself; for verify, heal or runs undo by hand, stop it and start it again.
+        """
 
     private static func holdsMirror(_ location: DatabaseLocation, _ settings: Settings) async throws -> Bool {
         guard mayHoldMirror(location) else { return false }

@@ -213,6 +213,7 @@ let package = Package(
             name: "ServerTests",
             dependencies: [
                 "Server", "Sync", "Mirror", "Catalog", "Database", "ZohoBooks", "ZohoSimulator", "TestSupport",
+                "zohosync",
                 .product(name: "AsyncHTTPClient", package: "async-http-client"),
                 .product(name: "Hummingbird", package: "hummingbird"),
                 .product(name: "Logging", package: "swift-log"),

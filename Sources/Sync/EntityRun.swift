@@ -9,6 +9,10 @@ struct EntityRun: Sendable {
     let counter: CallCounter
     var run: Run
     var cursor: Cursor
+    /// Ids of which details showed that they do not exist; they are marked when all of them are known.
+    var gone: Set<String> = []
+    /// When Zoho first said so, in microseconds since 1970.
+    var goneAt = Int64.max
 }
 
 /// What one page adds to a run.

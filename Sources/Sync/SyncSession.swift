@@ -135,6 +135,8 @@ struct SyncSession {
             let isExpected = error.kind == .moduleUnavailable && sync.options.excusesMissingModules
             for entity in entities { ended[entity] = (isExpected ? .completed : .failed, error.description) }
             if error.concernsEveryCall { fatal = error }
+        case let error as MassDeletion:
+            for entity in entities { ended[entity] = (.failed, error.description) }
         default:
             fatal = error
             for entity in entities { ended[entity] = (.failed, "\(error)") }

@@ -16,6 +16,8 @@ public struct ZohoBooksError: Error, Sendable, Hashable {
         case quota(until: Date)
         /// Zoho, or what answers in its place, asks not to be called until then, which is too long to wait out.
         case unavailable(until: Date)
+        /// The piece of work has made as many calls as it may.
+        case allowance
         /// The accounts server refuses more tokens for now (ten in ten minutes).
         case tokenThrottle(until: Date)
         /// Zoho throttles the call however long it waits in between.
@@ -67,7 +69,7 @@ public struct ZohoBooksError: Error, Sendable, Hashable {
     public var concernsEveryCall: Bool {
         switch kind {
         case .credentials, .organisation, .quota, .unavailable, .tokenThrottle, .throttled, .network, .cancelled: true
-        case .scope, .moduleUnavailable, .notFound, .badRequest, .server, .invalidAnswer: false
+        case .allowance, .scope, .moduleUnavailable, .notFound, .badRequest, .server, .invalidAnswer: false
         }
     }
 }
@@ -92,6 +94,10 @@ extension ZohoBooksError {
             advice:
                 "It may be under maintenance, or something else uses the organisation's calls. What was read is kept; "
                 + "run the command again then.")
+    }
+
+    static func allowance(_ limit: Int) -> ZohoBooksError {
+        ZohoBooksError(.allowance, "The \(limit) calls that were allowed for this are used up.")
     }
 
     /// The accounts server's refusal, cleaned of secrets (reference, section 1.5).

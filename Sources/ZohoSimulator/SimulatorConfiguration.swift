@@ -56,6 +56,9 @@ package struct SimulatorConfiguration: Sendable {
     package var undocumentedEndpoints: Set<UndocumentedEndpoint> = Set(UndocumentedEndpoint.allCases)
     /// How many ids `itemdetails` takes at once; more are refused.
     package var itemDetailsLimit = 200
+    /// Called with the module and the number of each page of a list before the page is sent, so that a test can change
+    /// records between pages.
+    package var onPage: (@Sendable (_ module: SimulatorModule, _ page: Int) async -> Void)?
     /// Records that a database may refuse, and how many of each.
     package var poison: [PoisonKind: Int] = [:]
 

@@ -22,6 +22,10 @@ struct ServerRig: Sendable {
     let address: String
     let http: HTTPClient
     let client: ZohoBooksClient
+    /// Counts the calls of the server.
+    let serverCalls: CallCounter
+    /// The environment that points the program at this organisation and this mirror.
+    let environment: [String: String]
     /// Tokens of both roles.
     let readToken: String
     let operateToken: String
@@ -59,24 +63,35 @@ struct ServerRig: Sendable {
         watched.organization = configuration.organizationID
         let watch = watched
         return try await ZohoSimulator.withSimulator(configuration) { simulator in
-            try await withDatabase(engine, at: location) { database in
+            try await withDatabase(engine, at: location) { location, database in
                 let control = simulator.control
+                let oauth = configuration.oauth
+                let environment = [
+                    "ZOHO_ACCOUNTS_URL": simulator.baseURL, "ZOHO_API_URL": simulator.baseURL,
+                    "ZOHO_CLIENT_ID": oauth.clientID, "ZOHO_CLIENT_SECRET": oauth.clientSecret,
+                    "ZOHO_REFRESH_TOKEN": oauth.refreshToken, "ZOHO_ORGANIZATION_ID": configuration.organizationID,
+                    "ZOHOSYNC_CALLS_PER_MINUTE": "0", "ZOHOSYNC_DETAILS_PER_MINUTE": "0", "DATABASE_URL": location.text,
+                ]
                 let mirror = Mirror(
                     database: database, now: { Int64(control.now.timeIntervalSince1970 * 1_000_000) }, logger: .silent)
                 try await mirror.prepare(organizationID: control.configuration.organizationID)
                 return try await withClients(simulator, mirror) { client, http in
                     try await serve(
-                        server, control, mirror, client, http, watch: watch, trustsDeletions: trustsDeletions, body)
+                        server, control, mirror, client, http, environment, watch: watch,
+                        trustsDeletions: trustsDeletions, body)
                 }
             }
         }
     }
 
     private static func withDatabase<T>(
-        _ engine: Engine, at location: DatabaseLocation?, _ body: (any SQLDatabase) async throws -> T
+        _ engine: Engine, at location: DatabaseLocation?,
+        _ body: (DatabaseLocation, any SQLDatabase) async throws -> T
     ) async throws -> T {
-        guard let location else { return try await TestSupport.withDatabase(engine, body) }
-        return try await TestSupport.withDatabase(at: location, body)
+        guard let location else {
+            return try await withLocation(engine) { try await withDatabase(engine, at: $0, body) }
+        }
+        return try await TestSupport.withDatabase(at: location) { try await body(location, $0) }
     }
 
     private static func withClients<T>(
@@ -112,17 +127,19 @@ struct ServerRig: Sendable {
     /// Runs another server on the same mirror.
     func withAnotherServer<T: Sendable>(_ body: @escaping @Sendable (ServerRig) async throws -> T) async throws -> T {
         try await Self.serve(
-            configuration, control, mirror, client, http, holder: "test:2", trustsDeletions: false, body)
+            configuration, control, mirror, client, http, environment, holder: "test:2", trustsDeletions: false, body)
     }
 
     private static func serve<T: Sendable>(
         _ configuration: ServerConfiguration, _ control: SimulatorControl, _ mirror: Mirror, _ client: ZohoBooksClient,
-        _ http: HTTPClient, watch: WatchConfiguration = .init(), holder: String = "test:1", trustsDeletions: Bool,
+        _ http: HTTPClient, _ environment: [String: String], watch: WatchConfiguration = .init(),
+        holder: String = "test:1", trustsDeletions: Bool,
         _ body: @escaping @Sendable (ServerRig) async throws -> T
     ) async throws -> T {
+        let calls = CallCounter()
         let server = try ZohoSyncServer(
-            configuration, mirror: mirror, client: client, holder: holder, trustsDeletions: trustsDeletions,
-            watch: watch, logger: .silent
+            configuration, mirror: mirror, client: client.counted(by: calls), holder: holder,
+            trustsDeletions: trustsDeletions, watch: watch, logger: .silent
         ) { client, options, onEvent in
             Synchroniser(client: client, mirror: mirror, options: options, holder: holder, onEvent: onEvent)
         }
@@ -149,7 +166,8 @@ struct ServerRig: Sendable {
             let rig = ServerRig(
                 control: control, mirror: mirror,
                 address: "\(configuration.tls == nil ? "http" : "https")://127.0.0.1:\(port)", http: http,
-                client: client, readToken: tokens[0], operateToken: tokens[1], configuration: configuration,
+                client: client, serverCalls: calls, environment: environment, readToken: tokens[0],
+                operateToken: tokens[1], configuration: configuration,
                 description: Description(routes: server.routes.all),
                 shutDown: {
                     await services.triggerGracefulShutdown()
@@ -268,4 +286,14 @@ struct ServerRig: Sendable {
 
 extension Logger {
     static let silent = Logger(label: "test", factory: { _ in SwiftLogNoOpLogHandler() })
+}
+
+extension DatabaseLocation {
+    /// As `DATABASE_URL` says it.
+    fileprivate var text: String {
+        switch self {
+        case .sqlite(let path): "sqlite:\(path)"
+        case .postgres(let url): url
+        }
+    }
 }

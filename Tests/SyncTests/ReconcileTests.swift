@@ -10,29 +10,13 @@ import ZohoSimulator
 
 @Suite("Reconciliation")
 struct ReconcileTests {
-    private static func compare(
-        _ rig: Rig, _ change: (inout ReconciliationOptions) -> Void = { _ in }
-    ) async throws -> ReconciliationReport {
-        var options = ReconciliationOptions()
-        change(&options)
-        return try await rig.withClient { client in
-            try await Reconciler(
-                client: client, mirror: rig.mirror, options: options, holder: "test:1", random: { 0.5 }
-            ).run()
-        }
-    }
-
-    private static func drift(_ report: ReconciliationReport, of entity: String) -> [Drift] {
-        report.entities.first { $0.entity == entity }?.findings.drift ?? []
-    }
-
     @Test("A mirror that agrees is equal, at the cost of its lists and the sample", arguments: Engine.allCases)
     func equal(engine: Engine) async throws {
         try await Rig.with(engine) { rig in
             try await rig.sync()
             let before = rig.control.statistics.calls
             let changes = try await rig.value("select count(*) from sync_changes")
-            let report = try await Self.compare(rig)
+            let report = try await rig.compare()
             #expect(report.isEqual)
             #expect(report.entities.allSatisfy { $0.findings.state == .equal })
             #expect(report.calls == rig.control.statistics.calls - before)
@@ -54,32 +38,28 @@ struct ReconcileTests {
             try rig.control.delete(.items, id: item[1])
             try rig.control.edit(.items, id: item[2], ["rate": 99.5])
             try rig.control.setStock(id: item[3], to: 4_711)
-            try await rig.mirror.database.write { transaction in
-                try transaction.script(
-                    """
-                    update products set deleted_at = synced_at where zoho_item_id = '\(item[4])';
-                    delete from invoice_line_items where invoice_id =
-                        (select id from invoices where zoho_invoice_id = '\(invoice)');
-                    update invoices set content_hash = 'gone' where zoho_invoice_id = '\(invoice)';
-                    """)
-            }
-            let found = try await Self.compare(rig) { $0.sample = 0 }
+            try await rig.tamper(
+                """
+                update products set deleted_at = synced_at where zoho_item_id = '\(item[4])';
+                delete from invoice_line_items where invoice_id =
+                    (select id from invoices where zoho_invoice_id = '\(invoice)');
+                update invoices set customer_name = 'WRONG' where zoho_invoice_id = '\(invoice)';
+                """)
+            let found = try await rig.compare { $0.sample = 0 }
             #expect(!found.isEqual)
-            let kinds = Dictionary(
-                uniqueKeysWithValues: Self.drift(found, of: "products").map { ($0.zohoID, $0.kind) })
+            let drift = try found["products"].drift
             #expect(
-                kinds == [
+                Dictionary(uniqueKeysWithValues: drift.map { ($0.zohoID, $0.kind) }) == [
                     created: .missing, item[1]: .extra, item[2]: .outdated, item[3]: .different,
                     item[4]: .wronglyDeleted,
                 ])
-            #expect(
-                Self.drift(found, of: "products").first { $0.zohoID == item[2] }?.fields.contains("unit_price") == true)
-            #expect(Self.drift(found, of: "invoices").map(\.kind) == [.children])
+            #expect(drift.first { $0.zohoID == item[2] }?.fields.contains("unit_price") == true)
+            #expect(try found["invoices"].drift.map(\.fields) == [["customer_name", "invoice_line_items"]])
             #expect(try await rig.value("select count(*) from products where deleted_at is not null") == "1")
 
-            let repaired = try await Self.compare(rig) { $0.repairs = true }
+            let repaired = try await rig.compare { $0.repairs = true }
             #expect(repaired.isEqual)
-            #expect(Self.drift(repaired, of: "products").filter { !$0.isRepaired }.isEmpty)
+            #expect(try repaired["products"].drift.allSatisfy(\.isRepaired))
             #expect(try await rig.value("select unit_price from products where zoho_item_id = '\(item[2])'") == "99.5")
             #expect(
                 try await rig.value("select count(*) from products where deleted_at is not null") == "1",
@@ -87,120 +67,143 @@ struct ReconcileTests {
             let run = try await rig.mirror.runs(entity: "products").first
             #expect(run?.kind == .reconciliation)
             #expect(run?.progress[.deleted] == 1)
-            let again = try await Self.compare(rig) { $0.isDeep = true }
+            let again = try await rig.compare { $0.isDeep = true }
             #expect(again.entities.allSatisfy { $0.findings.state == .equal })
         }
     }
 
-    @Test("Children that differ under an equal list are found by a deep comparison", arguments: Engine.allCases)
-    func deep(engine: Engine) async throws {
+    @Test(
+        "Columns that lists show are compared with the list, whatever the content hash says", arguments: Engine.allCases
+    )
+    func columns(engine: Engine) async throws {
         try await Rig.with(engine) { rig in
             try await rig.sync()
-            let customer = try #require(
-                try await rig.value("select zoho_contact_id from customers order by id limit 1"))
-            try await rig.mirror.database.write { transaction in
-                try transaction.script(
-                    """
-                    update customer_addresses set city = 'Nowhere' where customer_id =
-                        (select id from customers where zoho_contact_id = '\(customer)');
-                    update customers set content_hash =
-                        substr(content_hash, 1, length(content_hash) - 1) ||
-                        case when substr(content_hash, length(content_hash), 1) = '0' then '1' else '0' end
-                    where zoho_contact_id = '\(customer)';
-                    """)
-            }
-            let shallow = try await Self.compare(rig) {
-                $0.entities = ["customers"]
-                $0.sample = 0
-            }
-            #expect(shallow.isEqual)
-            let deep = try await Self.compare(rig) {
-                $0.entities = ["customers"]
+            try await rig.tamper(
+                "update products set unit_price = '1.11', name = 'WRONG'; update invoices set total = '0'")
+            let found = try await rig.compare { $0.sample = 0 }
+            #expect(try found["products"].drift.count == 450)
+            #expect(try found["products"].drift.allSatisfy { $0.fields.contains("name") })
+            #expect(try found["invoices"].drift.count { $0.fields == ["total"] } == 30)
+            let repaired = try await rig.compare { $0.repairs = true }
+            #expect(repaired.isEqual)
+            #expect(try repaired["products"].state == .repaired)
+            try await CopyTests.expectEqual(rig)
+            #expect(try await rig.compare { $0.isDeep = true }.entities.allSatisfy { $0.findings.state == .equal })
+        }
+    }
+
+    @Test("Children and columns that only details show are compared with the detail", arguments: Engine.allCases)
+    func children(engine: Engine) async throws {
+        try await Rig.with(engine) { rig in
+            try await rig.sync()
+            let hashes = "select zoho_invoice_id, content_hash from invoices order by id"
+            let before = try await rig.rows(hashes)
+            try await rig.tamper(
+                """
+                delete from invoice_line_items; delete from product_prices;
+                update customer_addresses set city = 'Nowhere'; update invoices set notes = 'forged';
+                """)
+            #expect(try await rig.compare { $0.sample = 0 }.isEqual, "a list says nothing of them")
+            let deep = try await rig.compare { $0.isDeep = true }
+            #expect(try deep["invoices"].drift.count == 30)
+            #expect(try deep["invoices"].drift.allSatisfy { $0.fields == ["notes", "invoice_line_items"] })
+            #expect(try deep["pricelists"].counts.keys.map(\.self) == [.children])
+            #expect(try deep["customers"].counts.keys.map(\.self) == [.children])
+            #expect(try await rig.value("select count(*) from invoice_line_items") == "0")
+
+            let repaired = try await rig.compare {
                 $0.isDeep = true
                 $0.repairs = true
             }
-            #expect(Self.drift(deep, of: "customers").map(\.kind) == [.children])
-            #expect(deep.calls <= deep.cost.ceiling)
-            #expect(try await rig.value("select count(*) from customer_addresses where city = 'Nowhere'") == "0")
+            #expect(repaired.isEqual)
+            #expect(repaired.calls <= repaired.cost.ceiling)
+            try await CopyTests.expectEqual(rig)
+            #expect(try await rig.rows(hashes) == before)
+            #expect(try await rig.compare { $0.isDeep = true }.entities.allSatisfy { $0.findings.state == .equal })
         }
     }
 
-    @Test("A record that a list leaves out is read before it is called gone")
-    func moved() async throws {
-        try await Rig.with(.sqlite) { rig in
-            try await rig.sync()
-            // Page 2 of the contacts loses a row to page 1, which was read before.
-            let first = rig.control.id(.contacts, at: 0)
-            let before = try await rig.value("select count(*) from customers where deleted_at is null")
-            let report = try await rig.withClient { client in
-                var options = ReconciliationOptions()
-                options.entities = ["customers", "vendors"]
-                options.sample = 0
-                return try await Reconciler(
-                    client: client, mirror: rig.mirror, options: options, holder: "test:1", concurrency: 1,
-                    onEvent: { event in
-                        if case .announced = event { try? rig.control.delete(.contacts, id: first) }
-                    }
-                ).run()
+    @Test("A sample finds children that are gone", arguments: Engine.allCases)
+    func sample(engine: Engine) async throws {
+        try await Rig.with(engine) { rig in
+            try await rig.sync(["invoices"])
+            try await rig.tamper("delete from invoice_line_items")
+            let report = try await rig.compare(["invoices"]) { $0.sample = 5 }
+            #expect(try report["invoices"].drift.map(\.kind) == Array(repeating: .children, count: 5))
+        }
+    }
+
+    @Test("Details that the mirror lacks are never equal, and a deep comparison reads them", arguments: Engine.allCases)
+    func outstanding(engine: Engine) async throws {
+        try await Rig.with(engine) { rig in
+            try await rig.sync(["invoices", "bills"]) { $0.includesDetails = false }
+            let shallow = try await rig.compare(["invoices", "bills"])
+            #expect(!shallow.isEqual)
+            #expect(try shallow["invoices"].state == .incomplete)
+            #expect(try shallow["invoices"].note?.contains("30 details outstanding") == true)
+            let deep = try await rig.compare(["invoices", "bills"]) { $0.isDeep = true }
+            #expect(try deep["invoices"].state == .different)
+            #expect(try deep["invoices"].drift.count == 30)
+            let repaired = try await rig.compare(["invoices", "bills"]) {
+                $0.isDeep = true
+                $0.repairs = true
             }
-            let drift = report.entities.flatMap { $0.findings.drift }
-            #expect(drift.map(\.zohoID) == [first])
-            #expect(drift.map(\.kind) == [.extra])
-            #expect(try await rig.value("select count(*) from customers where deleted_at is null") == before)
+            #expect(repaired.isEqual)
+            #expect(try await rig.value("select count(*) from invoice_line_items") != "0")
+            #expect(try await rig.value("select count(*) from invoices where detail_synced_at is null") == "0")
+
+            try await rig.tamper("update bills set detail_due = \(engine == .postgres ? "true" : "1")")
+            #expect(try await rig.compare(["bills"])["bills"].outstanding == 10)
         }
     }
 
-    @Test("A source that lost half its records empties no mirror until a person agrees", arguments: Engine.allCases)
-    func massDeletion(engine: Engine) async throws {
+    @Test("A row that claims to be newer than the source is put right", arguments: Engine.allCases)
+    func newer(engine: Engine) async throws {
+        try await Rig.with(engine) { rig in
+            try await rig.sync()
+            let far = "'2099-01-01T00:00:00.000000Z'"
+            let item = rig.control.id(.items, at: 7)
+            let gone = rig.control.id(.items, at: 8)
+            try rig.control.delete(.items, id: gone)
+            try await rig.tamper(
+                """
+                update products set zoho_modified_at = \(far), observed_at = \(far), name = 'forged'
+                    where zoho_item_id in ('\(item)', '\(gone)');
+                update pricelists set zoho_modified_at = \(far), name = 'forged';
+                """)
+            let found = try await rig.compare(["products", "pricelists"])
+            #expect(try Set(found["products"].drift.map(\.zohoID)) == [item, gone])
+            #expect(try found["pricelists"].drift.count == 4)
+            let repaired = try await rig.compare(["products", "pricelists"]) { $0.repairs = true }
+            #expect(repaired.isEqual)
+            #expect(try await rig.compare(["products", "pricelists"])["pricelists"].state == .equal)
+            for table in ["products", "pricelists"] {
+                let left = "select count(*) from \(table) where zoho_modified_at >= '2099-01-01' and deleted_at is null"
+                #expect(try await rig.value(left) == "0")
+            }
+            #expect(
+                try await rig.value("select count(*) from products where name = 'forged' and deleted_at is null") == "0"
+            )
+        }
+    }
+
+    @Test("What a webhook brings while a record is read is not taken back by a repair", arguments: Engine.allCases)
+    func overtaken(engine: Engine) async throws {
         try await Rig.with(engine) { rig in
             try await rig.sync(["products"])
-            for index in 0..<225 { try rig.control.delete(.items, id: rig.control.id(.items, at: index)) }
-            let refused = try await Self.compare(rig) {
-                $0.entities = ["products"]
-                $0.repairs = true
-            }
-            #expect(!refused.isEqual)
-            #expect(refused.entities.first?.findings.note?.contains("--allow-mass-deletion") == true)
-            #expect(try await rig.value("select count(*) from products where deleted_at is not null") == "0")
-            let agreed = try await Self.compare(rig) {
-                $0.entities = ["products"]
-                $0.repairs = true
-                $0.allowsMassDeletion = true
-            }
-            #expect(agreed.isEqual)
-            #expect(try await rig.value("select count(*) from products where deleted_at is not null") == "225")
-        }
-    }
-
-    @Test("When the calls for confirming are used up, what is left is said")
-    func allowance() async throws {
-        try await Rig.with(.sqlite) { rig in
-            try await rig.sync(["invoices"])
-            for index in 0..<10 {
-                try rig.control.edit(.invoices, id: rig.control.id(.invoices, at: index), ["reference_number": "x"])
-            }
-            let report = try await Self.compare(rig) {
-                $0.entities = ["invoices"]
-                $0.confirmations = 4
-                $0.sample = 0
-            }
-            #expect(report.calls <= report.cost.ceiling)
-            #expect(report.entities.first?.findings.unconfirmed == 6)
-            #expect(report.entities.first?.findings.state == .incomplete)
-            #expect(report.entities.first?.findings.drift.count == 4)
-        }
-    }
-
-    @Test("The day's end stops a comparison, which says so and changes nothing")
-    func quota() async throws {
-        try await Rig.with(.sqlite) {
-            $0.limits.callsPerDay = 3
-        } _: { rig in
-            try await rig.sync(["bills", "invoices"]) { $0.includesDetails = false }
-            let report = try await Self.compare(rig) { $0.entities = ["bills", "invoices"] }
-            #expect(!report.isEqual)
-            #expect(report.entities.map(\.findings.state) == [.equal, .incomplete])
-            #expect(try await rig.mirror.runs(entity: "bills").first?.state == .partial)
+            let mapping = try #require(Catalog.entity(named: "products"))
+            let id = rig.control.id(.items, at: 0)
+            let old = try #require(rig.control.record(.items, id: id))
+            let askedAt = rig.mirror.now()
+            try rig.control.edit(.items, id: id, ["name": "Newest"])
+            let new = try #require(rig.control.record(.items, id: id))
+            var delivery = Batch(mapping, origin: .retry)
+            delivery.add(RawJSON(new[...]), shape: .detail, observedAt: rig.mirror.now())
+            _ = try await rig.mirror.apply(delivery)
+            var repair = Batch(mapping, origin: .repair(run: 1, askedAt: askedAt))
+            repair.add(RawJSON(old[...]), shape: .detail, observedAt: rig.mirror.now())
+            #expect(try await rig.mirror.apply(repair)[.stale] == 1)
+            #expect(try await rig.value("select name from products where zoho_item_id = '\(id)'") == "Newest")
         }
     }
 
@@ -210,28 +213,9 @@ struct ReconcileTests {
             try await rig.sync(["bills"])
             try await rig.mirror.acquireLease("sync bills", holder: "elsewhere:7", duration: 60)
             await #expect(throws: MirrorError.self) {
-                let report = try await Self.compare(rig) { $0.entities = ["bills"] }
+                let report = try await rig.compare(["bills"])
                 Issue.record("compared: \(report.calls)")
             }
-        }
-    }
-
-    @Test("Contacts are followed from the newest to the watermark, at one call", arguments: Engine.allCases)
-    func sortedContacts(engine: Engine) async throws {
-        try await Rig.with(engine) { rig in
-            try await rig.sync(["customers", "vendors"])
-            rig.control.advanceClock(by: .seconds(3_600))
-            let id = try #require(try await rig.value("select zoho_contact_id from customers order by id limit 1"))
-            try rig.control.edit(.contacts, id: id, ["company_name": "Later Ltd"])
-            let calls = try await rig.calls {
-                try await rig.sync(["customers", "vendors"]) { $0.includesDetails = false }
-            }
-            #expect(calls == 1)
-            #expect(
-                try await rig.value("select company_name from customers where zoho_contact_id = '\(id)'")
-                    == "Later Ltd")
-            let cursor = try await rig.mirror.cursor(of: "customers")
-            #expect(cursor.listCount == 250)
         }
     }
 }

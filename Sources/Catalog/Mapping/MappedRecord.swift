@@ -71,4 +71,18 @@ extension MappedRecord {
             id: id, shape: shape, cells: cells.enumerated().map { isLeftOut($0) ? nil : $1 }, children: children,
             unsaid: unsaid, modifiedAt: modifiedAt, observedAt: observedAt, faults: faults, raw: raw)
     }
+
+    /// The record with what another shape of it says of columns of which this one says nothing.
+    ///
+    /// - Parameters:
+    ///   - said: what the other one says, by the position of the column.
+    ///   - modifiedColumn: where `last_modified_time` stands.
+    package func completed(by said: [Int: FieldValue], modifiedColumn: Int) -> MappedRecord {
+        let cells = cells.enumerated().map { $1 ?? said[$0] }
+        var modifiedAt = modifiedAt
+        if case .instant(let instant)? = cells[modifiedColumn] { modifiedAt = instant }
+        return MappedRecord(
+            id: id, shape: shape, cells: cells, children: children, modifiedAt: modifiedAt, observedAt: observedAt,
+            faults: faults, raw: raw)
+    }
 }

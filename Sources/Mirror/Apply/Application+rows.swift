@@ -40,7 +40,7 @@ extension Application {
             let record = write.record
             var cells = old.cells
             var difference = ChangeDocument()
-            for (position, said) in news(of: write, to: cells) {
+            for (position, said) in mapping.news(of: record, to: cells, hasDetail: stored.hasDetail) {
                 difference.add(mapping.columns[position].column, before: cells[position], after: said)
                 cells[position] = said
             }
@@ -51,9 +51,11 @@ extension Application {
             if stored.isDeleted { difference.addRestored(deletedAt: old.deletedAt) }
 
             let isFirstDetail = record.shape == .detail && !stored.hasDetail
-            let hash = mapping.fingerprint(cells, children: children?.hash ?? stored.fingerprint?.children ?? 0).text
+            let fingerprint = mapping.fingerprint(cells, children: children?.hash ?? stored.fingerprint?.children ?? 0)
+            let hash = fingerprint.text
             guard !difference.isEmpty || isFirstDetail else {
-                if record.shape == .detail, stored.isDetailDue || stored.lacksRecord || renews(write) {
+                let isWrong = stored.fingerprint != fingerprint || stored.lacksRecord
+                if record.shape == .detail, stored.isDetailDue || isWrong || renews(write) {
                     updates.append((stored.rowID, row(for: write, cells: cells, old: old, hash: hash)))
                 } else if hash != stored.fingerprint?.text {
                     // Written by a version with other columns: put right once, it spares the next comparison.
@@ -76,15 +78,6 @@ extension Application {
         return counts
     }
 
-    /// What a record says that its row does not hold, by the position of the column.
-    private func news(of write: Write, to cells: [FieldValue]) -> [(position: Int, said: FieldValue)] {
-        mapping.columns.enumerated().compactMap { position, column in
-            guard let said = write.record.cells[position], said != cells[position] else { return nil }
-            if column.presence == .preview, write.record.shape == .list, write.stored?.hasDetail == true { return nil }
-            return (position, said)
-        }
-    }
-
     /// The ids of those records that say something else than their rows hold.
     func different(_ writes: [Write]) throws -> [String] {
         guard !writes.isEmpty else { return [] }
@@ -92,7 +85,9 @@ extension Application {
         return writes.compactMap { write in
             guard let stored = write.stored, let row = rows[stored.rowID] else { return nil }
             let children = stored.fingerprint?.children
-            let isSame = news(of: write, to: row.cells).isEmpty && (write.childHash ?? children) == children
+            let isSame =
+                mapping.news(of: write.record, to: row.cells, hasDetail: stored.hasDetail).isEmpty
+                && (write.childHash ?? children) == children
             return isSame ? nil : write.record.id
         }
     }
@@ -169,6 +164,21 @@ extension Application {
     static let changeColumns = [
         "entity", "zoho_id", "kind", "changed_at", "run_id", "delivery_id", "content_hash", "changes", "request_id",
     ]
+}
+
+extension EntityMapping {
+    /// What a record says that its row does not hold, by the position of the column.
+    ///
+    /// - Parameter hasDetail: whether a detail record was applied to the row, so that a list's preview counts no more.
+    func news(
+        of record: MappedRecord, to cells: [FieldValue], hasDetail: Bool
+    ) -> [(position: Int, said: FieldValue)] {
+        columns.enumerated().compactMap { position, column in
+            guard let said = record.cells[position], said != cells[position] else { return nil }
+            if column.presence == .preview, record.shape == .list, hasDetail { return nil }
+            return (position, said)
+        }
+    }
 }
 
 extension RecordChange {

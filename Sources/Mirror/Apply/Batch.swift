@@ -12,17 +12,35 @@ package enum Origin: Sendable, Hashable {
     case reading([String: DeliveryReference])
     /// A dead letter that is applied again.
     case retry
+    /// Records that a comparison has read by themselves, asked for at that time, in microseconds since 1970.
+    ///
+    /// What the row says of itself, its content hash and its times, may be what is wrong with it and decides nothing,
+    /// unless Zoho's word reached it since.
+    case repair(run: Int64, askedAt: Int64)
 
     /// The delivery that brings a record or asked for it.
     func delivery(of id: String) -> DeliveryReference? {
         switch self {
         case .deliveries(let references), .reading(let references): references[id]
-        case .run, .retry: nil
+        case .run, .retry, .repair: nil
         }
     }
 
     var runID: Int64? {
-        if case .run(let id) = self { id } else { nil }
+        switch self {
+        case .run(let id), .repair(let id, _): id
+        case .deliveries, .reading, .retry: nil
+        }
+    }
+
+    /// Whether a record counts whatever the row says of itself.
+    ///
+    /// - Parameters:
+    ///   - observedAt: when Zoho last said something of the row, as the row says, in microseconds since 1970.
+    ///   - time: the present; nothing can have been said later.
+    func overrides(observedAt: Int64, at time: Int64) -> Bool {
+        guard case .repair(_, let askedAt) = self else { return false }
+        return observedAt <= askedAt || observedAt > time
     }
 
     var isDelivery: Bool {

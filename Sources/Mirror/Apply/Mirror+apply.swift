@@ -187,7 +187,10 @@ final class Application {
         var settled: [Int64] = []
         var overtaken: [Write] = []
         for record in records {
-            let write = Write(record, mapping, stored: stored[record.id])
+            let state = stored[record.id]
+            let write = Write(
+                record, mapping, stored: state,
+                isOverriding: state.map { origin.overrides(observedAt: $0.observedAt, at: time) } ?? false)
             switch write.decision {
             case .restore where origin.isDelivery:
                 // A deletion was confirmed by a call; a delivery that came late must not take that back.
@@ -259,15 +262,21 @@ struct Write {
     /// The hash over the record's child rows, where it says all of them.
     let childHash: UInt64?
 
-    init(_ record: MappedRecord, _ mapping: EntityMapping, stored: StoredState?) {
+    /// - Parameter isOverriding: whether the row's own hash and times decide nothing.
+    init(_ record: MappedRecord, _ mapping: EntityMapping, stored: StoredState?, isOverriding: Bool) {
         self.record = record
         self.stored = stored
         fingerprint = mapping.fingerprint(
             record.cells, children: mapping.fingerprint(children: record.children.map { $0 ?? [] }))
         childHash = record.unsaid.allSatisfy(\.isEmpty) ? fingerprint.children : nil
-        decision = .on(
-            record, summary: fingerprint.summary, detail: fingerprint.detail, children: childHash,
-            saysChildren: record.children.contains { $0 != nil }, stored: stored)
+        decision =
+            if isOverriding, let stored {
+                stored.isDeleted ? .restore : .compare
+            } else {
+                .on(
+                    record, summary: fingerprint.summary, detail: fingerprint.detail, children: childHash,
+                    saysChildren: record.children.contains { $0 != nil }, stored: stored)
+            }
     }
 
     func childSet(of parent: Int64) -> ChildSet {

@@ -7,7 +7,7 @@ extension Mirror {
     /// Their rows stay.
     ///
     /// - Parameter observedAt: when Zoho said that they are gone, in microseconds since 1970. A row that was confirmed
-    ///   to exist later than that is left alone.
+    ///   to exist later than that is left alone; one that was confirmed later than now is not.
     /// - Returns: how many rows were marked; those that are marked already or unknown are not counted.
     @discardableResult
     package func markDeleted(
@@ -35,7 +35,8 @@ extension Application {
             where \(transaction.dialect.contains(entity.keyColumn, "$1"))
                 and deleted_at is null\(transaction.dialect.forUpdate)
             """, [.texts(ids)])
-        let contradicted = Set(rows.filter { $0.instant(3) ?? 0 > observedAt }.compactMap { $0.text(1) })
+        let contradicted = Set(
+            rows.filter { row in row.instant(3).map { $0 > observedAt && $0 <= time } ?? false }.compactMap { $0.text(1) })
         let gone = rows.filter { !contradicted.contains($0.text(1) ?? "") }
         // What could not be applied of them matters no more.
         try transaction.resolveDeadLetters(

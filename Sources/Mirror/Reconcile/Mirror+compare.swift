@@ -1,52 +1,87 @@
 package import Catalog
 import Database
 
-/// How a record and its row stand to each other.
+/// How a list's record and its row stand to each other.
 package enum Comparison: Sendable, Hashable {
-    /// The row holds what the record says, or something newer.
+    /// The row's columns hold what the record says; `hasDetail` is false where a detail is outstanding.
     case same(hasDetail: Bool)
-    /// The row may differ, or does not exist, or is marked as deleted.
-    case suspect
+    /// The row differs, does not exist, or is marked as deleted; `said` is what it does not hold, by the position of the
+    /// column.
+    case suspect(said: [Int: FieldValue])
 }
 
 extension Mirror {
-    /// Compares records with their rows, and changes nothing.
+    /// Compares records with the columns of their rows, and changes nothing.
+    ///
+    /// The content hash is left out of it: it says what a row held when it was written, not what it holds.
     ///
     /// - Returns: the comparison of each record, by its id.
     package func compare(_ records: [MappedRecord], of mapping: EntityMapping) async throws -> [String: Comparison] {
-        try await database.read { transaction in
-            let states = try transaction.storedStates(of: records.map(\.id), mapping, isLocking: false)
-            var comparisons: [String: Comparison] = [:]
-            for record in records {
-                let write = Write(record, mapping, stored: states[record.id])
-                switch write.decision {
-                case .insert, .compare, .restore: comparisons[record.id] = .suspect
-                case .unchanged, .settle, .stale:
-                    let state = states[record.id]
-                    let isGone = state?.isDeleted ?? true
-                    let hasDetail = state.map { $0.hasDetail && !$0.isDetailDue } ?? false
-                    comparisons[record.id] = isGone ? .suspect : .same(hasDetail: hasDetail)
-                }
+        let rows = try await listedRows(records.map(\.id), of: mapping)
+        var comparisons: [String: Comparison] = [:]
+        for record in records {
+            guard let row = rows[record.id] else {
+                comparisons[record.id] = .suspect(said: [:])
+                continue
             }
-            return comparisons
+            var said: [Int: FieldValue] = [:]
+            for (position, value) in mapping.news(of: record, to: row.cells, hasDetail: row.hasDetail) {
+                said[position] = value
+            }
+            comparisons[record.id] =
+                said.isEmpty && !row.isDeleted
+                ? .same(hasDetail: row.hasDetail && !row.isDetailDue) : .suspect(said: said)
+        }
+        return comparisons
+    }
+
+    private struct ListedRow {
+        let cells: [FieldValue]
+        let hasDetail: Bool
+        let isDetailDue: Bool
+        let isDeleted: Bool
+    }
+
+    /// Rows without what Zoho sent, which is most of a row.
+    private func listedRows(_ ids: [String], of mapping: EntityMapping) async throws -> [String: ListedRow] {
+        let (entity, columns) = (mapping.entity, mapping.columns)
+        return try await database.read { transaction in
+            let rows = try transaction.query(
+                """
+                select \(entity.keyColumn), detail_synced_at, detail_due, deleted_at,
+                    \(columns.map(\.column).joined(separator: ", "))
+                from \(entity.name) where \(transaction.dialect.contains(entity.keyColumn, "$1"))
+                """, [.texts(ids)])
+            var listed: [String: ListedRow] = [:]
+            listed.reserveCapacity(rows.count)
+            for row in rows {
+                guard let key = row.text(0) else { continue }
+                listed[key] = ListedRow(
+                    cells: columns.enumerated().map { row.fieldValue($0 + 4, $1.kind) },
+                    hasDetail: row.instant(1) != nil, isDetailDue: row.bool(2) ?? false,
+                    isDeleted: row.instant(3) != nil)
+            }
+            return listed
         }
     }
 
     /// The ids of rows that are there, in the order of their rows, page by page.
     ///
     /// - Parameters:
-    ///   - observedBefore: only rows of which Zoho last said something by then, in microseconds since 1970.
+    ///   - observedBefore: only rows of which Zoho last said something by then, in microseconds since 1970, or in the
+    ///     future, which cannot be.
     ///   - after: only rows with a higher `id`.
     /// - Returns: the ids, and the last row's `id`; nil at the end.
     package func presentIDs(
         of mapping: EntityMapping, observedBefore: Int64, after: Int64, limit: Int
     ) async throws -> (ids: [String], last: Int64?) {
-        try await database.read { transaction in
+        let time = now()
+        return try await database.read { transaction in
             let rows = try transaction.query(
                 """
                 select id, \(mapping.entity.keyColumn) from \(mapping.entity.name)
-                where deleted_at is null and observed_at <= $1 and id > $2 order by id limit $3
-                """, [.instant(observedBefore), .integer(after), .integer(Int64(limit))])
+                where deleted_at is null and (observed_at <= $1 or observed_at > $4) and id > $2 order by id limit $3
+                """, [.instant(observedBefore), .integer(after), .integer(Int64(limit)), .instant(time)])
             return (rows.compactMap { $0.text(1) }, rows.last?.int(0))
         }
     }

@@ -63,7 +63,7 @@ package struct Reconciliation: Sendable, Hashable {
             var sum = 0
             try view.member("counts")?.members { key, value in
                 let kind = try JSONView.text(ofKey: key)
-                guard !["duplicated", "moved", "unconfirmed"].contains(kind) else { return }
+                guard !["duplicated", "moved", "outstanding", "unconfirmed", "unread"].contains(kind) else { return }
                 sum += Int(try value.text()) ?? 0
             }
             return sum

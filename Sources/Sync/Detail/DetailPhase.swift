@@ -30,10 +30,29 @@ struct DetailPhase: Sendable {
     ///
     /// - Throws: ``ZohoBooksError`` where nothing more can be read, such as at the end of the day's quota, or at the end
     ///   for the first record that could not be read; what was read has been applied, and `entity` is as far as the last
-    ///   commit.
+    ///   commit. ``MassDeletion`` where Zoho says of too many that they are gone.
     func run(_ entity: inout EntityRun) async throws {
         let expected = try await mirror.outstandingDetails(of: entity.mapping, before: expiredBefore)
         guard expected > 0 else { return }
+        let rows = try await mirror.rowCounts(of: entity.mapping).present
+        var failure: (any Error)?
+        do {
+            failure = try await readDue(&entity, expected)
+        } catch {
+            failure = error
+        }
+        do {
+            try await markGone(&entity, of: rows)
+        } catch {
+            failure = failure ?? error
+        }
+        if let failure { throw failure }
+    }
+
+    /// Reads what is due until nothing is.
+    ///
+    /// - Returns: why a record could not be read, where that happened.
+    private func readDue(_ entity: inout EntityRun, _ expected: Int) async throws -> (any Error)? {
         let clock = ContinuousClock()
         let start = clock.now
         var stuck: Set<String> = []
@@ -49,8 +68,9 @@ struct DetailPhase: Sendable {
             previous = Set(fresh)
             let refused = try await read(fresh, &entity, expected, clock, start)
             refusal = refusal ?? refused
+            stuck.formUnion(entity.gone)
         }
-        if let refusal { throw refusal }
+        return refusal
     }
 
     /// Reads and applies the details of some rows.
@@ -135,20 +155,35 @@ struct DetailPhase: Sendable {
             addition.add(result)
             entity.run.progress.add(addition)
         }
-        if let goneAt = answer.goneAt {
-            let (gone, mapping, origin) = (answer.gone, entity.mapping, batch.origin)
-            let deleted = try await uncancelled { [mirror] in
-                try await mirror.markDeleted(gone, of: mapping, observedAt: goneAt, origin: origin)
-            }
-            entity.run.progress.details += answer.gone.count
-            entity.run.progress.counts[.deleted, default: 0] += deleted
-        }
+        guard let goneAt = answer.goneAt else { return }
+        entity.gone.formUnion(answer.gone)
+        entity.goneAt = min(entity.goneAt, goneAt)
+        entity.run.progress.details += answer.gone.count
     }
+
+    /// Marks what is gone as deleted, unless it is so much that the source may be mistaken.
+    private func markGone(_ entity: inout EntityRun, of rows: Int) async throws {
+        let (gone, mapping, goneAt) = (Array(entity.gone), entity.mapping, entity.goneAt)
+        guard !gone.isEmpty else { return }
+        guard DeletionBound().allows(gone.count, of: rows) else {
+            throw MassDeletion(description: DeletionBound.question(gone.count, of: rows, entity: mapping.entity.name))
+        }
+        let origin = Origin.run(entity.run.id)
+        let deleted = try await uncancelled { [mirror] in
+            try await mirror.markDeleted(gone, of: mapping, observedAt: goneAt, origin: origin)
+        }
+        entity.run.progress.counts[.deleted, default: 0] += deleted
+    }
+}
+
+/// So many records are gone at the source that a person has to say whether that is true.
+struct MassDeletion: Error, CustomStringConvertible {
+    let description: String
 }
 
 extension Error {
     /// Whether another record may be read all the same.
-    fileprivate var concernsOneRecord: Bool {
+    var concernsOneRecord: Bool {
         switch (self as? ZohoBooksError)?.kind {
         case .badRequest, .server, .invalidAnswer: true
         default: false

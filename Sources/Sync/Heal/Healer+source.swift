@@ -85,6 +85,7 @@ extension Healer {
         options.isUnattended = true
         options.repairs = true
         options.sample = 0
+        options.deletions = self.options.deletions
         var reasons: [String] = []
         if !drifted.isEmpty {
             let list = drifted.map { "\($0.count) of \($0.entity)" }.joined(separator: ", ")

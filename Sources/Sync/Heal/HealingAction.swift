@@ -30,6 +30,8 @@ package struct HealingOptions: Sendable, Hashable {
     package var historyDays = 90
     /// Days for which the change log is kept.
     package var changesDays = 365
+    /// How many rows of an entity may be marked as deleted without a person's consent.
+    package var deletions = DeletionBound()
     /// Whether a person asks, who will not wait: what has failed before is then tried without a pause.
     package var isAskedFor = false
 

@@ -53,6 +53,7 @@ package struct Reconciler: Sendable {
                 }
             }
             let count = max(present, listed)
+            cost.records[module.path] = count
             cost.lists[module.path] = PagePlan.pages(for: count + count / 20) + 1
             cost.passes = options.passes
         }
@@ -79,6 +80,8 @@ package struct Reconciler: Sendable {
 /// How far a comparison has got.
 package enum ReconciliationEvent: Sendable {
     case announced(ReconciliationCost)
+    /// A page of a list has arrived; the next one may not have been asked for.
+    case page(module: String, number: Int)
     /// A list has ended; so many records of the entity seem to differ.
     case listed(entity: String, records: Int, suspects: Int)
     case ended(entity: String, Findings)

@@ -6,7 +6,7 @@ package struct ReconciliationOptions: Sendable, Hashable {
     package var entities: [String] = []
     /// Records of each entity whose details are compared although nothing seems to differ.
     package var sample = 5
-    /// Compares the details of every record.
+    /// Compares the details of every record, those included that the mirror still lacks.
     package var isDeep = false
     /// Puts the mirror right where a difference is confirmed.
     package var repairs = false
@@ -14,10 +14,9 @@ package struct ReconciliationOptions: Sendable, Hashable {
     package var confirmations = 1_000
     /// Lists at most, each after the last one has put right what it found; a comparison that repairs nothing needs one.
     var passes: Int { repairs ? 3 : 1 }
+    /// How many rows of an entity, all passes together, may be marked as deleted.
+    package var deletions = DeletionBound()
     /// Marks rows as deleted however many they are.
-    ///
-    /// Otherwise a source that has suddenly lost more than a tenth of an entity's records leaves its rows alone, because
-    /// that may be a mistake of the source or of the configuration.
     package var allowsMassDeletion = false
 
     /// Whether nobody has named the entities, although they are named: the schedule asks for what there is.
@@ -28,8 +27,15 @@ package struct ReconciliationOptions: Sendable, Hashable {
     /// Whether it is no fault that the organisation does not have a module.
     var excusesMissingModules: Bool { entities.isEmpty || isUnattended }
 
-    /// Rows of an entity that may be found deleted without a person's consent.
-    func deletionBound(rows: Int) -> Int { allowsMassDeletion ? .max : max(20, rows / 10) }
+    /// Whether so many of an entity's rows may be taken for deleted.
+    func allowsDeletions(_ gone: Int, of rows: Int) -> Bool {
+        allowsMassDeletion || deletions.allows(gone, of: rows)
+    }
+
+    /// The options as they are recorded on each run.
+    var json: String {
+        "{\"sample\":\(sample),\"deep\":\(isDeep),\"repair\":\(repairs),\"confirmations\":\(confirmations)}"
+    }
 
     func mappings() throws(SyncOptionsError) -> [EntityMapping] {
         var options = SyncOptions()

@@ -8,10 +8,9 @@ struct ReconciliationSession {
     private let cost: ReconciliationCost
     /// Who holds the leases.
     private let holder: String
-    /// Calls that may still be spent on details.
-    private var detailCalls: Int
+    private var calls: ReconciliationCalls
+    private var callsMade = 0
     private var results: [(entity: String, findings: Findings)] = []
-    private var calls = 0
     /// Why nothing more can be read.
     private var outage: ZohoBooksError?
 
@@ -19,15 +18,14 @@ struct ReconciliationSession {
         self.reconciler = reconciler
         self.cost = cost
         self.holder = holder
-        detailCalls = cost.samples + cost.confirmations
+        calls = ReconciliationCalls(cost)
     }
 
-    var report: ReconciliationReport { ReconciliationReport(entities: results, cost: cost, calls: calls) }
+    var report: ReconciliationReport { ReconciliationReport(entities: results, cost: cost, calls: callsMade) }
 
     /// Compares the entities of one module.
     mutating func compare(_ mappings: [EntityMapping]) async throws {
         let mirror = reconciler.mirror
-        let counter = CallCounter()
         var parts: [EntityComparison] = []
         for mapping in mappings {
             let run = try await mirror.beginRun(
@@ -36,29 +34,25 @@ struct ReconciliationSession {
             parts.append(
                 EntityComparison(mapping, run, reconciler, rows: try await mirror.rowCounts(of: mapping).present))
         }
+        let pages = cost.lists[mappings[0].entity.module.path] ?? 1
+        var passes = reconciler.options.passes
         var failure: (any Error)?
         do {
             if let outage { throw outage }
-            for pass in 1...reconciler.options.passes {
-                if pass > 1 {
-                    // What was listed before it changed, or moved while it was listed, is found by another list.
-                    guard parts.contains(where: { $0.hasDrifted && $0.findings.note == nil }) else { break }
-                    for index in parts.indices { parts[index].beginPass() }
-                }
-                try await list(mappings, &parts, counter)
-                for index in parts.indices {
-                    try await parts[index].findExtras()
-                    await reconciler.onEvent(
-                        .listed(
-                            entity: mappings[index].entity.name, records: parts[index].findings.listed,
-                            suspects: parts[index].suspects.count))
-                    try await parts[index].confirm(counter, allowance: &detailCalls)
-                }
+            while passes > 0 {
+                passes -= 1
+                calls.keptForLists -= pages
+                try await pass(mappings, &parts, pages)
+                // What was listed before it changed, or moved while it was listed, is found by another list.
+                guard parts.contains(where: { $0.isUnsettled && $0.findings.question == nil }),
+                    !parts.contains(where: { $0.findings.failure != nil })
+                else { break }
             }
         } catch {
             failure = error
         }
-        for index in parts.indices { try await finish(&parts[index], failure, index == 0 ? counter : CallCounter()) }
+        calls.keptForLists -= pages * passes
+        for index in parts.indices { try await finish(&parts[index], failure, isFirst: index == 0) }
         switch failure {
         case nil: break
         case let error as ZohoBooksError where error.kind == .cancelled: throw CancellationError()
@@ -72,60 +66,86 @@ struct ReconciliationSession {
         }
     }
 
-    private func list(
-        _ mappings: [EntityMapping], _ parts: inout [EntityComparison], _ counter: CallCounter
+    /// Lists the module once, and reads by itself what seems to differ.
+    private mutating func pass(
+        _ mappings: [EntityMapping], _ parts: inout [EntityComparison], _ pages: Int
     ) async throws {
+        for index in parts.indices { parts[index].beginPass() }
+        let isWhole = try await list(mappings, &parts, atMost: pages)
+        for index in parts.indices {
+            // What was not listed may be on the pages that were not read.
+            if isWhole {
+                try await parts[index].findExtras()
+            } else {
+                parts[index].findings.failure = """
+                    The list has more than the \(pages) pages that were announced. Run zohosync sync, so that its length \
+                    is known, and compare again.
+                    """
+            }
+            await reconciler.onEvent(
+                .listed(
+                    entity: mappings[index].entity.name, records: parts[index].findings.listed,
+                    suspects: parts[index].suspects.count))
+            try await parts[index].confirm(&calls)
+        }
+    }
+
+    /// Compares the pages of the list as they come.
+    ///
+    /// - Returns: whether the list was read to its end.
+    private func list(
+        _ mappings: [EntityMapping], _ parts: inout [EntityComparison], atMost ceiling: Int
+    ) async throws -> Bool {
         let module = mappings[0].entity.module
         var options = SyncOptions()
         options.mode = .full
+        // Its length is known well enough without the total, for which a module that has none would be asked twice.
         let plan = ListPlan(
             module, mappings, options: options, cursors: mappings.map { Cursor(entity: $0.entity.name) },
             honoursModifiedFilter: false)
         let runs = parts.map(\.run)
-        let client = reconciler.client.counted(by: counter)
-        let ceiling = cost.lists[module.path] ?? 1
-        var pages = PagePlan(expectedCount: nil)
+        let client = reconciler.client.counted(by: calls.counter)
+        var pages = PagePlan(expectedCount: cost.records[module.path])
         var asked = 0
-        var isWhole = true
-        try await withThrowingTaskGroup(of: (MappedPage, Bool, Int?).self) { group in
+        try await withThrowingTaskGroup(of: (MappedPage, Bool).self) { group in
             var underWay = 0
             func proceed() {
-                while underWay < reconciler.concurrency, let number = pages.next() {
-                    guard asked < ceiling else {
-                        isWhole = false
-                        return
-                    }
+                while underWay < reconciler.concurrency, asked < ceiling, let number = pages.next() {
                     asked += 1
                     underWay += 1
-                    var request = plan.request
-                    request.wantsTotal = number == 1
-                    group.addTask { [request, options] in
-                        let page = try await client.page(number, of: request)
-                        return (MappedPage(page, plan, options, runs: runs), page.hasMore, page.total)
+                    group.addTask { [options] in
+                        let page = try await client.page(number, of: plan.request)
+                        return (MappedPage(page, plan, options, runs: runs), page.hasMore)
                     }
                 }
             }
             proceed()
-            while let (page, hasMore, total) = try await group.next() {
+            while let (page, hasMore) = try await group.next() {
                 underWay -= 1
-                pages.received(page.number, hasMore: hasMore, total: total)
+                pages.received(page.number, hasMore: hasMore, total: nil)
+                await reconciler.onEvent(.page(module: module.path, number: page.number))
                 proceed()
                 for index in parts.indices { try await parts[index].take(page.batches[index]) }
             }
         }
-        guard isWhole else { throw ReconciliationError.grown(module: module.path, pages: ceiling) }
+        return pages.isComplete
     }
 
     private mutating func finish(
-        _ part: inout EntityComparison, _ failure: (any Error)?, _ counter: CallCounter
+        _ part: inout EntityComparison, _ failure: (any Error)?, isFirst: Bool
     ) async throws {
         let mirror = reconciler.mirror
-        part.findings.calls += counter.take()
-        calls += part.findings.calls
-        if let failure { part.findings.note = part.findings.note ?? "\(failure)" }
+        if isFirst { part.findings.calls = calls.counter.take() }
+        callsMade += part.findings.calls
+        if let failure { part.findings.failure = part.findings.failure ?? "\(failure)" }
         let isAbsent =
             (failure as? ZohoBooksError)?.kind == .moduleUnavailable && reconciler.options.excusesMissingModules
-        if isAbsent { part.findings.note = nil }
+        if isAbsent {
+            // What an organisation does not use is no difference, unless the mirror has something of it.
+            part.findings.failure =
+                part.rows == 0
+                ? nil : "Zoho says that the module is not enabled, and the mirror holds \(part.rows) rows of it."
+        }
         let findings = part.findings
         var run = part.run
         run.progress.fetched = findings.listed
@@ -137,7 +157,10 @@ struct ReconciliationSession {
             case is CancellationError: .interrupted
             case let error as ZohoBooksError where error.kind == .cancelled: .interrupted
             case let error as ZohoBooksError:
-                if case .quota = error.kind { .partial } else { isAbsent ? .completed : .failed }
+                switch error.kind {
+                case .quota, .allowance: .partial
+                default: isAbsent ? .completed : .failed
+                }
             default: .failed
             }
         let found = Reconciliation(
@@ -152,28 +175,5 @@ struct ReconciliationSession {
         }
         results.append((run.entity, findings))
         await reconciler.onEvent(.ended(entity: run.entity, findings))
-    }
-}
-
-/// Why a comparison does not go on.
-package enum ReconciliationError: Error, Sendable, Hashable, CustomStringConvertible {
-    /// The list has more pages than were announced.
-    case grown(module: String, pages: Int)
-
-    package var description: String {
-        switch self {
-        case .grown(let module, let pages):
-            """
-            The list of \(module) has more than the \(pages) pages that were announced. Run zohosync sync, so that its \
-            length is known, and compare again.
-            """
-        }
-    }
-}
-
-extension ReconciliationOptions {
-    /// The options as they are recorded on each run.
-    fileprivate var json: String {
-        "{\"sample\":\(sample),\"deep\":\(isDeep),\"repair\":\(repairs),\"confirmations\":\(confirmations)}"
     }
 }

@@ -1,20 +1,52 @@
 import Synchronization
 
-/// Counts the calls that were made for one piece of work, those that failed and were made again included.
+/// Counts the calls that were made for one piece of work, those that failed and were made again included, and lets no
+/// more of them be made than the work may take.
 public final class CallCounter: Sendable {
-    private let calls = Atomic(0)
+    private struct State {
+        var made = 0
+        var taken = 0
+    }
+
+    private let state = Mutex(State())
+    /// More calls are not made; nil for any number.
+    private let limit: Int?
 
     /// Begins at 0.
-    public init() {}
+    ///
+    /// - Parameter limit: how many calls may be made; one more fails with ``ZohoBooksError/Kind/allowance``. Nil for any
+    ///   number.
+    public init(limit: Int? = nil) {
+        self.limit = limit
+    }
 
-    /// The calls since the last time, and begins anew.
-    public func take() -> Int { calls.exchange(0, ordering: .relaxed) }
+    /// The calls since the last time.
+    public func take() -> Int {
+        state.withLock { state in
+            defer { state.taken = state.made }
+            return state.made - state.taken
+        }
+    }
 
-    func add() { calls.add(1, ordering: .relaxed) }
+    /// The calls that may still be made; nil for any number.
+    public var remaining: Int? { limit.map { limit in state.withLock { max(0, limit - $0.made) } } }
+
+    /// Counts a call that is about to be made.
+    func begin() throws(ZohoBooksError) {
+        let isAllowed = state.withLock { state in
+            if let limit, state.made >= limit { return false }
+            state.made += 1
+            return true
+        }
+        if !isAllowed { throw .allowance(limit ?? 0) }
+    }
+
+    /// Takes back a call that was not made in the end.
+    func giveBack() { state.withLock { $0.made -= 1 } }
 }
 
 extension ZohoBooksClient {
-    /// The same client, with the same token and budget, whose calls a counter counts.
+    /// The same client, with the same token and budget, whose calls a counter counts and limits.
     public func counted(by counter: CallCounter) -> ZohoBooksClient {
         var client = self
         client.counter = counter

@@ -74,8 +74,14 @@ extension ZohoBooksClient {
     }
 
     private func attemptOnce(_ call: Call, _ token: AccessToken) async throws -> Result<(Envelope, Date), Failed> {
-        let ticket = try await leave(for: call)
-        counter?.add()
+        try counter?.begin()
+        let ticket: CallTicket
+        do {
+            ticket = try await leave(for: call)
+        } catch {
+            counter?.giveBack()
+            throw error
+        }
         let sentAt = environment.now()
         let result: Transport.Result
         do {

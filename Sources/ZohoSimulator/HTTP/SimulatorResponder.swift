@@ -46,6 +46,9 @@ struct SimulatorResponder: HTTPResponder {
         if let fault { control.count { $0.faults[fault, default: 0] += 1 } }
         if fault == .slowAnswer { try await wait(control.configuration.slowAnswer) }
         let answer = route.map { control.answer($0, query, fault) } ?? .unknownPath
+        if case .list(let module, _)? = route, let onPage = control.configuration.onPage {
+            await onPage(module, query["page"].flatMap { Int($0) } ?? 1)
+        }
         guard let fault else { return try await finish(answer) }
         return try await finish(answer, fault, context)
     }

@@ -21,13 +21,14 @@ struct VerifyCommand: AsyncParsableCommand {
     @Option(help: "Records of each entity whose details are compared although nothing seems to differ.")
     var sample = 5
 
-    @Flag(help: "Compare the details of every record.")
+    @Flag(help: "Compare every record whole, with its children, also where the mirror lacks them.")
     var deep = false
 
     @Flag(help: "Put the mirror right where a difference is confirmed.")
     var repair = false
 
-    @Flag(help: "Mark rows as deleted even where more than a tenth of an entity's records are gone.")
+    @Flag(
+        help: "Mark rows as deleted even where all of an entity's records, or more than a tenth of them, are gone.")
     var allowMassDeletion = false
 
     @Option(help: "Calls that may be spent on confirming differences.")
@@ -52,8 +53,10 @@ struct VerifyCommand: AsyncParsableCommand {
         options.repairs = repair
         options.allowsMassDeletion = allowMassDeletion
         options.confirmations = confirmations
-        let (asked, isQuiet, stopsAtCost) = (options, common.json, cost)
+        let (isQuiet, stopsAtCost) = (common.json, cost)
         let settings = try await Settings(file: common.config)
+        options.deletions = try settings.deletions()
+        let asked = options
         let report = try await Installation.with(
             settings, databaseURL: common.databaseURL, to: .maintain
         ) { installation -> ReconciliationReport? in
@@ -80,7 +83,7 @@ struct VerifyCommand: AsyncParsableCommand {
         case .announced(let cost): print(text(cost))
         case .listed(let entity, let records, let suspects):
             print("\(entity): \(records.grouped) listed, \(suspects.grouped) to be read by themselves")
-        case .ended: break
+        case .page, .ended: break
         }
     }
 
@@ -91,6 +94,11 @@ struct VerifyCommand: AsyncParsableCommand {
             This takes at most \(cost.ceiling.grouped) calls: \(lists.grouped) for lists\(again), \
             \(cost.samples.grouped) for samples, and up to \(cost.confirmations.grouped) to confirm what seems to differ.
             """
+    }
+
+    private static func text(_ ids: [String]) -> String {
+        let more = ids.count > 10 ? " and \((ids.count - 10).grouped) more" : ""
+        return ids.prefix(10).joined(separator: ", ") + more
     }
 
     private static func text(_ report: ReconciliationReport) -> String {
@@ -114,9 +122,11 @@ struct VerifyCommand: AsyncParsableCommand {
             if findings.drift.count > 10 {
                 lines.append("\(entity): \((findings.drift.count - 10).grouped) more, see sync_reconciliations.drift")
             }
-            if findings.duplicates > 0 { lines.append("\(entity): \(findings.duplicates) came twice in Zoho's list.") }
-            if findings.moved > 0 {
-                lines.append("\(entity): \(findings.moved) moved between pages while they were listed.")
+            if !findings.duplicates.isEmpty {
+                lines.append("\(entity): came twice in Zoho's list: \(text(findings.duplicates))")
+            }
+            if !findings.moved.isEmpty {
+                lines.append("\(entity): moved between pages while they were listed: \(text(findings.moved))")
             }
             if let note = findings.note { lines.append("\(entity): \(note)") }
         }
@@ -156,8 +166,12 @@ private struct ReconciliationDocument: Encodable {
         let calls: Int
         let counts: [String: Int]
         let duplicates: Int
+        let duplicatedIds: [String]
         let moved: Int
+        let movedIds: [String]
         let unconfirmed: Int
+        let unread: Int
+        let outstanding: Int
         let note: String?
         let drift: [Record]
     }
@@ -183,8 +197,10 @@ private struct ReconciliationDocument: Encodable {
                 entity: entity, state: findings.state.rawValue, listed: findings.listed,
                 rowsCompared: findings.rowsCompared, detailsCompared: findings.detailsCompared, calls: findings.calls,
                 counts: Dictionary(uniqueKeysWithValues: findings.counts.map { ($0.key.rawValue, $0.value) }),
-                duplicates: findings.duplicates, moved: findings.moved, unconfirmed: findings.unconfirmed,
-                note: findings.note,
+                duplicates: findings.duplicates.count, duplicatedIds: findings.duplicates,
+                moved: findings.moved.count, movedIds: findings.moved,
+                unconfirmed: findings.unconfirmed + findings.undecided, unread: findings.unread,
+                outstanding: findings.outstanding, note: findings.note,
                 drift: findings.drift.map {
                     Record(zohoId: $0.zohoID, kind: $0.kind.rawValue, fields: $0.fields, repaired: $0.isRepaired)
                 })

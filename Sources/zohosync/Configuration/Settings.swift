@@ -153,7 +153,17 @@ struct Settings: Sendable {
         if let days = try number("zohosync.keepChangesDays", "ZOHOSYNC_KEEP_CHANGES_DAYS", 1...36_500) {
             options.changesDays = days
         }
+        options.deletions = try deletions()
         return options
+    }
+
+    /// `ZOHOSYNC_DELETIONS_PERCENT`: of an entity's rows, how many may be taken for deleted without a person.
+    func deletions() throws -> DeletionBound {
+        var bound = DeletionBound()
+        if let percent = try number("zohosync.deletionsPercent", "ZOHOSYNC_DELETIONS_PERCENT", 0...100) {
+            bound.share = Double(percent) / 100
+        }
+        return bound
     }
 
     /// `ZOHOSYNC_SCHEDULE_<KIND>` and `ZOHOSYNC_SCHEDULE_<ENTITY>_<KIND>`: when a server does what.

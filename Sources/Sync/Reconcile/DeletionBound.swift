@@ -1,0 +1,28 @@
+/// How many rows of an entity may be found gone at the source before a person is asked.
+///
+/// A source that has suddenly lost many of an entity's records, or all, may be a mistake of the source or of the
+/// configuration, and must not empty the mirror.
+package struct DeletionBound: Sendable, Hashable {
+    /// Of an entity's rows, 0 to 1.
+    package var share = 0.1
+    /// So many may be gone from an entity with few rows, unless they are all of them.
+    package var minimum = 3
+
+    package init() {}
+
+    /// Whether so many rows may be marked as deleted without a person's consent.
+    ///
+    /// - Parameter rows: how many the entity had before.
+    package func allows(_ gone: Int, of rows: Int) -> Bool {
+        gone == 0 || (gone < rows && gone <= max(minimum, Int(Double(rows) * share)))
+    }
+
+    /// Asks a person.
+    package static func question(_ gone: Int, of rows: Int, entity: String) -> String {
+        """
+        \(gone) of \(rows) rows are gone from Zoho. That is too many to be taken for deleted without a person: look into \
+        Zoho Books and at ZOHO_ORGANIZATION_ID; if they are gone indeed, run zohosync verify \(entity) --repair \
+        --allow-mass-deletion.
+        """
+    }
+}

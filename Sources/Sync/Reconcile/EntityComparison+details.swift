@@ -1,0 +1,179 @@
+import Catalog
+import Foundation
+import Mirror
+import ZohoBooks
+
+extension EntityComparison {
+    /// Detail calls that are made side by side.
+    private static let concurrency = 4
+
+    private struct Reading: Sendable {
+        let ids: [String]
+        /// Calls that were set aside for it.
+        let reserved: Int
+        /// When it was begun, in microseconds since 1970.
+        let askedAt: Int64
+        let result: Result<DetailAnswer, any Error>
+    }
+
+    /// Records of which Zoho said that they do not exist.
+    private struct Gone {
+        let ids: [String]
+        /// In microseconds since 1970.
+        let at: Int64
+    }
+
+    /// Reads every suspect, and the sample, by itself, and says or repairs what differs.
+    ///
+    /// A record that Zoho fails to give costs itself alone.
+    ///
+    /// - Parameter calls: what may be spent; what is left afterwards.
+    mutating func confirm(_ calls: inout ReconciliationCalls) async throws {
+        let reader = DetailReader(
+            client: reconciler.client.counted(by: calls.counter), module: mapping.entity.module,
+            now: reconciler.mirror.now)
+        var queue = suspects[...] + samples[...]
+        var unread = Set(queue)
+        var deleted: [Gone] = []
+        var isAtEnd = false
+        var failure: (any Error)?
+        await withTaskGroup(of: Reading.self) { group in
+            var underWay = 0
+            func proceed() {
+                while !isAtEnd, failure == nil, underWay < Self.concurrency {
+                    let (ids, reserved) = reader.nextGroup(&queue, left: calls.left, doubtful: extras)
+                    guard !ids.isEmpty else { return }
+                    calls.details -= reserved
+                    underWay += 1
+                    let askedAt = reconciler.mirror.now()
+                    group.addTask {
+                        do {
+                            let answer = try await reader.answer(to: ids)
+                            return Reading(ids: ids, reserved: reserved, askedAt: askedAt, result: .success(answer))
+                        } catch {
+                            return Reading(ids: ids, reserved: reserved, askedAt: askedAt, result: .failure(error))
+                        }
+                    }
+                }
+            }
+            proceed()
+            while let reading = await group.next() {
+                underWay -= 1
+                do {
+                    let answer = try reading.result.get()
+                    calls.details += reading.reserved - reader.cost(of: reading.ids, answer)
+                    unread.subtract(reading.ids)
+                    if let gone = try await judge(answer, askedAt: reading.askedAt) { deleted.append(gone) }
+                } catch let error as ZohoBooksError where error.kind == .allowance {
+                    isAtEnd = true
+                } catch  where error.concernsOneRecord {
+                    findings.obstacle = findings.obstacle ?? "\(error)"
+                } catch {
+                    failure = failure ?? error
+                    group.cancelAll()
+                }
+                proceed()
+            }
+        }
+        findings.unconfirmed += suspects.count { unread.contains($0) }
+        findings.unread += samples.count { unread.contains($0) }
+        try await settle(deleted)
+        if let failure { throw failure }
+    }
+
+    /// Compares records with their rows and children, or puts these right.
+    ///
+    /// - Returns: what has a row and is gone.
+    private mutating func judge(_ answer: DetailAnswer, askedAt: Int64) async throws -> Gone? {
+        let mirror = reconciler.mirror
+        let repairs = reconciler.options.repairs
+        var batch = Batch(mapping, origin: .repair(run: run.id, askedAt: askedAt))
+        // A contact that has become a vendor is gone as a customer.
+        var gone = answer.gone
+        var goneAt = answer.goneAt
+        for record in answer.records {
+            let observedAt = Int64(record.observedAt.timeIntervalSince1970 * 1_000_000)
+            if (try? mapping.owns(record.json)) ?? true {
+                batch.add(record.json, shape: .detail, observedAt: observedAt)
+            } else if let id = mapping.id(of: record.json) {
+                gone.append(id)
+                goneAt = min(goneAt ?? observedAt, observedAt)
+            }
+        }
+        // Some columns only the list says, such as a price list's time.
+        batch.records = batch.records.map { record in
+            said[record.id].map { record.completed(by: $0, modifiedColumn: mapping.modifiedColumn) } ?? record
+        }
+        let candidate = batch
+        let result = try await uncancelled {
+            repairs ? try await mirror.apply(candidate) : try await mirror.rehearse(candidate)
+        }
+        let tables = Set(mapping.children.map(\.child.table))
+        note(result.changes.map { Drift($0, childTables: tables, isRepaired: repairs) })
+        note(result.refused.map { Drift($0, .unreadable, isRepaired: false) })
+        compared.formUnion(batch.records.map(\.id))
+        findings.detailsCompared = compared.count
+        for record in batch.records where extras.contains(record.id) {
+            isUnsettled = true
+            if moved.insert(record.id).inserted { findings.moved.append(record.id) }
+        }
+        if repairs { run.progress.add(result) }
+
+        let present = try await mirror.present(gone, of: mapping)
+        guard !present.isEmpty, let goneAt else { return nil }
+        return Gone(ids: present.sorted(), at: goneAt)
+    }
+
+    /// Says what is gone, and marks it as deleted where that is asked for and they are not too many.
+    private mutating func settle(_ deleted: [Gone]) async throws {
+        let ids = deleted.flatMap(\.ids)
+        let marks = allowsDeletions(of: ids) && reconciler.options.repairs
+        note(ids.map { Drift($0, .extra, isRepaired: marks) })
+        guard marks else { return }
+        gone.formUnion(ids)
+        let (mirror, mapping, origin) = (reconciler.mirror, mapping, Origin.run(run.id))
+        for part in deleted {
+            let number = try await uncancelled {
+                try await mirror.markDeleted(part.ids, of: mapping, observedAt: part.at, origin: origin)
+            }
+            run.progress.counts[.deleted, default: 0] += number
+        }
+    }
+
+    private mutating func note(_ drift: [Drift]) {
+        guard !drift.isEmpty else { return }
+        findings.add(drift)
+        isUnsettled = true
+    }
+}
+
+extension DetailReader {
+    /// Takes the ids of the next call from a queue, as many as the calls that are left allow.
+    ///
+    /// - Parameter doubtful: ids that may not exist, each of which costs another call then.
+    /// - Returns: the ids, and the calls to set aside for them.
+    fileprivate func nextGroup(
+        _ queue: inout ArraySlice<String>, left: Int, doubtful: Set<String>
+    ) -> (ids: [String], reserved: Int) {
+        guard left > 0 else { return ([], 0) }
+        var ids: [String] = []
+        var reserved = 1
+        switch module.detail {
+        case .single: ids = queue.popFirst().map { [$0] } ?? []
+        case .itemDetails(let size):
+            while ids.count < size, let id = queue.first {
+                let cost = doubtful.contains(id) ? 1 : 0
+                guard reserved + cost <= left else { break }
+                reserved += cost
+                ids.append(id)
+                queue.removeFirst()
+            }
+        }
+        return (ids, reserved)
+    }
+
+    /// The calls that reading some records takes, where none of them fails.
+    fileprivate func cost(of ids: [String], _ answer: DetailAnswer) -> Int {
+        if case .itemDetails = module.detail { 1 + answer.gone.count } else { ids.count }
+    }
+}

@@ -43,6 +43,12 @@ package struct Migrator: Sendable {
         }
     }
 
+    /// The names of what has not been applied yet.
+    package func pending(_ database: any SQLDatabase) async throws -> [String] {
+        let done = try await database.read { try applied($0) }
+        return migrations.map(\.name).filter { !done.contains($0) }
+    }
+
     private func applied(_ transaction: any SQLTransaction) throws -> Set<String> {
         Set(try transaction.query("select name from sync_migrations").compactMap { $0.text(0) })
     }

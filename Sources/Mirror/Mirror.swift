@@ -40,6 +40,8 @@ package enum MirrorError: Error, Sendable, Hashable, CustomStringConvertible {
     case unknown(String)
     /// The database holds no mirror.
     case missing
+    /// The mirror's tables are not those that this program knows.
+    case outdated(String)
 
     package var description: String {
         switch self {
@@ -55,6 +57,11 @@ package enum MirrorError: Error, Sendable, Hashable, CustomStringConvertible {
             """
         case .unknown(let what):
             "There is no \(what)."
+        case .outdated(let lack):
+            """
+            The mirror's tables are not up to date: \(lack). Run zohosync sync, which brings them up to date, or undo what \
+            was changed by hand.
+            """
         case .missing:
             "This database holds no mirror. Run zohosync sync first, or correct DATABASE_URL."
         }

@@ -13,16 +13,36 @@ struct EntityRun: Sendable {
     var gone: Set<String> = []
     /// When Zoho first said so, in microseconds since 1970.
     var goneAt = Int64.max
+    /// The first changes that a dry run would have made.
+    var rehearsed: [RehearsedChange] = []
+
+    /// Changes of each entity that are shown; the counts tell of all.
+    private static let shown = 20
+
+    /// Takes note of what a rehearsal has shown.
+    mutating func show(_ result: ApplyResult) {
+        rehearsed += result.changes.prefix(max(0, Self.shown - rehearsed.count)).map {
+            RehearsedChange(entity: run.entity, change: $0)
+        }
+    }
 }
 
 /// What one page adds to a run.
 struct PageStep: Sendable {
     let number: Int
     let isLast: Bool
-    /// Whether the list shows everything, so that its end moves the cursor.
+    /// Whether the list shows everything that its kind is to show, so that its end moves the cursor.
     let movesCursor: Bool
-    /// The plan's name, under which an interrupted list goes on.
-    let plan: String
+    /// The plan's name, under which an interrupted list goes on; nil where it does not.
+    let plan: String?
+    /// When the list's first page was asked for, that of an interrupted one included; microseconds since 1970.
+    let listStartedAt: Int64
+    /// The same by Zoho's clock.
+    let zohoStartedAt: Int64
+    /// Until when the list may go on, should it be interrupted now; microseconds since 1970.
+    let resumableUntil: Int64
+    /// The latest `last_modified_time` on the page, whichever of the module's entities it is of.
+    let modifiedThrough: Int64?
     /// 1 for the entity that the page is counted for, 0 for its siblings from the same module.
     let pages: Int
     /// Calls that were made since the last page.
@@ -53,29 +73,28 @@ extension Cursor {
     /// The cursor after a page was applied.
     ///
     /// - Parameters:
+    ///   - seen: the latest modification that this page and those before it have shown.
     ///   - next: the first page that is missing then.
-    ///   - listStartedAt: when the list began, in microseconds since 1970.
-    func after(_ result: ApplyResult, _ page: PageStep, resumingAt next: Int, listStartedAt: Int64) -> Cursor {
+    func after(_ page: PageStep, seen: Int64?, resumingAt next: Int) -> Cursor {
         var cursor = self
-        cursor.see(result)
         guard page.isLast else {
-            cursor.resumePlan = page.plan
+            guard let plan = page.plan else { return cursor }
+            cursor.resumePlan = plan
             cursor.resumePage = next
+            cursor.resumeModified = seen
+            cursor.resumeStartedAt = page.listStartedAt
+            cursor.resumeExpiresAt = page.resumableUntil
             return cursor
         }
         if page.movesCursor {
-            cursor.modifiedThrough = [modifiedThrough, cursor.resumeModified].compactMap(\.self).max()
-            cursor.listedAt = listStartedAt
+            // What was modified after the list began may stand on a page that had been read by then.
+            cursor.modifiedThrough = [modifiedThrough, seen].compactMap(\.self).max().map {
+                min($0, page.zohoStartedAt)
+            }
+            cursor.listedAt = page.listStartedAt
             if let count = page.listCount { cursor.listCount = count }
         }
-        cursor.resumePlan = nil
-        cursor.resumePage = nil
-        cursor.resumeModified = nil
+        if resumePlan == page.plan || page.listCount != nil { cursor.forgetPlace() }
         return cursor
-    }
-
-    /// Notes the latest modification that a batch has shown.
-    mutating func see(_ result: ApplyResult) {
-        resumeModified = [resumeModified, result.modifiedThrough].compactMap(\.self).max()
     }
 }

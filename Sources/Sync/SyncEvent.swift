@@ -25,14 +25,24 @@ package struct SyncEvent: Sendable {
     package let run: Run?
 }
 
+/// A change that a dry run would have made.
+package struct RehearsedChange: Sendable, Hashable {
+    package let entity: String
+    package let change: RecordChange
+}
+
 /// What a sync did, entity by entity.
 package struct SyncReport: Sendable {
     package var runs: [Run] = []
-    /// Entities that were not begun because the day's calls were used up.
+    /// Entities that were not begun because the sync ended before.
     package var notBegun: [String] = []
     /// When Zoho allows calls again, in microseconds since 1970, where it stopped the sync.
     package var quotaReturnsAt: Int64?
     package var isDryRun = false
+    /// The first changes of each entity that a dry run would have made.
+    package var rehearsed: [RehearsedChange] = []
+    /// What made it pointless to go on: a refused login, a network or database that is gone, a cancellation.
+    package var failure: (any Error)?
 
     package init() {}
 
@@ -41,8 +51,9 @@ package struct SyncReport: Sendable {
 
     /// True where everything that could be done was done: a day's quota that ends is no failure.
     package var isSuccess: Bool {
-        runs.allSatisfy {
-            ($0.state == .completed || $0.state == .partial) && $0.progress[.failed] == 0
-        }
+        failure == nil
+            && runs.allSatisfy {
+                ($0.state == .completed || $0.state == .partial) && $0.progress[.failed] == 0
+            }
     }
 }

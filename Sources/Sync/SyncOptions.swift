@@ -1,5 +1,6 @@
 package import Catalog
 import Database
+import Mirror
 
 /// What a sync is asked to do.
 package struct SyncOptions: Sendable, Hashable {
@@ -40,6 +41,11 @@ package struct SyncOptions: Sendable, Hashable {
 
     /// Whether the sync looks at everything that an entity has, so that its cursor may move.
     var isUnfiltered: Bool { modifiedSince == nil && !isActiveOnly && !isWithStockOnly }
+
+    /// The filters, as far as they are seen in the rows: which of them get their details.
+    var dueFilter: DueFilter {
+        DueFilter(modifiedSince: modifiedSince, isActiveOnly: isActiveOnly, isWithStockOnly: isWithStockOnly)
+    }
 
     /// The options as they are recorded on each run.
     var json: String {

@@ -32,22 +32,32 @@ struct SyncSession {
             return
         }
         var entities: [EntityRun] = []
+        var place: String?
         do {
             try Task.checkCancellation()
-            let (plan, begun) = try await begin(module, mappings)
-            entities = begun
-            let events = events(.list)
-            let counter = begun[0].counter
+            try await begin(mappings, &entities)
+            let counter = entities[0].counter
+            let plan = ListPlan(
+                module, mappings, options: sync.options, cursors: entities.map(\.cursor),
+                honoursModifiedFilter: try await honoursModifiedFilter(module, &entities))
+            place = plan.name
             let phase = ListPhase(
                 plan: plan, options: sync.options, client: sync.client.counted(by: counter), counter: counter,
-                mirror: sync.mirror,
-                startedAt: begun[0].run.startedAt, window: sync.concurrency, report: events)
+                mirror: sync.mirror, startedAt: entities[0].run.startedAt, window: sync.concurrency,
+                report: events(.list))
             try await phase.run(&entities)
-            runs += entities
         } catch {
-            runs += entities
             stop(mappings.map(\.entity.name), error)
+            if let quotaReturnsAt, let place {
+                // A list that is longer than a day's calls must not begin anew every day.
+                for index in entities.indices where entities[index].cursor.resumePlan == place {
+                    entities[index].cursor.resumeExpiresAt =
+                        quotaReturnsAt + Int64(ListPlan.placeLifetimeAfterQuota) * 1_000_000
+                }
+            }
         }
+        runs += entities
+        notBegun += mappings.map(\.entity.name).filter { name in !entities.contains { $0.run.entity == name } }
     }
 
     /// Reads the details that an entity's rows lack.
@@ -59,8 +69,7 @@ struct SyncSession {
         let lifetime = mapping.entity.module.detailLifetime.map { Int64($0) * 1_000_000 }
         let phase = DetailPhase(
             client: sync.client.counted(by: runs[index].counter), mirror: sync.mirror,
-            batchSize: sync.options.batchSize,
-            includesImages: sync.options.includesImages, concurrency: sync.concurrency,
+            options: sync.options, concurrency: sync.concurrency,
             expiredBefore: lifetime.map { run.kind == .full ? run.startedAt : run.startedAt - $0 },
             report: events(.details))
         do {
@@ -72,48 +81,40 @@ struct SyncSession {
 
     // MARK: - Beginning and ending
 
-    private func begin(_ module: Module, _ mappings: [EntityMapping]) async throws -> (ListPlan, [EntityRun]) {
+    /// Begins the runs of a module's entities, before any call is made for them: whatever happens then has a run that
+    /// tells of it.
+    private func begin(_ mappings: [EntityMapping], _ entities: inout [EntityRun]) async throws {
         var cursors: [Cursor] = []
-        let counter = CallCounter()
         for mapping in mappings { cursors.append(try await sync.mirror.cursor(of: mapping.entity.name)) }
-        let honoured = try await honoursModifiedFilter(module, mappings, &cursors, counter)
-        let plan = ListPlan(
-            module, mappings, options: sync.options, cursors: cursors, honoursModifiedFilter: honoured)
-        var entities: [EntityRun] = []
+        let kind = ListPlan.kind(sync.options, cursors)
         for (mapping, cursor) in zip(mappings, cursors) {
             let name = mapping.entity.name
             let run =
                 sync.options.isDryRun
-                ? Run.rehearsal(of: name, kind: plan.kind, at: sync.mirror.now())
-                : try await sync.mirror.beginRun(
-                    of: name, kind: plan.kind, options: sync.options.json, holder: holder)
-            entities.append(
-                EntityRun(
-                    mapping: mapping, counter: entities.isEmpty ? counter : CallCounter(), run: run, cursor: cursor))
+                ? Run.rehearsal(of: name, kind: kind, at: sync.mirror.now())
+                : try await sync.mirror.beginRun(of: name, kind: kind, options: sync.options.json, holder: holder)
+            entities.append(EntityRun(mapping: mapping, counter: CallCounter(), run: run, cursor: cursor))
             await tell(.began, run)
         }
-        return (plan, entities)
     }
 
     /// Whether the module's list honours `last_modified_time`; asks once, and only where the answer would be used.
-    private func honoursModifiedFilter(
-        _ module: Module, _ mappings: [EntityMapping], _ cursors: inout [Cursor], _ counter: CallCounter
-    ) async throws -> Bool {
+    private func honoursModifiedFilter(_ module: Module, _ entities: inout [EntityRun]) async throws -> Bool {
         switch module.modifiedFilter {
         case .documented: return true
         case .never, .sorted: return false
         case .probed: break
         }
-        if let known = cursors.first?.filterHonoured { return known }
+        if let known = entities[0].cursor.filterHonoured { return known }
         let isUseful =
             sync.options.modifiedSince != nil
-            || (sync.options.mode != .full && cursors.allSatisfy { $0.modifiedThrough != nil })
+            || (sync.options.mode != .full && entities.allSatisfy { $0.cursor.modifiedThrough != nil })
         guard isUseful else { return false }
         let request = ListRequest(path: module.path, listKey: module.listKey, filter: module.everything)
-        let honoured = try await sync.client.counted(by: counter).honoursModifiedFilter(request)
-        for index in cursors.indices {
-            cursors[index].filterHonoured = honoured
-            if !sync.options.isDryRun { try await sync.mirror.save(cursors[index]) }
+        let honoured = try await sync.client.counted(by: entities[0].counter).honoursModifiedFilter(request)
+        for index in entities.indices {
+            entities[index].cursor.filterHonoured = honoured
+            if !sync.options.isDryRun { try await sync.mirror.save(entities[index].cursor) }
         }
         return honoured
     }
@@ -122,7 +123,7 @@ struct SyncSession {
         switch error {
         case is CancellationError:
             fatal = error
-            for entity in entities { ended[entity] = (.interrupted, "The sync was stopped; the next one goes on.") }
+            for entity in entities { ended[entity] = Self.stopped }
         case let error as ZohoBooksError where error.kind == .cancelled:
             stop(entities, CancellationError())
         case let error as ZohoBooksError:
@@ -144,41 +145,44 @@ struct SyncSession {
     }
 
     /// Records how each run ended and gives the report.
-    mutating func finish() async throws -> SyncReport {
+    func finish() async -> SyncReport {
         var report = SyncReport()
         report.notBegun = notBegun
         report.quotaReturnsAt = quotaReturnsAt
         report.isDryRun = sync.options.isDryRun
+        report.failure = fatal
+        report.rehearsed = runs.flatMap(\.rehearsed)
         for var entity in runs {
-            let name = entity.mapping.entity.name
             let (mirror, mapping) = (sync.mirror, entity.mapping)
             let outstanding =
                 sync.options.isDryRun
                 ? nil : try? await uncancelled { try await mirror.outstandingDetails(of: mapping) }
             entity.run.progress.detailsOutstanding = outstanding
             entity.run.progress.calls += entity.counter.take()
-            var (state, error) = ended[name] ?? (.completed, nil)
-            if ended[name] == nil {
-                if fatal is CancellationError {
-                    (state, error) = (.interrupted, "The sync was stopped; the next one goes on.")
-                } else if isStopped, sync.options.includesDetails, outstanding ?? 0 > 0 {
-                    state = .partial
-                }
-            }
+            let (state, error) = end(of: entity.run.entity, outstanding: outstanding ?? 0)
             entity.run.state = state
             entity.run.lastError = error
-            entity.run.finishedAt = sync.mirror.now()
+            entity.run.finishedAt = mirror.now()
             if !sync.options.isDryRun {
-                let (run, state, error) = (entity.run, state, error)
+                let run = entity.run
                 let cursor = entity.cursor.resumePage == nil ? nil : entity.cursor
                 try? await uncancelled { try await mirror.finish(run, state, error: error, cursor: cursor) }
             }
             report.runs.append(entity.run)
             await tell(.ended, entity.run)
         }
-        if let fatal { throw fatal }
         return report
     }
+
+    private func end(of entity: String, outstanding: Int) -> (Run.State, error: String?) {
+        if let end = ended[entity] { return end }
+        if fatal is CancellationError { return Self.stopped }
+        guard sync.options.includesDetails, outstanding > 0 else { return (.completed, nil) }
+        if let fatal { return (.interrupted, "Its details were not read, because the sync ended before: \(fatal)") }
+        return (quotaReturnsAt == nil ? .completed : .partial, nil)
+    }
+
+    private static let stopped = (Run.State.interrupted, error: "The sync was stopped; the next one goes on.")
 
     private func tell(_ phase: SyncEvent.Phase, _ run: Run) async {
         await sync.onEvent(

@@ -1,6 +1,7 @@
 import Catalog
 import Logging
 package import Mirror
+import Synchronization
 package import ZohoBooks
 
 /// Brings the mirror up to date: lists first, so that every record is usable after a few calls, then details.
@@ -36,20 +37,39 @@ package struct Synchroniser: Sendable {
     /// - Throws: ``SyncOptionsError``, ``MirrorError`` where another sync has the lease, and whatever makes it
     ///   pointless to go on: a refused login, a database that is gone, cancellation. The runs are recorded first.
     package func run() async throws -> SyncReport {
+        let report = try await report()
+        if let failure = report.failure { throw failure }
+        return report
+    }
+
+    /// Runs the sync, and tells what was done also where it could not go on: ``SyncReport/failure`` says why.
+    ///
+    /// - Throws: ``SyncOptionsError``, and what keeps the sync from beginning.
+    package func report() async throws -> SyncReport {
         let mappings = try options.validated()
         let names = mappings.map { Leases.name(of: $0.entity.name) }
-        if options.isDryRun { return try await synchronise(mappings, holder: holder) }
-        return try await Leases(mirror: mirror, process: holder, isDead: isDead).hold(names) { holder in
-            try await synchronise(mappings, holder: holder)
+        if options.isDryRun { return await synchronise(mappings, holder: holder) }
+        // Losing a lease and being cancelled end the holding with an error, whatever the work has come to.
+        let done = Mutex<SyncReport?>(nil)
+        do {
+            return try await Leases(mirror: mirror, process: holder, isDead: isDead).hold(names) { holder in
+                let report = await synchronise(mappings, holder: holder)
+                done.withLock { $0 = report }
+                return report
+            }
+        } catch {
+            guard var report = done.withLock({ $0 }) else { throw error }
+            report.failure = error
+            return report
         }
     }
 
-    private func synchronise(_ mappings: [EntityMapping], holder: String) async throws -> SyncReport {
+    private func synchronise(_ mappings: [EntityMapping], holder: String) async -> SyncReport {
         var session = SyncSession(self, holder: holder)
         for module in mappings.byModule { await session.list(module) }
         if options.includesDetails, !options.isDryRun {
             for mapping in mappings { await session.details(of: mapping) }
         }
-        return try await session.finish()
+        return await session.finish()
     }
 }

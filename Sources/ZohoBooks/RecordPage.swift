@@ -10,6 +10,8 @@ public struct RecordPage: Sendable {
     public let hasMore: Bool
     /// How many records the whole list has, where the module answers `response_option` (reference, section 6.1).
     public let total: Int?
+    /// `page_context.sort_column`: by what Zoho says that it sorted; nil where it does not say.
+    public let sortColumn: String?
     /// When the answer was asked for.
     ///
     /// Not when it came: Zoho may have read the record at any moment between. What a webhook said meanwhile is not
@@ -17,11 +19,14 @@ public struct RecordPage: Sendable {
     public let observedAt: Date
 
     /// Puts a page together.
-    public init(number: Int, records: [RawJSON], hasMore: Bool, total: Int?, observedAt: Date) {
+    public init(
+        number: Int, records: [RawJSON], hasMore: Bool, total: Int?, sortColumn: String? = nil, observedAt: Date
+    ) {
         self.number = number
         self.records = records
         self.hasMore = hasMore
         self.total = total
+        self.sortColumn = sortColumn
         self.observedAt = observedAt
     }
 }

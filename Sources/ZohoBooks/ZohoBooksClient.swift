@@ -78,7 +78,7 @@ public struct ZohoBooksClient: Sendable {
         let (envelope, observedAt) = try await perform(call)
         return RecordPage(
             number: number, records: envelope.records ?? [], hasMore: envelope.hasMore, total: envelope.total,
-            observedAt: observedAt)
+            sortColumn: envelope.sortColumn, observedAt: observedAt)
     }
 
     /// Reads one complete record: one call.

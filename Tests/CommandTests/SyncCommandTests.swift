@@ -225,6 +225,85 @@ struct SyncCommandTests {
         }
     }
 
+    @Test("A dry run shows the records that would change, and writes nothing", arguments: Engine.allCases)
+    func dryRunOfMirror(engine: Engine) async throws {
+        try await withFolder { folder in
+            try await withLocation(engine) { location in
+                try await ZohoSimulator.withSimulator(.small) { simulator in
+                    let environment = simulator.environment(["DATABASE_URL": location.url])
+                    #expect(try await Program.run(["sync", "--no-details"], environment, folder: folder).status == 0)
+                    let id = simulator.control.id(.items, at: 7)
+                    try simulator.control.edit(.items, id: id, ["name": "Changed"])
+                    let text = try await Program.run(["sync", "products", "--dry-run"], environment, folder: folder)
+                    #expect(text.status == 0, "\(text.errors)")
+                    #expect(text.output.contains("products \(id) would be updated"))
+                    let json = try await Program.run(
+                        ["sync", "products", "--dry-run", "--json"], environment, folder: folder)
+                    let document = try JSONSerialization.jsonObject(with: Data(json.output.utf8)) as? [String: Any]
+                    let changes = try #require(document?["changes"] as? [[String: Any]])
+                    #expect(changes.count == 1 && changes.first?["zoho_id"] as? String == id)
+                    #expect((changes.first?["fields"] as? [String])?.contains("name") == true)
+
+                    // What a sync would repair is left as it is.
+                    try await withDatabase(at: location) { database in
+                        try await database.write { try $0.script("alter table products drop column brand") }
+                    }
+                    let outdated = try await Program.run(["sync", "--dry-run"], environment, folder: folder)
+                    #expect(outdated.status == 2)
+                    #expect(outdated.errors.contains("brand") && outdated.errors.contains("zohosync sync"))
+                    try await withDatabase(at: location, access: .readOnly) { database in
+                        let columns = try await database.read { try $0.columnNames(of: "products") }
+                        #expect(!columns.contains("brand"))
+                    }
+                }
+            }
+        }
+    }
+
+    @Test("A dry run for another organisation leaves an empty mirror what it is", arguments: Engine.allCases)
+    func dryRunOfEmptyMirror(engine: Engine) async throws {
+        try await withFolder { folder in
+            try await withLocation(engine) { location in
+                try await ZohoSimulator.withSimulator(.small) { simulator in
+                    let other = simulator.environment([
+                        "DATABASE_URL": location.url, "ZOHO_ORGANIZATION_ID": "60000000000",
+                    ])
+                    #expect(try await Program.run(["sync", "bills"], other, folder: folder).status == 2)
+                    let environment = simulator.environment(["DATABASE_URL": location.url])
+                    let outcome = try await Program.run(["sync", "bills", "--dry-run"], environment, folder: folder)
+                    #expect(outcome.status == 0, "\(outcome.errors)")
+                    try await withDatabase(at: location, access: .readOnly) { database in
+                        let stored = try await database.read {
+                            try $0.query("select organization_id from sync_organization").first?.text(0)
+                        }
+                        #expect(stored == "60000000000")
+                    }
+                }
+            }
+        }
+    }
+
+    @Test("A sync that cannot go on still says what it did, then why it ended")
+    func fatal() async throws {
+        try await withFolder { folder in
+            try await ZohoSimulator.withSimulator(.small) { simulator in
+                simulator.control.script(.connectionReset, next: 10_000, prefix: "/bills")
+                let outcome = try await Program.run(
+                    ["sync", "--json", "--no-details"],
+                    simulator.environment(["ZOHOSYNC_IN_FLIGHT": "2"]), folder: folder)
+                #expect(outcome.status == 1)
+                #expect(outcome.errors.contains("cannot be reached"))
+                let document = try JSONSerialization.jsonObject(with: Data(outcome.output.utf8)) as? [String: Any]
+                #expect(document?["success"] as? Bool == false)
+                #expect((document?["error"] as? String)?.contains("cannot be reached") == true)
+                let runs = try #require(document?["runs"] as? [[String: Any]])
+                let notBegun = try #require(document?["not_begun"] as? [String])
+                #expect(runs.count + notBegun.count == 9 && !notBegun.isEmpty)
+                #expect(runs.first { $0["entity"] as? String == "bills" }?["state"] as? String == "failed")
+            }
+        }
+    }
+
     @Test("A second sync while one runs is refused; the first goes on", arguments: Engine.allCases)
     func second(engine: Engine) async throws {
         try await withFolder { folder in
@@ -273,6 +352,7 @@ struct SyncCommandTests {
                     if signal != SIGKILL {
                         #expect(outcome.status == 1)
                         #expect(outcome.errors.contains("next sync goes on"))
+                        #expect(outcome.output.contains("interrupted"))
                     }
                     let before = simulator.control.statistics.calls
                     let next = try await Program.run(arguments, environment, folder: folder)

@@ -19,80 +19,11 @@ struct CopyTests {
         }
     }
 
-    static func expectEqual(_ rig: Rig) async throws {
-        try await rig.expectCopy(
-            of: .items, in: "products", key: "zoho_item_id",
-            hash: [
-                "name": "name", "sku": "sku", "unit_price": "rate", "purchase_price": "purchase_rate",
-                "stock_quantity": "stock_on_hand", "brand": "brand", "status": "status",
-                "category_name": "category_name",
-                "image_document_id": "image_document_id",
-            ])
-        for (table, type) in [("customers", "customer"), ("vendors", "vendor")] {
-            try await rig.expectCopy(
-                of: .contacts, in: table, key: "zoho_contact_id",
-                hash: [
-                    "name": "contact_name", "company_name": "company_name", "currency_code": "currency_code",
-                    "notes": "notes", "status": "status",
-                ], { $0["contact_type"] as? String == type })
+    /// Expects that every column and every child row of the entities is the source's.
+    static func expectEqual(_ rig: Rig, of names: [String]? = nil) async throws {
+        for mapping in Catalog.entities where names?.contains(mapping.entity.name) ?? true {
+            try await SourceCopy(rig, mapping).expectRows()
         }
-        try await rig.expectCopy(
-            of: .invoices, in: "invoices", key: "zoho_invoice_id",
-            hash: [
-                "invoice_number": "invoice_number", "invoice_date": "date", "due_date": "due_date", "total": "total",
-                "balance": "balance", "sub_total": "sub_total", "status": "status", "zoho_customer_id": "customer_id",
-            ])
-        for (module, table, key) in [
-            (SimulatorModule.bills, "bills", "zoho_bill_id"), (.creditnotes, "credit_notes", "zoho_creditnote_id"),
-            (.salesorders, "sales_orders", "zoho_salesorder_id"),
-        ] {
-            try await rig.expectCopy(of: module, in: table, key: key, hash: ["total": "total", "status": "status"])
-        }
-        try await rig.expectCopy(
-            of: .customerpayments, in: "customer_payments", key: "zoho_payment_id", hash: ["amount": "amount"])
-        try await rig.expectCopy(
-            of: .pricebooks, in: "pricelists", key: "zoho_pricebook_id",
-            hash: ["name": "name", "currency_code": "currency_code", "pricelist_type": "pricebook_type"])
-        try await expectChildren(rig)
-    }
-
-    private static func expectChildren(_ rig: Rig) async throws {
-        var lines: [String: [String]] = [:]
-        for id in rig.control.ids(.invoices) {
-            for line in try rig.record(.invoices, id)["line_items"] as? [[String: Any]] ?? [] {
-                let key = try #require(line["line_item_id"] as? String)
-                let number = { (name: String) in (line[name] as? NSNumber)?.digits ?? "" }
-                lines[key] = [id, number("quantity"), number("rate"), number("item_total")]
-            }
-        }
-        let rows = try await rig.rows(
-            """
-            select l.zoho_line_item_id, i.zoho_invoice_id, l.quantity, l.unit_price, l.line_total
-            from invoice_line_items l join invoices i on i.id = l.invoice_id where i.deleted_at is null
-            """)
-        #expect(rows.count == lines.count && !lines.isEmpty)
-        for row in rows { #expect(lines[row[0] ?? ""] == row.dropFirst().map { $0 ?? "" }) }
-
-        var addresses = 0
-        var persons: Set<String> = []
-        for id in rig.control.ids(.contacts) {
-            let contact = try rig.record(.contacts, id)
-            guard contact["contact_type"] as? String == "customer" else { continue }
-            for key in ["billing_address", "shipping_address"] {
-                let address = contact[key] as? [String: Any] ?? [:]
-                if !(address["address_id"] as? String ?? "").isEmpty { addresses += 1 }
-            }
-            addresses += (contact["addresses"] as? [Any])?.count ?? 0
-            for person in contact["contact_persons"] as? [[String: Any]] ?? [] {
-                persons.insert(person["contact_person_id"] as? String ?? "")
-            }
-        }
-        let live = "join customers c on c.id = customer_id where c.deleted_at is null"
-        #expect(try await rig.value("select count(*) from customer_addresses \(live)") == "\(addresses)")
-        let found = try await rig.rows("select zoho_contact_person_id from customer_contacts \(live)").map {
-            $0[0] ?? ""
-        }
-        #expect(Set(found) == persons)
     }
 
     /// Stock moves no time, so nothing but the moment of the question tells which of the two is older.

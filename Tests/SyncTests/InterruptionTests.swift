@@ -53,6 +53,72 @@ struct InterruptionTests {
         }
     }
 
+    @Test(
+        "A sync that is cancelled while it reads details keeps those that it read, and the next reads the others",
+        arguments: Engine.allCases)
+    func cancelledDetails(engine: Engine) async throws {
+        try await Rig.with(engine) {
+            $0.counts[.invoices] = 80
+        } _: { rig in
+            let report = try await rig.interrupted(["invoices"], after: 2, in: .details)
+            #expect(report.failure is CancellationError)
+            #expect(report.runs.map(\.state) == [.interrupted])
+            let read = Int(try #require(try await rig.value("select count(detail_synced_at) from invoices"))) ?? 0
+            #expect(read >= 50 && read < 80 && report.runs[0].progress.details == read)
+            let next = try await rig.sync(["invoices"])
+            #expect(next.runs[0].progress.details == 80 - read)
+            try await CopyTests.expectEqual(rig, of: ["invoices"])
+        }
+    }
+
+    @Test("Where the network dies in the details, the report says of each entity what became of it")
+    func networkDies() async throws {
+        try await Rig.with(.sqlite) { rig in
+            rig.control.script(.connectionReset, next: 10_000, prefix: "/invoices/")
+            let report = try await rig.report()
+            #expect((report.failure as? ZohoBooksError)?.kind == .network)
+            #expect(!report.isSuccess && report.notBegun.isEmpty && report.runs.count == 9)
+            let runs = Dictionary(uniqueKeysWithValues: report.runs.map { ($0.entity, $0) })
+            #expect(runs["products"]?.state == .completed && runs["customers"]?.state == .completed)
+            #expect(runs["invoices"]?.state == .failed)
+            #expect(runs["customer_payments"]?.state == .interrupted)
+            #expect(runs["customer_payments"]?.lastError?.contains("cannot be reached") == true)
+            #expect(try await rig.mirror.runs().allSatisfy { $0.state != .partial && $0.state != .running })
+        }
+    }
+
+    @Test("A module whose probe fails has a failed run in the report")
+    func failingProbe() async throws {
+        try await Rig.with(.sqlite) { rig in
+            try await rig.sync { $0.includesDetails = false }
+            rig.control.script(.internalError, next: 100, prefix: "/customerpayments")
+            let report = try await rig.report { $0.includesDetails = false }
+            #expect(!report.isSuccess && report.failure == nil)
+            #expect(report.runs.count + report.notBegun.count == 9)
+            let run = try #require(report.runs.first { $0.entity == "customer_payments" })
+            #expect(run.state == .failed && run.lastError != nil && run.progress.calls > 0)
+            #expect(try await rig.mirror.runs(entity: "customer_payments").first?.state == .failed)
+        }
+    }
+
+    @Test("Every entity that was asked for is in the report, wherever the day's calls end", arguments: [1, 5, 9, 10])
+    func quotaAnywhere(calls: Int) async throws {
+        var limits = BudgetLimits()
+        limits.callsPerMinute = nil
+        limits.detailCallsPerMinute = nil
+        limits.reserve = 0
+        try await Rig.with(.sqlite, limits: limits) {
+            $0.limits.callsPerDay = 30
+        } _: { rig in
+            try await rig.sync { $0.includesDetails = false }
+            rig.control.advanceClock(by: .seconds(86_400))
+            for _ in calls..<30 { try await rig.sync(["bills"]) { $0.includesDetails = false } }
+            let report = try await rig.report { $0.includesDetails = false }
+            #expect(Set(report.runs.map(\.entity) + report.notBegun).count == 9)
+            #expect(report.quotaReturnsAt != nil)
+        }
+    }
+
     @Test("A process that vanished leaves a run and a lease, which the next one takes over")
     func vanished() async throws {
         try await Rig.with(.sqlite) { rig in

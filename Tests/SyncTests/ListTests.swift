@@ -59,10 +59,21 @@ struct ListTests {
         }
     }
 
-    @Test("Rows that a list holds twice, or without their time, are no harm", arguments: Engine.allCases)
-    func duplicateRows(engine: Engine) async throws {
+    @Test(
+        "Rows that a list holds twice, or without their time, are no harm", arguments: Engine.allCases,
+        [SimulatorFault.duplicateRows, .missingModifiedTime])
+    func oddRows(engine: Engine, fault: SimulatorFault) async throws {
         try await Rig.with(engine) { rig in
-            rig.control.script(.duplicateRows, next: 4)
+            rig.control.script(fault, next: 12)
+            #expect(try await rig.sync().isSuccess)
+            try await CopyTests.expectEqual(rig)
+            rig.control.advanceClock(by: .seconds(3_600))
+            for module in [SimulatorModule.items, .contacts, .invoices] {
+                for index in 0..<8 { try rig.control.edit(module, at: index, ["notes": "later"]) }
+            }
+            rig.control.script(fault, next: 12)
+            #expect(try await rig.sync().isSuccess)
+            rig.control.advanceClock(by: .seconds(3_600))
             #expect(try await rig.sync().isSuccess)
             try await CopyTests.expectEqual(rig)
         }
@@ -165,6 +176,46 @@ struct ListTests {
         }
     }
 
+    @Test("Filters bind the details too; what they leave out stays due", arguments: Engine.allCases)
+    func filteredDetails(engine: Engine) async throws {
+        try await Rig.with(engine) { rig in
+            let control = rig.control
+            try await rig.sync { $0.includesDetails = false }
+            for index in 0..<3 { try control.deactivate(.contacts, id: control.id(.contacts, at: index)) }
+            control.advanceClock(by: .seconds(3_600))
+            let since = Int64(control.now.timeIntervalSince1970) * 1_000_000
+            for index in 0..<2 { try control.edit(.invoices, at: index, ["reference_number": "new"]) }
+
+            let stocked = try await rig.sync(["products"]) { $0.isWithStockOnly = true }
+            let details = Int(try #require(try await rig.value("select count(detail_synced_at) from products"))) ?? 0
+            let inStock = try await rig.value(
+                "select count(detail_synced_at) from products where cast(stock_quantity as real) > 0")
+            #expect(details > 0 && "\(details)" == inStock && stocked.runs[0].progress.details == details)
+            #expect(stocked.runs[0].state == .completed)
+
+            try await rig.sync(["customers", "vendors"]) { $0.isActiveOnly = true }
+            for table in ["customers", "vendors"] {
+                #expect(
+                    try await rig.value("select count(*) from \(table) where detail_synced_at is null and is_active")
+                        == (table == "customers" ? Self.stillActive(rig, "customer") : Self.stillActive(rig, "vendor")))
+            }
+            let recent = try await rig.sync(["invoices"]) { $0.modifiedSince = since }
+            #expect(recent.runs[0].progress.details == 2)
+            #expect(try await rig.value("select count(detail_synced_at) from invoices") == "2")
+
+            #expect(try await rig.sync().detailsOutstanding == 0)
+            try await CopyTests.expectEqual(rig)
+        }
+    }
+
+    /// How many contacts the mirror still takes for active that no longer are.
+    private static func stillActive(_ rig: Rig, _ type: String) throws -> String {
+        let count = try (0..<3).filter {
+            try rig.record(.contacts, rig.control.id(.contacts, at: $0))["contact_type"] as? String == type
+        }.count
+        return "\(count)"
+    }
+
     @Test("Without images, references to them are not written, and not taken away")
     func images() async throws {
         try await Rig.with(.sqlite) { rig in
@@ -192,10 +243,26 @@ struct ListTests {
             try await rig.sync()
             rig.control.advanceClock(by: .seconds(60))
             try rig.control.edit(.items, id: rig.control.id(.items, at: 9), ["name": "Changed"])
+            let before = try await Self.dump(rig)
             let second = try await rig.sync(["products"]) { $0.isDryRun = true }
             #expect(second.runs[0].progress[.updated] == 1)
+            let shown = try #require(second.rehearsed.first)
+            #expect(second.rehearsed.count == 1 && shown.entity == "products" && shown.change.outcome == .updated)
+            #expect(shown.change.zohoID == rig.control.id(.items, at: 9))
+            #expect(shown.change.fields.contains("name"))
+            #expect(first.rehearsed.count(where: { $0.entity == "products" }) == 20)
+            #expect(try await Self.dump(rig) == before)
             #expect(try await rig.value("select count(*) from products where name = 'Changed'") == "0")
         }
+    }
+
+    /// Every row of every table but those that count calls and hold the access token.
+    private static func dump(_ rig: Rig) async throws -> [String: [[String?]]] {
+        var tables: [String: [[String?]]] = [:]
+        for table in Mirror.tableNames where table != "sync_budget" && table != "sync_tokens" {
+            tables[table] = try await rig.rows("select * from \(table) order by 1")
+        }
+        return tables
     }
 
     @Test("Small batches commit more often and end the same", arguments: Engine.allCases)

@@ -7,9 +7,9 @@ struct PagePlanTests {
     /// for in order.
     private static func calls(
         _ count: Int, total: Int? = nil, expected: Int? = nil, from first: Int = 1, window: Int = 10,
-        newestFirst: Bool = false
+        gallops: Bool = true, newestFirst: Bool = false
     ) -> [Int] {
-        var plan = PagePlan(from: first, expectedCount: expected)
+        var plan = PagePlan(from: first, expectedCount: expected, gallops: gallops)
         let last = PagePlan.pages(for: count)
         var asked: [Int] = []
         var outstanding: [Int] = []
@@ -45,14 +45,14 @@ struct PagePlanTests {
     }
 
     @Test(
-        "A list of unknown length costs its pages where they fill the rounds, and never three more",
+        "A list of unknown length costs its pages where they fill the rounds, and never more than two beyond",
         arguments: 1...40, [1, 4, 10])
     func unknown(pages: Int, window: Int) {
         for newestFirst in [false, true] {
             let calls = Self.calls(pages * 200, window: window, newestFirst: newestFirst)
             #expect(Array(calls.prefix(pages)) == Array(1...pages))
-            #expect(calls.count <= pages + 3)
-            if [1, 3].contains(pages) || pages >= 7 { #expect(calls.count == pages) }
+            #expect(calls.count <= pages + 2)
+            if [1, 4].contains(pages) || pages >= 7 { #expect(calls.count == pages) }
         }
     }
 
@@ -66,12 +66,17 @@ struct PagePlanTests {
             for page in round { plan.received(page, hasMore: page < 7, total: total) }
             rounds.append(round)
         }
-        #expect(rounds == (total == nil ? [[1], [2, 3], [4, 5, 6, 7]] : [[1], [2, 3, 4, 5, 6, 7]]))
+        #expect(rounds == (total == nil ? [[1], [2, 3, 4], [5, 6, 7]] : [[1], [2, 3, 4, 5, 6, 7]]))
     }
 
-    @Test("A list that goes on begins at its page, with rounds of its own")
+    @Test("A list that is read page by page costs exactly its pages", arguments: [1, 200, 201, 900, 1_312, 2_502])
+    func pageByPage(count: Int) {
+        #expect(Self.calls(count, gallops: false) == Array(1...PagePlan.pages(for: count)))
+    }
+
+    @Test("A list that goes on begins at its page and asks for none beyond its end")
     func goesOn() {
-        #expect(Self.calls(2_502, from: 9) == [9, 10, 11, 12, 13, 14, 15])
+        #expect(Self.calls(2_502, from: 9, gallops: false) == [9, 10, 11, 12, 13])
         #expect(Self.calls(2_502, total: 2_502, from: 9) == [9, 10, 11, 12, 13])
     }
 

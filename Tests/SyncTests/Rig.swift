@@ -53,6 +53,17 @@ struct Rig: Sendable {
         _ change: (inout SyncOptions) -> Void = { _ in },
         onEvent: @escaping @Sendable (SyncEvent) async -> Void = { _ in }
     ) async throws -> SyncReport {
+        let report = try await report(entities, holder: holder, concurrency: concurrency, change, onEvent: onEvent)
+        if let failure = report.failure { throw failure }
+        return report
+    }
+
+    /// Runs one sync as one process would, and tells of it also where it could not go on.
+    func report(
+        _ entities: [String] = [], holder: String = "test:1", concurrency: Int = 10,
+        _ change: (inout SyncOptions) -> Void = { _ in },
+        onEvent: @escaping @Sendable (SyncEvent) async -> Void = { _ in }
+    ) async throws -> SyncReport {
         var options = SyncOptions()
         options.entities = entities
         change(&options)
@@ -60,8 +71,37 @@ struct Rig: Sendable {
             try await Synchroniser(
                 client: client, mirror: mirror, options: options, holder: holder, concurrency: concurrency,
                 onEvent: onEvent
-            ).run()
+            ).report()
         }
+    }
+
+    /// Runs one sync whose pages or details come one after the other, and cancels it after so many of them.
+    ///
+    /// - Parameter meanwhile: what happens before it is cancelled.
+    func interrupted(
+        _ entities: [String], after count: Int, in phase: SyncEvent.Phase = .list,
+        _ change: @escaping @Sendable (inout SyncOptions) -> Void = { _ in },
+        meanwhile: @Sendable () throws -> Void = {}
+    ) async throws -> SyncReport {
+        let seen = Mutex(0)
+        let (reached, continuation) = AsyncStream<Void>.makeStream()
+        let sync = Task {
+            try await report(entities, concurrency: 1, change) { event in
+                let isReached =
+                    event.phase == phase
+                    && seen.withLock { seen in
+                        seen += 1
+                        return seen == count
+                    }
+                guard isReached else { return }
+                continuation.yield()
+                while !Task.isCancelled { await Task.yield() }
+            }
+        }
+        for await _ in reached { break }
+        try meanwhile()
+        sync.cancel()
+        return try await sync.value
     }
 
     /// Runs work with a client of its own, as one process has it.

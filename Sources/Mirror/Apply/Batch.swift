@@ -135,8 +135,6 @@ package struct ApplyResult: Sendable {
     package var counts: [Outcome: Int] = [:]
     /// The values of optional fields that could not be read, with the id of the record.
     package var faults: [(id: String, fault: FieldFault)] = []
-    /// The latest `last_modified_time` among the records, in microseconds since 1970.
-    package var modifiedThrough: Int64?
     /// Records of deliveries of which nobody can tell whether they are what Zoho said last; they have to be read again.
     package var contested: Set<String> = []
     /// Ids of records that could not be applied.

@@ -78,7 +78,6 @@ final class Application {
     func applyRecords() throws -> ApplyResult {
         var result = ApplyResult()
         for record in records {
-            result.modifiedThrough = [result.modifiedThrough, record.modifiedAt].compactMap(\.self).max()
             for fault in record.faults { result.faults.append((record.id, fault)) }
         }
         result.count(.unchanged, duplicates)

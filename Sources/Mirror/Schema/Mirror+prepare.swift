@@ -32,6 +32,28 @@ extension Mirror {
         try await checkNumbering()
     }
 
+    /// Checks that the mirror is as ``prepare(organizationID:)`` would leave it, and changes nothing.
+    ///
+    /// - Throws: ``MirrorError/outdated(_:)``, ``MirrorError/otherOrganisation(stored:configured:)``.
+    package func check(organizationID: String) async throws {
+        guard let stored = try await self.organizationID() else { throw MirrorError.missing }
+        guard stored == organizationID else {
+            throw MirrorError.otherOrganisation(stored: stored, configured: organizationID)
+        }
+        let pending = try await Migrator(StateSchema.migrations).pending(database)
+        if !pending.isEmpty { throw MirrorError.outdated("\(pending.joined(separator: ", ")) is still to come") }
+        try await database.read { transaction in
+            for table in Catalog.entities.flatMap(\.tables) {
+                let present = Set(try transaction.columnNames(of: table.name))
+                let lacking = table.columns.map(\.name).filter { !present.contains($0) }
+                if present.isEmpty { throw MirrorError.outdated("\(table.name) is missing") }
+                if !lacking.isEmpty {
+                    throw MirrorError.outdated("\(table.name) lacks \(lacking.joined(separator: ", "))")
+                }
+            }
+        }
+    }
+
     /// Whether ``prepare(organizationID:)`` has ever been here.
     package func isPrepared() async throws -> Bool {
         try await database.read { try !$0.columnNames(of: "sync_organization").isEmpty }

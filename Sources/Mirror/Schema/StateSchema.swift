@@ -245,5 +245,13 @@ enum StateSchema {
                 );
                 """)
         },
+        Migration("0008-list-start") { transaction in
+            let instant = transaction.dialect.type(.instant)
+            try transaction.script(
+                """
+                alter table sync_cursors add column resume_started_at \(instant);
+                alter table sync_cursors add column resume_expires_at \(instant);
+                """)
+        },
     ]
 }

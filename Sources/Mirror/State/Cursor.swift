@@ -3,7 +3,8 @@ package import Database
 /// The point up to which an entity is known to be current, and where an interrupted list goes on.
 package struct Cursor: Sendable, Hashable {
     package let entity: String
-    /// The latest `last_modified_time` that a complete, unfiltered list showed, in microseconds since 1970.
+    /// Up to when every modification is in the mirror, in microseconds since 1970: the latest that a complete, unfiltered
+    /// list showed, and no later than the list began.
     package var modifiedThrough: Int64?
     /// When the last complete, unfiltered list began, in microseconds since 1970.
     package var listedAt: Int64?
@@ -15,11 +16,24 @@ package struct Cursor: Sendable, Hashable {
     package var resumePage: Int?
     /// The latest `last_modified_time` that its pages have shown so far.
     package var resumeModified: Int64?
+    /// When its first page was asked for, in microseconds since 1970.
+    package var resumeStartedAt: Int64?
+    /// From then on the list begins anew, in microseconds since 1970.
+    package var resumeExpiresAt: Int64?
     /// Whether the module was seen to honour `last_modified_time`; nil where it was not probed.
     package var filterHonoured: Bool?
 
     package init(entity: String) {
         self.entity = entity
+    }
+
+    /// Forgets the list that was interrupted.
+    package mutating func forgetPlace() {
+        resumePlan = nil
+        resumePage = nil
+        resumeModified = nil
+        resumeStartedAt = nil
+        resumeExpiresAt = nil
     }
 }
 
@@ -30,7 +44,7 @@ extension Mirror {
             let row = try transaction.query(
                 """
                 select modified_through, listed_at, list_count, resume_plan, resume_page, resume_modified,
-                    filter_honoured
+                    filter_honoured, resume_started_at, resume_expires_at
                 from sync_cursors where entity = $1
                 """, [.text(entity)]
             ).first
@@ -43,6 +57,8 @@ extension Mirror {
             cursor.resumePage = row.int(4).map { Int($0) }
             cursor.resumeModified = row.instant(5)
             cursor.filterHonoured = row.bool(6)
+            cursor.resumeStartedAt = row.instant(7)
+            cursor.resumeExpiresAt = row.instant(8)
             return cursor
         }
     }
@@ -61,18 +77,20 @@ extension SQLTransaction {
         try execute(
             """
             insert into sync_cursors (entity, modified_through, listed_at, list_count, resume_plan, resume_page,
-                resume_modified, filter_honoured)
-            values ($1, $2, $3, $4, $5, $6, $7, $8)
+                resume_modified, filter_honoured, resume_started_at, resume_expires_at)
+            values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)
             on conflict (entity) do update set
                 modified_through = excluded.modified_through, listed_at = excluded.listed_at,
                 list_count = excluded.list_count, resume_plan = excluded.resume_plan,
                 resume_page = excluded.resume_page, resume_modified = excluded.resume_modified,
-                filter_honoured = excluded.filter_honoured
+                filter_honoured = excluded.filter_honoured,
+                resume_started_at = excluded.resume_started_at, resume_expires_at = excluded.resume_expires_at
             """,
             [
                 .text(cursor.entity), instant(cursor.modifiedThrough), instant(cursor.listedAt),
                 integer(cursor.listCount), cursor.resumePlan.map { .text($0) } ?? .null, integer(cursor.resumePage),
                 instant(cursor.resumeModified), cursor.filterHonoured.map { .boolean($0) } ?? .null,
+                instant(cursor.resumeStartedAt), instant(cursor.resumeExpiresAt),
             ])
     }
 }

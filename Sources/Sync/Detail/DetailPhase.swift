@@ -9,8 +9,7 @@ import ZohoBooks
 struct DetailPhase: Sendable {
     let client: ZohoBooksClient
     let mirror: Mirror
-    let batchSize: Int
-    let includesImages: Bool
+    let options: SyncOptions
     /// Calls that are made side by side.
     let concurrency: Int
     /// Details older than this are read again, in microseconds since 1970; nil where only changed rows need one.
@@ -32,7 +31,9 @@ struct DetailPhase: Sendable {
     ///   for the first record that could not be read; what was read has been applied, and `entity` is as far as the last
     ///   commit. ``MassDeletion`` where Zoho says of too many that they are gone.
     func run(_ entity: inout EntityRun) async throws {
-        let expected = try await mirror.outstandingDetails(of: entity.mapping, before: expiredBefore)
+        let filter = options.dueFilter
+        let expected = try await mirror.outstandingDetails(
+            of: entity.mapping, before: expiredBefore, where: filter)
         guard expected > 0 else { return }
         let rows = try await mirror.rowCounts(of: entity.mapping).present
         var failure: (any Error)?
@@ -60,7 +61,7 @@ struct DetailPhase: Sendable {
         var refusal: (any Error)?
         while true {
             let due = try await mirror.dueDetails(
-                of: entity.mapping, before: expiredBefore, limit: Self.lookup, excluding: stuck)
+                of: entity.mapping, before: expiredBefore, where: filter, limit: Self.lookup, excluding: stuck)
             // A row that is still due after its detail was read cannot be settled in this run.
             stuck.formUnion(previous.intersection(due))
             let fresh = due.filter { !previous.contains($0) }
@@ -133,15 +134,17 @@ struct DetailPhase: Sendable {
             batch.add(
                 record.json, shape: .detail, observedAt: Int64(record.observedAt.timeIntervalSince1970 * 1_000_000))
         }
-        if !includesImages {
-            let columns = entity.mapping.columns
-            batch.records = batch.records.map { $0.leavingOut { columns[$0].column.hasPrefix("image_") } }
-        }
+        // What a row is due for, the record may no longer be; it stays due for a sync that leaves nothing out.
+        let (filter, mapped) = (RecordFilter(options), batch.records)
+        batch.records = mapped.compactMap { filter.keep($0, batch.mapping) }
+        var skipped = mapped.count - batch.records.count
         let runID = entity.run.id
-        for chunk in batch.chunks(of: batchSize) {
+        for chunk in batch.chunks(of: options.batchSize) {
             var addition = Run.Progress()
             addition.calls = entity.counter.take()
-            addition.details = chunk.records.count + chunk.rejected.count
+            addition.details = chunk.records.count + chunk.rejected.count + skipped
+            addition.skipped = skipped
+            skipped = 0
             addition.listMilliseconds = entity.run.progress.listMilliseconds
             addition.detailMilliseconds = milliseconds
             let base = addition

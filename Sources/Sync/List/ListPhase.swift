@@ -9,6 +9,7 @@ struct ListPhase: Sendable {
     let client: ZohoBooksClient
     let counter: CallCounter
     let mirror: Mirror
+    /// Microseconds since 1970.
     let startedAt: Int64
     /// Pages that are fetched, or fetched and not yet committed, at the same time.
     let window: Int
@@ -20,13 +21,17 @@ struct ListPhase: Sendable {
     ///   throws.
     func run(_ entities: inout [EntityRun]) async throws {
         let cursors = entities.map(\.cursor)
-        let first = plan.firstPage(cursors)
-        if first == 1 {
-            for index in entities.indices { entities[index].cursor.resumeModified = nil }
-        }
-        let progress = ListProgress(entities, from: first, listStartedAt: startedAt)
+        let first = plan.firstPage(cursors, at: startedAt)
+        let goesOn = first > 1
+        let beginning = goesOn ? cursors.compactMap(\.resumeStartedAt).min() ?? startedAt : startedAt
+        let keepsPlace = plan.keepsPlace(cursors, at: startedAt)
+        let progress = ListProgress(
+            entities, from: first, seen: goesOn ? cursors.compactMap(\.resumeModified).max() : nil)
         defer { entities = progress.entities }
-        var pages = PagePlan(from: first, expectedCount: plan.expectedCount(cursors))
+        // Only a list of which nothing is known at all is worth the chance of a call too many.
+        var pages = PagePlan(
+            from: first, expectedCount: plan.expectedCount(cursors), gallops: plan.showsEverything && !goesOn)
+        var end = ListEnd(plan)
         var waiting: [Int: RecordPage] = [:]
         var nextToCommit = first
         var done = 0
@@ -47,19 +52,22 @@ struct ListPhase: Sendable {
                     waiting[nextToCommit] = nil
                     nextToCommit = page.hasMore ? nextToCommit + 1 : .max
                     committing += 1
-                    group.addTask { try await commit(page, progress, clock.now - start) }
+                    group.addTask {
+                        try await commit(page, progress, beginning, keepsPlace: keepsPlace, clock.now - start)
+                    }
                 }
                 while fetching + committing + waiting.count < window, let number = pages.next() {
                     fetching += 1
                     var request = plan.request
                     request.wantsTotal = number == first && plan.stopsBefore == nil
-                    group.addTask { [request] in .fetched(plan.ended(try await client.page(number, of: request))) }
+                    group.addTask { [request] in .fetched(try await client.page(number, of: request)) }
                 }
             }
             try proceed()
             while let step = try await group.next() {
                 switch step {
-                case .fetched(let page):
+                case .fetched(let fetched):
+                    let page = end.ended(fetched)
                     fetching -= 1
                     pages.received(page.number, hasMore: page.hasMore, total: page.total)
                     total = page.total ?? total
@@ -81,14 +89,20 @@ struct ListPhase: Sendable {
         case committed(records: Int)
     }
 
-    private func commit(_ page: RecordPage, _ progress: ListProgress, _ elapsed: Duration) async throws -> Step {
+    private func commit(
+        _ page: RecordPage, _ progress: ListProgress, _ beginning: Int64, keepsPlace: Bool, _ elapsed: Duration
+    ) async throws -> Step {
         let page = MappedPage(page, plan, options, runs: progress.entities.map(\.run))
         let count = (page.number - 1) * PagePlan.pageSize + page.fetched
         let calls = counter.take()
+        let skew = Int64((client.clockSkew ?? 0) * 1_000_000)
         for (index, batch) in page.batches.enumerated() {
             let chunks = batch.chunks(of: options.batchSize)
             let step = PageStep(
-                number: page.number, isLast: !page.hasMore, movesCursor: plan.isComplete, plan: plan.name,
+                number: page.number, isLast: !page.hasMore, movesCursor: plan.isComplete,
+                plan: keepsPlace ? plan.name : nil, listStartedAt: beginning, zohoStartedAt: beginning - skew,
+                resumableUntil: mirror.now() + Int64(ListPlan.placeLifetime) * 1_000_000,
+                modifiedThrough: page.modifiedThrough,
                 pages: index == 0 ? 1 : 0, calls: index == 0 ? calls : 0,
                 fetched: batch.records.count + batch.rejected.count + page.skipped[index],
                 skipped: page.skipped[index],
@@ -103,7 +117,7 @@ struct ListPhase: Sendable {
 
     private func commit(_ batch: Batch, _ page: PageStep?, of entity: Int, _ progress: ListProgress) async throws {
         if options.isDryRun {
-            progress.add(try await mirror.rehearse(batch), page, of: entity)
+            progress.add(try await mirror.rehearse(batch), page, of: entity, isRehearsal: true)
             return
         }
         try await uncancelled { [mirror] in

@@ -4,23 +4,30 @@ import Mirror
 import ZohoBooks
 
 /// How one module is listed for the entities that it feeds.
+///
+/// Lists are read by page numbers, so they are sorted such that an edit meanwhile moves no record to a page that has
+/// been read: by a column that edits leave alone, or newest first, where an edited record moves to the front.
 struct ListPlan: Sendable {
     let module: Module
     let mappings: [EntityMapping]
     let kind: Run.Kind
     var request: ListRequest
-    /// Records modified before are left out by us, where the module does not do it; microseconds since 1970.
-    let modifiedSince: Int64?
     /// The list comes newest first and is read no further than this, in microseconds since 1970; nil where it is read to
     /// its end.
     let stopsBefore: Int64?
-    /// Whether the list shows everything, so that its end moves the cursor.
+    /// Whether no filter leaves anything out, so that the list's end moves the cursor.
     let isComplete: Bool
     /// Names the plan, so that an interrupted list is only continued by one that asks for the same.
     let name: String
+    /// What the list asks for, whatever for.
+    private let listName: String
 
     /// An edit in the second of the last one seen, or one that Zoho's index showed late, is found again.
     static let overlapSeconds = 300
+    /// Seconds after its last page for which an interrupted list goes on instead of beginning anew.
+    static let placeLifetime = 3_600
+    /// The same after the return of the day's calls, where their end interrupted it: a list can be longer than a day.
+    static let placeLifetimeAfterQuota = 86_400
 
     init(
         _ module: Module, _ mappings: [EntityMapping], options: SyncOptions, cursors: [Cursor],
@@ -28,8 +35,7 @@ struct ListPlan: Sendable {
     ) {
         self.module = module
         self.mappings = mappings
-        let known = cursors.allSatisfy { $0.listedAt != nil }
-        kind = options.mode == .full || (options.mode == .automatic && !known) ? .full : .incremental
+        kind = Self.kind(options, cursors)
 
         var since = options.modifiedSince
         if since == nil, kind == .incremental, honoursModifiedFilter || module.modifiedFilter == .sorted {
@@ -38,19 +44,25 @@ struct ListPlan: Sendable {
                 since = earliest - Int64(Self.overlapSeconds) * 1_000_000
             }
         }
-        modifiedSince = options.modifiedSince
         let filter = options.isActiveOnly ? module.activeOnly ?? module.everything : module.everything
         let isFiltered = honoursModifiedFilter && since != nil
         stopsBefore = module.modifiedFilter == .sorted ? since : nil
         request = ListRequest(
             path: module.path, listKey: module.listKey, filter: filter,
-            sortColumn: isFiltered || stopsBefore != nil ? "last_modified_time" : module.stableSort,
+            sortColumn: stopsBefore != nil ? "last_modified_time" : module.stableSort,
             isAscending: stopsBefore == nil,
             modifiedSince: isFiltered ? since.map { Date(timeIntervalSince1970: Double($0) / 1_000_000) } : nil)
         isComplete = options.isUnfiltered
         let sinceName =
             request.modifiedSince.map { String(Int($0.timeIntervalSince1970)) } ?? stopsBefore.map { "\($0)" } ?? "all"
-        name = "\(filter ?? "-")/\(request.sortColumn ?? "-")/\(sinceName)/\(isComplete)"
+        listName = "\(filter ?? "-")/\(request.sortColumn ?? "-")/\(sinceName)/\(isComplete)"
+        name = "\(kind.rawValue)/\(listName)"
+    }
+
+    /// Whether such a sync lists everything, or what changed since the cursors.
+    static func kind(_ options: SyncOptions, _ cursors: [Cursor]) -> Run.Kind {
+        let known = cursors.allSatisfy { $0.listedAt != nil }
+        return options.mode == .full || (options.mode == .automatic && !known) ? .full : .incremental
     }
 
     /// Whether the list has every record of the module.
@@ -64,20 +76,63 @@ struct ListPlan: Sendable {
         return cursors.first?.listCount
     }
 
+    // MARK: - Going on
+
     /// The page with which to begin: one before the first that an interrupted list of the same plan lacks, because
     /// records move forward when earlier ones are deleted meanwhile.
-    func firstPage(_ cursors: [Cursor]) -> Int {
+    ///
+    /// - Parameter now: microseconds since 1970.
+    func firstPage(_ cursors: [Cursor], at now: Int64) -> Int {
         // What was modified meanwhile stands before the pages that were read.
         if stopsBefore != nil { return 1 }
-        let pages = cursors.map { $0.resumePlan == name ? $0.resumePage ?? 1 : 1 }
+        let pages = cursors.map { continues($0, at: now) ? $0.resumePage ?? 1 : 1 }
         return max(1, (pages.min() ?? 1) - 1)
     }
 
+    /// Whether the list may note its place in the cursors: one that leaves out records does not cost an interrupted one
+    /// of everything its place.
+    func keepsPlace(_ cursors: [Cursor], at now: Int64) -> Bool {
+        guard stopsBefore == nil else { return false }
+        return isComplete
+            || cursors.allSatisfy { $0.resumePlan == nil || continues($0, at: now) || !isFresh($0, at: now) }
+    }
+
+    private func continues(_ cursor: Cursor, at now: Int64) -> Bool {
+        // Who asks for everything gets a list that was begun for that; others are content with it.
+        let isSame =
+            cursor.resumePlan == name
+            || kind == .incremental && cursor.resumePlan == "\(Run.Kind.full.rawValue)/\(listName)"
+        return isSame && isFresh(cursor, at: now)
+    }
+
+    private func isFresh(_ cursor: Cursor, at now: Int64) -> Bool {
+        guard cursor.resumeStartedAt != nil, let expiresAt = cursor.resumeExpiresAt else { return false }
+        return now < expiresAt
+    }
+}
+
+/// Recognises the page on which a list that comes newest first has reached what is known.
+///
+/// A server that does not know a sort column ignores it without a word (reference, section 3.2), so the order is
+/// looked at and not taken for granted; without it the list is read to its end.
+struct ListEnd: Sendable {
+    private let plan: ListPlan
+    private var isInOrder = true
+
+    init(_ plan: ListPlan) {
+        self.plan = plan
+    }
+
     /// The page, as the last one where what follows is older than the watermark.
-    func ended(_ page: RecordPage) -> RecordPage {
-        guard let stopsBefore, page.hasMore, let last = page.records.last,
-            let modifiedAt = mappings.first?.modifiedAt(of: last), modifiedAt < stopsBefore
-        else { return page }
+    mutating func ended(_ page: RecordPage) -> RecordPage {
+        guard let stopsBefore = plan.stopsBefore, page.hasMore, isInOrder, let mapping = plan.mappings.first else {
+            return page
+        }
+        let times = page.records.compactMap { mapping.modifiedAt(of: $0) }
+        isInOrder =
+            page.sortColumn.map { $0 == plan.request.sortColumn } ?? true
+            && zip(times, times.dropFirst()).allSatisfy { $0 >= $1 }
+        guard isInOrder, let last = times.last, last < stopsBefore else { return page }
         return RecordPage(
             number: page.number, records: page.records, hasMore: false, total: nil, observedAt: page.observedAt)
     }

@@ -12,19 +12,24 @@ final class ListProgress: Sendable {
         var pages: PagePrefix
     }
 
-    private let entries: Mutex<[Entry]>
-    private let listStartedAt: Int64
+    private struct State {
+        var entries: [Entry]
+        /// The latest modification that the list has shown, whichever of the module's entities it is of.
+        var seen: Int64?
+    }
+
+    private let state: Mutex<State>
 
     /// - Parameters:
     ///   - first: the page with which the list begins.
-    ///   - listStartedAt: when it began, in microseconds since 1970.
-    init(_ entities: [EntityRun], from first: Int, listStartedAt: Int64) {
-        self.listStartedAt = listStartedAt
-        entries = Mutex(entities.map { Entry(entity: $0, pages: PagePrefix(from: first)) })
+    ///   - seen: the latest modification on the pages before, in microseconds since 1970.
+    init(_ entities: [EntityRun], from first: Int, seen: Int64?) {
+        state = Mutex(
+            State(entries: entities.map { Entry(entity: $0, pages: PagePrefix(from: first)) }, seen: seen))
     }
 
     /// The entities after the last commit.
-    var entities: [EntityRun] { entries.withLock { $0.map(\.entity) } }
+    var entities: [EntityRun] { state.withLock { $0.entries.map(\.entity) } }
 
     /// What is to be written with a batch in its own transaction.
     struct Pending {
@@ -38,34 +43,36 @@ final class ListProgress: Sendable {
     ///
     /// - Parameter page: what the page adds, or nil for all but the page's last batch, which alone moves the cursor.
     func pending(_ result: ApplyResult, _ page: PageStep?, of index: Int) -> Pending {
-        entries.withLock { entries in
-            let entry = entries[index]
+        state.withLock { state in
+            let entry = state.entries[index]
             return Pending(
                 runID: entry.entity.run.id, progress: entry.entity.run.progress.addition(of: result, page),
                 cursor: page.flatMap { page in
                     entry.pages.next(after: page.number).map {
-                        entry.entity.cursor.after(result, page, resumingAt: $0, listStartedAt: listStartedAt)
+                        entry.entity.cursor.after(page, seen: later(state.seen, page.modifiedThrough), resumingAt: $0)
                     }
                 })
         }
     }
 
-    /// Takes note that a batch has been committed.
-    func add(_ result: ApplyResult, _ page: PageStep?, of index: Int) {
-        entries.withLock { entries in
-            var entry = entries[index]
+    /// Takes note that a batch has been committed, or rehearsed.
+    func add(_ result: ApplyResult, _ page: PageStep?, of index: Int, isRehearsal: Bool = false) {
+        state.withLock { state in
+            var entry = state.entries[index]
+            if isRehearsal { entry.entity.show(result) }
             entry.entity.run.progress.add(entry.entity.run.progress.addition(of: result, page))
             if let page {
+                state.seen = later(state.seen, page.modifiedThrough)
                 entry.pages.insert(page.number)
                 entry.entity.cursor = entry.entity.cursor.after(
-                    result, page, resumingAt: entry.pages.next, listStartedAt: listStartedAt)
-            } else {
-                entry.entity.cursor.see(result)
+                    page, seen: state.seen, resumingAt: entry.pages.next)
             }
-            entries[index] = entry
+            state.entries[index] = entry
         }
     }
 }
+
+private func later(_ one: Int64?, _ other: Int64?) -> Int64? { [one, other].compactMap(\.self).max() }
 
 /// The pages of a list that are committed without a gap.
 struct PagePrefix: Sendable, Hashable {

@@ -9,6 +9,8 @@ struct MappedPage: Sendable {
     let hasMore: Bool
     let total: Int?
     let fetched: Int
+    /// The latest `last_modified_time` on the page, whichever of the module's entities it is of.
+    let modifiedThrough: Int64?
     /// One batch for each entity of the plan, of any size.
     var batches: [Batch]
     /// How many records of each entity a filter left out.
@@ -26,7 +28,8 @@ struct MappedPage: Sendable {
         skipped = Array(repeating: 0, count: plan.mappings.count)
         let observedAt = Int64(page.observedAt.timeIntervalSince1970 * 1_000_000)
         let siblings = Catalog.entities(of: plan.module)
-        let filter = RecordFilter(plan, options)
+        let filter = RecordFilter(options)
+        var strangers: [Int64] = []
 
         for record in page.records {
             if let owner = plan.mappings.firstIndex(where: { (try? $0.owns(record)) ?? true }) {
@@ -35,8 +38,11 @@ struct MappedPage: Sendable {
                 // Nobody's record is nobody's loss only if it is seen: it becomes a dead letter of the first entity.
                 batches[0].reject(
                     record, shape: .list, observedAt: observedAt, reason: "it belongs to none of the known entities")
+            } else if let modifiedAt = plan.mappings.first?.modifiedAt(of: record) {
+                strangers.append(modifiedAt)
             }
         }
+        modifiedThrough = (strangers + batches.flatMap { $0.records.compactMap(\.modifiedAt) }).max()
         for (index, mapping) in plan.mappings.enumerated() {
             let before = batches[index].records.count
             batches[index].records = batches[index].records.compactMap { filter.keep($0, mapping) }
@@ -52,8 +58,8 @@ struct RecordFilter: Sendable {
     private let isWithStockOnly: Bool
     private let includesImages: Bool
 
-    init(_ plan: ListPlan, _ options: SyncOptions) {
-        modifiedSince = plan.modifiedSince
+    init(_ options: SyncOptions) {
+        modifiedSince = options.modifiedSince
         isActiveOnly = options.isActiveOnly
         isWithStockOnly = options.isWithStockOnly
         includesImages = options.includesImages

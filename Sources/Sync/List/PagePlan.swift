@@ -1,16 +1,19 @@
 /// Which pages of a list to ask for next, so that they can be fetched side by side without a call too many.
 ///
 /// Where the answer tells the total, every page is known after the first. Where it does not, the number that the last
-/// list had is expected; on a first list the plan gallops through the first pages in rounds (1, 2 and 3, 4 to 7), each
-/// begun when the one before has shown that more follows. After them it asks for one page at a time: the calls of the
-/// minute are the limit there, and a page too many would only cost one of them.
+/// list had is expected. A first list of unknown length may gallop through its first pages in rounds (1, 2 to 4, 5 to
+/// 7), each begun when the one before has shown that more follows: of all ways to read seven pages in three rounds it asks
+/// for the fewest pages beyond the end, two at most. Otherwise it asks for one page at a time: the calls of the minute are
+/// the limit there, and a page too many would only cost one of them.
 package struct PagePlan: Sendable, Hashable {
     /// Zoho's page size.
     package static let pageSize = 200
-    /// After so many pages, a list whose length is unknown is read page by page.
-    static let gallopLimit = 7
+    /// Pages in each round after the first, and the page after which a list of unknown length is read page by page.
+    private static let stride = 3
+    private static let gallopLimit = 7
 
     private let first: Int
+    private let gallops: Bool
     private var nextPage: Int
     private var lastPage: Int?
     private var expectedLast: Int?
@@ -22,8 +25,10 @@ package struct PagePlan: Sendable, Hashable {
     /// - Parameters:
     ///   - first: the page to begin with, from 1.
     ///   - expectedCount: how many records the list is expected to have, where that is known.
-    package init(from first: Int = 1, expectedCount: Int? = nil) {
+    ///   - gallops: whether pages may be asked for that need not exist, for the sake of time.
+    package init(from first: Int = 1, expectedCount: Int? = nil, gallops: Bool = true) {
         self.first = first
+        self.gallops = gallops
         nextPage = first
         highestWithMore = first - 1
         roundEnd = first - 1
@@ -40,7 +45,7 @@ package struct PagePlan: Sendable, Hashable {
     package mutating func next() -> Int? {
         if outstanding.isEmpty, nextPage > roundEnd {
             let seen = nextPage - first
-            roundEnd += seen < Self.gallopLimit ? seen + 1 : 1
+            roundEnd += gallops && seen > 0 && seen < Self.gallopLimit ? Self.stride : 1
         }
         guard nextPage <= allowedThrough else { return nil }
         defer { nextPage += 1 }

@@ -12,6 +12,7 @@ struct Envelope {
     var record: RawJSON?
     var hasMore = false
     var total: Int?
+    var sortColumn: String?
     private var hasCode = false
 
     /// Reads an answer.
@@ -49,6 +50,7 @@ struct Envelope {
         if let total = try context.member("count") ?? context.member("total"), !total.isBlank {
             self.total = Int(try total.text())
         }
+        if let column = try context.member("sort_column"), column.kind == .string { sortColumn = try column.text() }
     }
 }
 

@@ -42,11 +42,12 @@ struct DemoCommand: AsyncParsableCommand {
                     let synchroniser = Synchroniser(
                         client: client, mirror: installation.mirror, options: options, holder: Holder.current,
                         onEvent: { await display.show($0) })
-                    return try await cancelledBySignals { try await synchroniser.run() }
+                    return try await cancelledBySignals { try await synchroniser.report() }
                 }
             }
         }
         await display.finish(report)
+        if let failure = report.failure { throw failure }
         if !output.json { showWhatIsNext() }
         if !report.isSuccess { throw ExitCode(ExitStatus.failure) }
     }

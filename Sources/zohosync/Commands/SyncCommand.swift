@@ -66,10 +66,11 @@ struct SyncCommand: AsyncParsableCommand {
                     client: client, mirror: installation.mirror, options: options, holder: Holder.current,
                     concurrency: try settings.inFlight(), isDead: { Holder.isDead($0) },
                     onEvent: { await display.show($0) })
-                return try await cancelledBySignals { try await synchroniser.run() }
+                return try await cancelledBySignals { try await synchroniser.report() }
             }
         }
         await display.finish(report)
+        if let failure = report.failure { throw failure }
         if !report.isSuccess { throw ExitCode(ExitStatus.failure) }
     }
 

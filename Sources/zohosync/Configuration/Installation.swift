@@ -21,7 +21,8 @@ struct Installation: Sendable {
         case maintain
         /// Changes what is there, whichever organisation is configured; there must be a mirror.
         case amend
-        /// Shows what a change would do. Where there is no mirror yet, an empty one elsewhere stands in for it.
+        /// Shows what a change would do, and writes nothing. Where there is no mirror yet, an empty one elsewhere stands in
+        /// for it.
         case rehearse
     }
 
@@ -59,9 +60,13 @@ struct Installation: Sendable {
             guard try await holdsMirror(location, settings) else { throw MirrorError.missing }
             return try await open(location, settings, to: purpose, body)
         case .rehearse:
-            if try await holdsMirror(location, settings) {
-                return try await open(location, settings, to: .change, body)
+            let organization = try settings.organizationID()
+            // An empty mirror says no more than none, and may be another organisation's.
+            let isWorthwhile = try await holdsMirror(location, settings) { mirror in
+                if try await mirror.organizationID() == organization { return true }
+                return try await !mirror.isEmpty()
             }
+            if isWorthwhile { return try await open(location, settings, to: .rehearse, body) }
             let folder = FileManager.default.temporaryDirectory.appending(path: "zohosync-\(UUID().uuidString)")
             try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: false)
             defer { try? FileManager.default.removeItem(at: folder) }
@@ -91,7 +96,8 @@ struct Installation: Sendable {
             case .amend:
                 guard let stored = try await mirror.organizationID() else { throw MirrorError.missing }
                 try await mirror.prepare(organizationID: stored)
-            case .change, .maintain, .rehearse: try await mirror.prepare(organizationID: try settings.organizationID())
+            case .change, .maintain: try await mirror.prepare(organizationID: try settings.organizationID())
+            case .rehearse: try await mirror.check(organizationID: try settings.organizationID())
             }
             let result = try await body(Installation(database: database, mirror: mirror, logger: logger))
             await database.close()
@@ -142,10 +148,13 @@ struct Installation: Sendable {
         for a token. It compares and heals by itself; for verify, heal or runs undo by hand, stop it and start it again.
         """
 
-    private static func holdsMirror(_ location: DatabaseLocation, _ settings: Settings) async throws -> Bool {
+    private static func holdsMirror(
+        _ location: DatabaseLocation, _ settings: Settings,
+        where isMeant: (Mirror) async throws -> Bool = { _ in true }
+    ) async throws -> Bool {
         guard mayHoldMirror(location) else { return false }
         do {
-            return try await open(location, settings, to: .look) { _ in true }
+            return try await open(location, settings, to: .look) { try await isMeant($0.mirror) }
         } catch MirrorError.missing {
             return false
         }

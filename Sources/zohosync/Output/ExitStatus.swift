@@ -36,7 +36,7 @@ struct ExitStatus {
             message = error.description
         case let error as MirrorError:
             switch error {
-            case .otherOrganisation, .missing: code = Self.usage
+            case .otherOrganisation, .missing, .outdated: code = Self.usage
             case .leased, .unknown: code = Self.failure
             }
             message = error.description

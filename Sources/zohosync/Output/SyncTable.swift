@@ -41,6 +41,7 @@ struct SyncTable {
                 lines.append("\(run.entity): \(field) could not be read \(entry.count.grouped) times\(example).")
             }
         }
+        lines += Self.rehearsed(report)
         if !report.notBegun.isEmpty { lines.append("Not begun: \(report.notBegun.joined(separator: ", ")).") }
         if report.detailsOutstanding > 0 {
             lines.append(
@@ -50,6 +51,18 @@ struct SyncTable {
             lines.append("The day's calls are used up. Zoho allows more at \(Timestamp.seconds(returns)).")
         }
         text = lines.joined(separator: "\n")
+    }
+
+    private static func rehearsed(_ report: SyncReport) -> [String] {
+        report.runs.flatMap { run in
+            let shown = report.rehearsed.filter { $0.entity == run.entity }.map(\.change)
+            let rows = shown.map { change in
+                let fields = change.fields.isEmpty ? "" : ": \(change.fields.joined(separator: ", "))"
+                return "\(run.entity) \(change.zohoID) would be \(change.outcome.rawValue)\(fields)"
+            }
+            let rest = run.progress.changed - shown.count
+            return rows + (shown.isEmpty || rest <= 0 ? [] : ["\(run.entity): \(rest.grouped) more"])
+        }
     }
 }
 

@@ -124,6 +124,8 @@ struct KillTests {
     /// Every row of every table, all columns but our own numbers and times; children beside their record's id.
     private static func contents(_ database: any SQLDatabase) async throws -> [String: Set<String>] {
         let own: Set = ["id", "synced_at", "detail_synced_at", "observed_at", "zoho_data"]
+        // What only lists say of payments (reference, section 6.7), and the hash, which follows from all columns.
+        let listed: Set = ["invoice_numbers", "zoho_modified_at", "content_hash"]
         var contents: [String: Set<String>] = [:]
         for table in tables {
             let parentColumn = "\(table.name.dropLast())_id"
@@ -131,6 +133,7 @@ struct KillTests {
                 contents[name] = try await database.read { transaction in
                     let columns = try transaction.columnNames(of: name).filter {
                         !own.contains($0) && (name == table.name || $0 != parentColumn)
+                            && (table.module != .customerpayments || !listed.contains($0))
                     }.sorted()
                     let list = columns.map { "row.\($0)" }.joined(separator: ", ")
                     let source =
@@ -158,7 +161,8 @@ struct KillTests {
             let query = "select \(table.key), zoho_data, deleted_at from \(table.name)"
             for row in try await database.read({ try $0.query(query) }) {
                 let data = try JSONSerialization.jsonObject(with: Data(row.json(1) ?? [])) as? [String: Any]
-                rows[row.text(0) ?? ""] = (data?["last_modified_time"] as? String ?? "", row.instant(2) != nil)
+                let modified = (data?["last_modified_time"] ?? data?["updated_time"]) as? String
+                rows[row.text(0) ?? ""] = (modified ?? "", row.instant(2) != nil)
             }
         }
         for delivery in control.acknowledgedDeliveries {

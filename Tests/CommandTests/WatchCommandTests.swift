@@ -162,8 +162,8 @@ struct WatchCommandTests {
                 for command in [["verify"], ["heal"], ["runs", "undo", "1"], ["dead-letters", "retry"]] {
                     let refused = try await Program.run(command, environment, folder: folder)
                     #expect(refused.status == 1, "\(command)")
-                    #expect(refused.errors.contains("POST /api/zoho/bulk-sync/"), "\(command): \(refused.errors)")
-                    #expect(refused.errors.contains("stop it and start it again"))
+                    #expect(refused.errors.contains("POST /api/zoho/"), "\(command): \(refused.errors)")
+                    #expect(refused.errors.contains("stop it"), "\(command): \(refused.errors)")
                 }
             }
         }

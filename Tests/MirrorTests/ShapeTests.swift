@@ -128,7 +128,7 @@ struct ShapeTests {
         let time = ManualTime()
         let customers = try #require(Catalog.entity(named: "customers"))
         try await withMirror(engine, time: time) { mirror in
-            try await mirror.apply([.customer(5), .customer(6)], .detail, of: "customers", at: time)
+            try await mirror.apply([.customer(5), .customer(6)], .detail, of: "customers", at: time, origin: .run(99))
             let before = try await mirror.contents(of: "customers").map { $0.replacing(#/detail_due=\S+/#, with: "") }
             time.advance(by: 60)
             let run = try await mirror.beginRun(of: "customers", kind: .full, options: "{}", holder: "a")

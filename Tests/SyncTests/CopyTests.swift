@@ -20,9 +20,11 @@ struct CopyTests {
     }
 
     /// Expects that every column and every child row of the entities is the source's.
-    static func expectEqual(_ rig: Rig, of names: [String]? = nil) async throws {
+    ///
+    /// - Parameter columns: what is left out of it.
+    static func expectEqual(_ rig: Rig, of names: [String]? = nil, but columns: Set<String> = []) async throws {
         for mapping in Catalog.entities where names?.contains(mapping.entity.name) ?? true {
-            try await SourceCopy(rig, mapping).expectRows()
+            try await SourceCopy(rig, mapping).expectRows(but: columns)
         }
     }
 
@@ -102,7 +104,8 @@ struct CopyTests {
             #expect(
                 try await rig.value("select stock_quantity from products where zoho_item_id = '\(stocked)'") == "7.5")
             #expect(try await rig.value("select name from products where zoho_item_id = '\(created)'") == "Brand new")
-            try await Self.expectEqual(rig)
+            // A stock that moves no time brings no detail, which alone says where it lies.
+            try await Self.expectEqual(rig, but: ["locations", "committed_stock"])
         }
     }
 

@@ -54,8 +54,8 @@ struct Serving: Sendable {
     /// Lets time pass, in which a server shows all the time that it runs, and looks every quarter of an hour.
     func pass(seconds: Int) async throws {
         for _ in 0..<seconds / 900 {
-            for _ in 0..<10 {
-                rig.control.advanceClock(by: .seconds(90))
+            for _ in 0..<20 {
+                rig.control.advanceClock(by: .seconds(45))
                 _ = try await rig.mirror.noteUptime(tolerance: 90_000_000)
             }
             await scheduler.runDue()

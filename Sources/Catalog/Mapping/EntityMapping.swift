@@ -108,13 +108,15 @@ package struct EntityMapping: Sendable {
         try? record.read { try id(in: $0) }
     }
 
-    /// A record's `last_modified_time` in microseconds since 1970; nil where it has none that can be read.
+    /// A record's time of modification in microseconds since 1970; nil where it has none that can be read.
     package func modifiedAt(of record: RawJSON) -> Int64? {
         try? record.read { view in
-            guard let value = try view.member("last_modified_time"),
-                case .instant(let time)? = FieldValue.instant(from: value)
-            else { return nil }
-            return time
+            for key in columns[modifiedColumn].keys {
+                if let value = try view.member(key), case .instant(let time)? = FieldValue.instant(from: value) {
+                    return time
+                }
+            }
+            return nil
         }
     }
 

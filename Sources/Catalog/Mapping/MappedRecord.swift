@@ -82,7 +82,7 @@ extension MappedRecord {
         var modifiedAt = modifiedAt
         if case .instant(let instant)? = cells[modifiedColumn] { modifiedAt = instant }
         return MappedRecord(
-            id: id, shape: shape, cells: cells, children: children, modifiedAt: modifiedAt, observedAt: observedAt,
-            faults: faults, raw: raw)
+            id: id, shape: shape, cells: cells, children: children, unsaid: unsaid,
+            modifiedAt: modifiedAt, observedAt: observedAt, faults: faults, raw: raw)
     }
 }

@@ -1,4 +1,3 @@
-import Foundation
 import Postgres
 import Synchronization
 
@@ -96,17 +95,6 @@ struct PostgresTransaction: SQLTransaction {
 
     func update(_ rows: [(id: Int64, values: [SQLValue])], in table: String, columns: [String]) throws {
         guard !rows.isEmpty else { return }
-        if getenv("ZS_OLD") != nil {
-            let assignments = columns.enumerated().map { "\($1) = $\($0 + 2)" }.joined(separator: ", ")
-            let sql = "update \(table) set \(assignments) where id = $1"
-            try translated {
-                _ = try session.pipeline(
-                    rows.map { row in
-                        (sql: sql, parameters: [.integer(row.id)] + row.values.map { PostgresValue($0) })
-                    })
-            }
-            return
-        }
         let types = try types(of: columns, in: table)
         let assignments = columns.enumerated().map { "\($1) = fresh.c\($0 + 1)::\(types[$0])" }
         try translated {

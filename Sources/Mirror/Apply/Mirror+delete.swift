@@ -36,7 +36,9 @@ extension Application {
                 and deleted_at is null\(transaction.dialect.forUpdate)
             """, [.texts(ids)])
         let contradicted = Set(
-            rows.filter { row in row.instant(3).map { $0 > observedAt && $0 <= time } ?? false }.compactMap { $0.text(1) })
+            rows.filter { row in row.instant(3).map { $0 > observedAt && $0 <= time } ?? false }.compactMap {
+                $0.text(1)
+            })
         let gone = rows.filter { !contradicted.contains($0.text(1) ?? "") }
         // What could not be applied of them matters no more.
         try transaction.resolveDeadLetters(

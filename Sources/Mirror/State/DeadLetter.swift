@@ -273,7 +273,7 @@ extension SQLTransaction {
             guard let record = row.text(1).flatMap({ byID[$0] }), let form = row.text(2).flatMap(DeadLetter.Form.init),
                 let observedAt = row.instant(3), record.observedAt >= observedAt
             else { return false }
-            return (form == .list || record.shape == .detail) && (form != .delivery || isRead)
+            return form == .delivery ? isRead : form == .list || record.shape == .detail
         }
         guard !settled.isEmpty else { return }
         try execute(

@@ -112,7 +112,8 @@ extension Schema {
                         has("id", .integer), has("entity", .text), may("zoho_id", .text), has("shape", .text),
                         has("reason", .text), may("code", .text), has("attempts", .integer),
                         has("first_failed_at", .text), has("last_failed_at", .text), may("request_id", .text),
-                        has("record", .text),
+                        may("webhook", .text), may("event", .text), may("record", .text),
+                        may("record_base64", .text),
                     ]))), has("open", .integer),
         ]),
         "Retried": .object([has("outcomes", .map(.integer))]),
@@ -120,7 +121,7 @@ extension Schema {
         "Change": .object([
             has("id", .integer), has("entity", .text), has("zoho_id", .text),
             has("kind", .word(["inserted", "updated", "deleted", "restored"])), has("changed_at", .text),
-            may("run_id", .integer), may("delivery_id", .integer), has("content_hash", .text),
+            may("run_id", .integer), may("delivery_id", .integer), may("request_id", .text), has("content_hash", .text),
             may("changes", .anything),
         ]),
         "Changes": .object([has("changes", .list(.named("Change"))), has("last", .integer)]),

@@ -51,11 +51,12 @@ struct RecordWorker: Sendable {
 }
 
 extension Error {
-    /// Whether the database cannot do anything at the moment.
+    /// Whether the database cannot do the work at the moment, whatever the records.
     var isDatabaseOutage: Bool {
         switch (self as? DatabaseError)?.kind {
-        case .unavailable, .readOnly, .exhausted, .denied, .unusable, .locked: true
-        case .record, .conflict, .program, nil: false
+        // Two writers that met too often say nothing of the records either.
+        case .unavailable, .readOnly, .exhausted, .denied, .unusable, .locked, .conflict: true
+        case .record, .program, nil: false
         }
     }
 }

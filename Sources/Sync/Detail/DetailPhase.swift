@@ -31,9 +31,8 @@ struct DetailPhase: Sendable {
     ///   for the first record that could not be read; what was read has been applied, and `entity` is as far as the last
     ///   commit. ``MassDeletion`` where Zoho says of too many that they are gone.
     func run(_ entity: inout EntityRun) async throws {
-        let filter = options.dueFilter
         let expected = try await mirror.outstandingDetails(
-            of: entity.mapping, before: expiredBefore, where: filter)
+            of: entity.mapping, before: expiredBefore, where: options.dueFilter)
         guard expected > 0 else { return }
         let rows = try await mirror.rowCounts(of: entity.mapping).present
         var failure: (any Error)?
@@ -61,7 +60,8 @@ struct DetailPhase: Sendable {
         var refusal: (any Error)?
         while true {
             let due = try await mirror.dueDetails(
-                of: entity.mapping, before: expiredBefore, where: filter, limit: Self.lookup, excluding: stuck)
+                of: entity.mapping, before: expiredBefore, where: options.dueFilter, limit: Self.lookup,
+                excluding: stuck)
             // A row that is still due after its detail was read cannot be settled in this run.
             stuck.formUnion(previous.intersection(due))
             let fresh = due.filter { !previous.contains($0) }

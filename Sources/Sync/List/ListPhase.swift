@@ -42,6 +42,8 @@ struct ListPhase: Sendable {
         try await withThrowingTaskGroup(of: Step.self) { group in
             var fetching = 0
             var committing = 0
+            // Ends the fetching. Pages that came beside it have cost calls, and are committed all the same.
+            var failure: (any Error)?
             func proceed() throws {
                 // One more than can write, so that a page is mapped meanwhile. What was asked for beyond the end is
                 // empty. The last page says that the list is complete, so it commits when all others have.
@@ -56,11 +58,15 @@ struct ListPhase: Sendable {
                         try await commit(page, progress, beginning, keepsPlace: keepsPlace, clock.now - start)
                     }
                 }
-                while fetching + committing + waiting.count < window, let number = pages.next() {
+                while failure == nil, fetching + committing + waiting.count < window, let number = pages.next() {
                     fetching += 1
                     var request = plan.request
                     request.wantsTotal = number == first && plan.stopsBefore == nil
-                    group.addTask { [request] in .fetched(try await client.page(number, of: request)) }
+                    group.addTask { [request] in
+                        do { return .fetched(try await client.page(number, of: request)) } catch {
+                            return .refused(error)
+                        }
+                    }
                 }
             }
             try proceed()
@@ -73,6 +79,9 @@ struct ListPhase: Sendable {
                     total = page.total ?? total
                     waiting[page.number] = page
                     try proceed()
+                case .refused(let error):
+                    fetching -= 1
+                    failure = failure ?? error
                 case .committed(let records):
                     committing -= 1
                     try proceed()
@@ -81,11 +90,13 @@ struct ListPhase: Sendable {
                     for entity in progress.entities { await report(entity, done, rest, clock.now - start) }
                 }
             }
+            if let failure { throw failure }
         }
     }
 
     private enum Step: Sendable {
         case fetched(RecordPage)
+        case refused(any Error)
         case committed(records: Int)
     }
 

@@ -107,16 +107,6 @@ struct ScheduleCostTests {
                     try await serving.pass(seconds: 5_400)
                 }
                 let calls = rig.control.statistics.calls - before
-                print(
-                    "DEBUG", announced, calls,
-                    try await rig.rows(
-                        "select entity, kind, count(*), sum(calls), sum(pages), sum(details) from sync_runs group by entity, kind order by 1"
-                    ))
-                print(
-                    "DEBUG2", announced,
-                    try await rig.rows(
-                        "select action, count(*), sum(changed), min(reason) from sync_actions group by action"),
-                    try await rig.rows("select kind, subject, number from sync_arrivals"))
                 let cost = ScheduleCost(
                     .standard, holdings: try await ScheduleCost.holdings(of: rig.mirror), changesPerDay: 12)
                 #expect(calls < (announced == .everything ? 500 : 1_950), "\(calls) calls")

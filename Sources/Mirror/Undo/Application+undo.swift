@@ -70,7 +70,8 @@ extension Application {
                 report.reverted += 1
             }
             let hash = mapping.fingerprint(cells, children: children?.hash ?? state.fingerprint?.children ?? 0).text
-            log(change(kind, id, hash: hash, changes: difference.json))
+            // Nothing differs where an undo that ended halfway has been here before.
+            if !difference.isEmpty { log(change(kind, id, hash: hash, changes: difference.json)) }
             if former.isRewritten { rewritten.append(state.rowID) }
             updates.append(
                 (

@@ -20,11 +20,14 @@ struct Former {
 extension Application {
     /// What records were before a run, by id; none for a record whose last change is another's.
     ///
-    /// Runs that were taken back count as if they had not been.
+    /// Runs that were taken back count as if they had not been. What an undo of this very run has logged is passed
+    /// over until one has completed: it may have returned a child that a merge had moved, before it came to the record
+    /// that loses it again.
     func formers(
         of ids: [String], before runID: Int64, assuming assumed: Set<Int64>
     ) throws -> [String: Former] {
-        let undone = try undoneRuns()
+        let undos = try undos()
+        let isTakenBack = undos.values.contains { $0.undone == runID && $0.isCompleted }
         let rows = try transaction.query(
             """
             select zoho_id, kind, run_id, changes from sync_changes
@@ -39,8 +42,8 @@ extension Application {
         for row in rows {
             guard let id = row.text(0), !ended.contains(id) else { continue }
             if let changer = row.int(2) {
-                if let other = undone[changer] {
-                    takenBack[id, default: []].insert(other)
+                if let undone = undos[changer]?.undone {
+                    if undone != runID || isTakenBack { takenBack[id, default: []].insert(undone) }
                     continue
                 }
                 if assumed.contains(changer) || takenBack[id]?.contains(changer) == true { continue }
@@ -60,15 +63,16 @@ extension Application {
         return formers
     }
 
-    /// The runs that have taken back another one, with that one.
-    private func undoneRuns() throws -> [Int64: Int64] {
+    /// The runs that take back another one, with that one and whether they have come to their end.
+    private func undos() throws -> [Int64: (undone: Int64, isCompleted: Bool)] {
         let rows = try transaction.query(
-            "select id, options from sync_runs where entity = $1 and kind = $2",
+            "select id, options, state from sync_runs where entity = $1 and kind = $2",
             [.text(mapping.entity.name), .text(Run.Kind.undo.rawValue)])
         return try rows.reduce(into: [:]) { runs, row in
             guard let id = row.int(0), let options = row.json(1) else { return }
             try RawJSON(options).read { view in
-                if let undone = try view.member("undoes").flatMap({ Int64(try $0.text()) }) { runs[id] = undone }
+                guard let undone = try view.member("undoes").flatMap({ Int64(try $0.text()) }) else { return }
+                runs[id] = (undone, row.text(2) == Run.State.completed.rawValue)
             }
         }
     }

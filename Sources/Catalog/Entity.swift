@@ -22,6 +22,8 @@ package struct Entity: Sendable {
     package let discriminator: Discriminator?
     /// The entities that a record of this one refers to; they are synchronised first.
     package let references: [String]
+    /// What a record repeats of another entity's, where only its details say so: a change over there moves no time here.
+    package let repeated: [Repeated]
     /// The path segment after `webhooks/` under which whole records of this entity arrive; nil where Zoho offers no
     /// webhook for it (reference, section 8.1).
     package let webhookName: String?
@@ -31,7 +33,7 @@ package struct Entity: Sendable {
     package init(
         name: String, module: Module, keyColumn: String, idKeys: [String], fields: [Field], children: [Child] = [],
         inactiveStatuses: Set<String> = ["inactive"], discriminator: Discriminator? = nil, references: [String] = [],
-        webhookName: String? = nil, markNames: [String] = []
+        repeated: [Repeated] = [], webhookName: String? = nil, markNames: [String] = []
     ) {
         self.name = name
         self.module = module
@@ -42,8 +44,23 @@ package struct Entity: Sendable {
         self.inactiveStatuses = inactiveStatuses
         self.discriminator = discriminator
         self.references = references
+        self.repeated = repeated
         self.webhookName = webhookName
         self.markNames = markNames
+    }
+
+    /// A column of another entity that a record repeats.
+    package struct Repeated: Sendable {
+        package let column: String
+        package let entity: String
+        /// The column of ours that holds the other record's Zoho id.
+        package let key: String
+
+        package init(_ column: String, of entity: String, by key: String) {
+            self.column = column
+            self.entity = entity
+            self.key = key
+        }
     }
 
     /// The member of a record that tells to which of a module's entities it belongs.
@@ -79,6 +96,14 @@ package struct Module: Sendable {
         case single
         /// One call for up to `size` items: `GET /itemdetails?item_ids=…`.
         case itemDetails(size: Int)
+
+        /// How many complete records one call brings.
+        package var size: Int {
+            switch self {
+            case .single: 1
+            case .itemDetails(let size): size
+            }
+        }
     }
 
     /// The path below `/books/v3`, which is the module's name.

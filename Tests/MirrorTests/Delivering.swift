@@ -36,7 +36,7 @@ extension Mirror {
         var lines: [String] = []
         for table in mapping.tableNames {
             let rows = try await database.read { transaction in
-                let columns = try transaction.columns(of: table).filter { !own.contains($0) }.sorted()
+                let columns = try transaction.columnNames(of: table).filter { !own.contains($0) }.sorted()
                 return try transaction.query("select \(columns.joined(separator: ", ")) from \(table)").map { row in
                     columns.enumerated().map { "\($1)=\(row.plain($0) ?? "-")" }.joined(separator: " ")
                 }
@@ -51,18 +51,6 @@ extension EntityMapping {
     var parentColumn: String { String(entity.name.dropLast()) + "_id" }
 
     var tableNames: [String] { [entity.name] + children.map(\.child.table) }
-}
-
-extension SQLTransaction {
-    func columns(of table: String) throws -> [String] {
-        switch dialect {
-        case .postgres:
-            try query(
-                "select attname::text from pg_attribute where attrelid = to_regclass($1) and attnum > 0", [.text(table)]
-            ).compactMap { $0.text(0) }
-        case .sqlite: try query("select name from pragma_table_info($1)", [.text(table)]).compactMap { $0.text(0) }
-        }
-    }
 }
 
 extension SQLRow {

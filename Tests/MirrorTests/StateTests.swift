@@ -60,13 +60,25 @@ struct StateTests {
         }
     }
 
-    @Test("A column that the catalogue has gained is added to a table that lacks it", arguments: Engine.allCases)
+    @Test(
+        "A column that the catalogue has gained is added to a table that lacks it, and filled from what Zoho sent",
+        arguments: Engine.allCases)
     func newColumn(engine: Engine) async throws {
-        try await withMirror(engine) { mirror in
-            try await mirror.database.write { try $0.script("alter table products drop column brand") }
+        let time = ManualTime()
+        try await withMirror(engine, time: time) { mirror in
+            let detail = [SampleRecord.product(1).with(["brand": "\"Oak & Co\"", "vendor_id": "\"346\""])]
+            let listed = (2...1_100).map { SampleRecord.product($0).with(["brand": "\"brand \($0)\""]) }
+            _ = try await mirror.apply(detail, .detail, at: time)
+            _ = try await mirror.apply(listed, at: time)
+            let before = try await mirror.contents(of: "products")
+            try await mirror.database.write {
+                try $0.script(
+                    "alter table products drop column brand; alter table products drop column zoho_vendor_id")
+            }
             try await mirror.prepare(organizationID: testOrganisation)
-            let columns = try await mirror.database.read { try $0.columns(of: "products") }
-            #expect(columns.contains("brand"))
+            #expect(try await mirror.contents(of: "products") == before)
+            #expect(try await mirror.text("select zoho_vendor_id from products where zoho_item_id = '1'") == "346")
+            #expect(try await mirror.apply(listed, at: time)[.unchanged] == 1_099)
         }
     }
 

@@ -239,7 +239,10 @@ private final class Churn: Sendable {
         case 5, 6: try control.delete(module, id: id)
         case 7, 8:
             if module == .contacts {
-                try control.merge(contacts: [id], into: ids[(step * 41 + 5) % ids.count])
+                // Items name vendors, and are not changed by a merger.
+                let isOfVendors = step % 25 == 8
+                let kind = ids.filter { isVendor(control, $0) == isOfVendors }
+                try control.merge(contacts: [kind[step % kind.count]], into: kind[(step + 1) % kind.count])
             } else {
                 try control.delete(module, id: id)
             }
@@ -247,6 +250,11 @@ private final class Churn: Sendable {
         case 9..<12 where module == .items && showsStock(control, id): try control.setStock(id: id, to: Double(step))
         default: try control.edit(module, id: id, [field(module): text])
         }
+    }
+
+    private static func isVendor(_ control: SimulatorControl, _ id: String) -> Bool {
+        control.listRecord(.contacts, id: id).map { String(decoding: $0, as: UTF8.self).contains(#"type":"vendor""#) }
+            ?? false
     }
 
     private static func showsStock(_ control: SimulatorControl, _ id: String) -> Bool {

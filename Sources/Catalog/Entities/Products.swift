@@ -35,6 +35,7 @@ extension Entity {
             .boolean("is_taxable", in: .preview),
             .text("account_name"),
             .text("purchase_account_name"),
+            .text("zoho_vendor_id", "vendor_id", in: .detail),
             .text("vendor_name", in: .detail),
             .text("upc"),
             .text("ean"),
@@ -54,5 +55,6 @@ extension Entity {
             .json("tags", in: .preview),
             .customFields,
         ],
+        repeated: [.init("name", of: "vendors", by: "zoho_vendor_id")],
         webhookName: "products", markNames: ["stock", "prices"])
 }

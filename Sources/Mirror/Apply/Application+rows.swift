@@ -96,9 +96,11 @@ extension Application {
         let record = write.record
         let isDetail = record.shape == .detail
         let hasDetail = write.stored?.hasDetail ?? false
-        // What a list shows as modified is outstanding again; a change that does not move the time (stock) is complete
-        // in the list row.
-        let isModified = record.modifiedAt != nil && record.modifiedAt != write.stored?.modifiedAt
+        // What a list shows as modified is outstanding again. A change that moves no time is complete in the list where it
+        // is a balance; where it is stock, the places where that lies are worth their share of a call.
+        let isModified =
+            mapping.entity.module.detail.size > 1
+            || (record.modifiedAt != nil && record.modifiedAt != write.stored?.modifiedAt)
         let isDue = !isDetail && (isModified || !hasDetail || (write.stored?.isDetailDue ?? true))
         return row(
             record, cells: cells,

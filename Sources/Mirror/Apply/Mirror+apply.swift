@@ -104,6 +104,7 @@ final class Application {
     /// is held until the transaction ends.
     func writeLog() throws {
         guard !changes.isEmpty else { return }
+        try outdateRepetitions(of: changes.compactMap { RecordChange($0) })
         try transaction.lockNumbering()
         try transaction.insert(changes, into: "sync_changes", columns: Self.changeColumns)
         try transaction.notify(Mirror.changeChannel)

@@ -3,11 +3,20 @@ import Database
 
 /// How a list's record and its row stand to each other.
 package enum Comparison: Sendable, Hashable {
-    /// The row's columns hold what the record says; `hasDetail` is false where a detail is outstanding.
-    case same(hasDetail: Bool)
+    /// The row's columns hold what the record says.
+    case same(Detail)
     /// The row differs, does not exist, or is marked as deleted; `said` is what it does not hold, by the position of the
     /// column.
     case suspect(said: [Int: FieldValue])
+
+    /// What the mirror has of the complete record.
+    package enum Detail: Sendable, Hashable {
+        case present
+        /// It is known to have changed since.
+        case outdated
+        /// None was ever read.
+        case lacking
+    }
 }
 
 extension Mirror {
@@ -30,7 +39,7 @@ extension Mirror {
             }
             comparisons[record.id] =
                 said.isEmpty && !row.isDeleted
-                ? .same(hasDetail: row.hasDetail && !row.isDetailDue) : .suspect(said: said)
+                ? .same(row.detail) : .suspect(said: said)
         }
         return comparisons
     }
@@ -40,6 +49,8 @@ extension Mirror {
         let hasDetail: Bool
         let isDetailDue: Bool
         let isDeleted: Bool
+
+        var detail: Comparison.Detail { !hasDetail ? .lacking : isDetailDue ? .outdated : .present }
     }
 
     /// Rows without what Zoho sent, which is most of a row.

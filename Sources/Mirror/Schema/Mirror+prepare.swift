@@ -1,5 +1,6 @@
 import Catalog
 import Database
+import ZohoBooks
 
 extension Mirror {
     /// Every table of the mirror and of our own state.
@@ -10,14 +11,17 @@ extension Mirror {
     /// Brings the schema up to date, checks the role's rights and that the mirror belongs to this organisation.
     ///
     /// Mirror tables follow the catalogue: a table or column that it names and the database lacks is added, so that a
-    /// further entity or field needs no migration of its own.
+    /// further entity or field needs no migration of its own. A column of a parent table is filled from the records as
+    /// Zoho sent them, without a call.
     ///
     /// - Throws: ``DatabaseError`` where the schema cannot be made, ``MirrorError/otherOrganisation(stored:configured:)``.
     package func prepare(organizationID: String) async throws {
         try await Migrator(StateSchema.migrations).migrate(database)
         try await database.write { transaction in
             for mapping in Catalog.entities {
-                for table in mapping.tables { try ensure(table, transaction) }
+                let tables = mapping.tables
+                let added = try tables.map { try ensure($0, transaction) }
+                if let columns = added.first, !columns.isEmpty { try fill(columns, of: mapping, transaction) }
             }
         }
         try await database.write { transaction in
@@ -68,21 +72,51 @@ extension Mirror {
     /// Whether no record was ever brought, so that the mirror may become another organisation's.
     package func isEmpty() async throws -> Bool { try await database.read { try isEmpty($0) } }
 
-    private func ensure(_ table: TableDefinition, _ transaction: any SQLTransaction) throws {
+    /// Makes a table, or adds the columns that it lacks.
+    ///
+    /// - Returns: the columns that were added to what was there.
+    private func ensure(_ table: TableDefinition, _ transaction: any SQLTransaction) throws -> Set<String> {
         let present = Set(try transaction.columnNames(of: table.name))
-        if present.isEmpty {
+        guard !present.isEmpty else {
             try transaction.script(table.createStatement(transaction.dialect))
             try transaction.preferFastCompression(of: "zoho_data", in: table.name)
-        } else {
-            for column in table.columns where !present.contains(column.name) {
-                try transaction.script(
-                    "alter table \(table.name) add column \(column.name) \(transaction.dialect.type(column.type))")
-            }
-        }
-        if present.isEmpty {
             for index in table.indexes {
                 try transaction.script("create index if not exists \(index.name) \(index.definition)")
             }
+            return []
+        }
+        let lacking = table.columns.filter { !present.contains($0.name) }
+        for column in lacking {
+            try transaction.script(
+                "alter table \(table.name) add column \(column.name) \(transaction.dialect.type(column.type))")
+        }
+        return Set(lacking.map(\.name))
+    }
+
+    /// Rows that are filled at a time.
+    private static let filled = 500
+
+    /// Fills columns from the records as Zoho sent them; what these do not say comes with the next ones.
+    private func fill(_ names: Set<String>, of mapping: EntityMapping, _ transaction: any SQLTransaction) throws {
+        let positions = mapping.columns.indices.filter { names.contains(mapping.columns[$0].column) }
+        guard !positions.isEmpty else { return }
+        var after: Int64 = 0
+        while true {
+            let rows = try transaction.query(
+                """
+                select id, zoho_data, detail_synced_at from \(mapping.entity.name)
+                where id > $1 order by id limit \(Self.filled)
+                """, [.integer(after)])
+            guard let last = rows.last?.int(0) else { return }
+            after = last
+            let updates = rows.compactMap { row -> (id: Int64, values: [SQLValue])? in
+                guard let id = row.int(0), let raw = row.json(1) else { return nil }
+                let shape: RecordShape = row.instant(2) == nil ? .list : .detail
+                guard let record = try? mapping.rows(of: RawJSON(raw), shape: shape, observedAt: 0) else { return nil }
+                return (id, positions.map { record.cells[$0].map { SQLValue($0) } ?? .null })
+            }
+            try transaction.update(
+                updates, in: mapping.entity.name, columns: positions.map { mapping.columns[$0].column })
         }
     }
 

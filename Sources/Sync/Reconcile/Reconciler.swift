@@ -71,7 +71,10 @@ package struct Reconciler: Sendable {
         await onEvent(.announced(cost))
         return try await leases.hold(mappings.map { Leases.name(of: $0.entity.name) }) { holder in
             var session = ReconciliationSession(self, cost, holder: holder)
-            for module in mappings.byModule { try await session.compare(module) }
+            // What a record repeats of another one is compared when the other one has been.
+            let modules = mappings.byModule
+            for module in modules where !module.repeatsOthers { try await session.compare(module) }
+            for module in modules where module.repeatsOthers { try await session.compare(module) }
             return session.report
         }
     }
@@ -100,4 +103,7 @@ extension [EntityMapping] {
         }
         return groups
     }
+
+    /// Whether what they hold follows from other entities' records.
+    fileprivate var repeatsOthers: Bool { contains { !$0.entity.repeated.isEmpty } }
 }

@@ -21,7 +21,11 @@ struct ReconciliationSession {
         calls = ReconciliationCalls(cost)
     }
 
-    var report: ReconciliationReport { ReconciliationReport(entities: results, cost: cost, calls: callsMade) }
+    /// In the catalogue's order, whatever the order of the comparisons.
+    var report: ReconciliationReport {
+        let entities = Catalog.entities.compactMap { mapping in results.first { $0.entity == mapping.entity.name } }
+        return ReconciliationReport(entities: entities, cost: cost, calls: callsMade)
+    }
 
     /// Compares the entities of one module.
     mutating func compare(_ mappings: [EntityMapping]) async throws {

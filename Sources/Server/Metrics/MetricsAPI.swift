@@ -17,7 +17,7 @@ struct MetricsAPI: Sendable {
             body: .init(byteBuffer: ByteBuffer(string: text)))
     }
 
-    private func gauges() async throws -> [Gauge] {
+    func gauges() async throws -> [Gauge] {
         let depth = try await mirror.inboxDepth()
         let age = depth.oldestReceivedAt.map { Double(mirror.now() - $0) / 1_000_000 } ?? 0
         var gauges = [

@@ -60,6 +60,27 @@ struct StateTests {
         }
     }
 
+    @Test("What came of the schedule survives the step that has the database check it", arguments: Engine.allCases)
+    func checkedSchedule(engine: Engine) async throws {
+        try await withMirror(engine) { mirror in
+            try await mirror.database.write {
+                try $0.script(
+                    """
+                    alter table sync_schedule drop column state;
+                    alter table sync_schedule add column state text;
+                    delete from sync_migrations where name = '0009-schedule-states';
+                    """)
+            }
+            let record = ScheduleRecord(name: "health", dueAt: 2_000_000, startedAt: 1_000_000, state: .completed)
+            try await mirror.save(record)
+            try await mirror.prepare(organizationID: testOrganisation)
+            #expect(try await mirror.scheduleRecords() == [record])
+            await #expect(throws: DatabaseError.self) {
+                try await mirror.database.write { try $0.script("update sync_schedule set state = 'done'") }
+            }
+        }
+    }
+
     @Test(
         "A column that the catalogue has gained is added to a table that lacks it, and filled from what Zoho sent",
         arguments: Engine.allCases)
@@ -102,6 +123,29 @@ struct StateTests {
             try await mirror.acquireLease("sync products", holder: "c", duration: 60)
             try await mirror.releaseLease("sync products", holder: "c")
             try await mirror.acquireLease("sync products", holder: "d", duration: 60)
+        }
+    }
+
+    @Test(
+        "A run that was taken for dead stays interrupted, and does not move the cursor, when its process ends it",
+        arguments: Engine.allCases)
+    func slowRun(engine: Engine) async throws {
+        try await withMirror(engine) { mirror in
+            var slow = try await mirror.beginRun(of: "products", kind: .full, options: "{}", holder: "a")
+            let next = try await mirror.beginRun(of: "products", kind: .full, options: "{}", holder: "b")
+            var place = try await mirror.cursor(of: "products")
+            (place.resumePlan, place.resumePage) = ("full", 3)
+            slow.progress.calls = 7
+            try await mirror.finish(slow, .failed, error: "The network is gone.", cursor: place)
+            let ended = try #require(try await mirror.run(slow.id))
+            #expect(ended.state == .interrupted)
+            #expect(ended.lastError == "The process ended without finishing the run.")
+            #expect(ended.progress.calls == 7)
+            #expect(try await mirror.cursor(of: "products").resumePage == nil)
+
+            try await mirror.finish(next, .interrupted, cursor: place)
+            #expect(try await mirror.run(next.id)?.state == .interrupted)
+            #expect(try await mirror.cursor(of: "products").resumePage == 3)
         }
     }
 

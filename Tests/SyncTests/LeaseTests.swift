@@ -71,7 +71,7 @@ struct LeaseTests {
             await #expect(throws: MirrorError.self) {
                 try await mirrors[1].acquireLease("sync bills", holder: "b:1", duration: 60)
             }
-            #expect(try await mirrors[1].leases().map(\.isLive) == [true])
+            #expect(try await mirrors[1].leases().map(\.state) == [.held])
             #expect(try await mirrors[1].endAbandonedRuns() == 0)
             try await mirrors[0].acquireLease("sync invoices", holder: "a:1", duration: -1)
             try await mirrors[1].acquireLease("sync invoices", holder: "b:1", duration: 60)
@@ -88,7 +88,7 @@ struct LeaseTests {
             try await mirror.acquireLease("sync bills", holder: "a:1", duration: 60)
             time.advance(by: 3_600)
             let lapsed = try #require(try await mirror.leases().first)
-            #expect(!lapsed.isLive)
+            #expect(lapsed.state == .lapsed)
             try await mirror.acquireLease("sync bills", holder: "a:1", duration: 60)
             #expect(try await mirror.takeBack(lapsed) == false)
             let prolonged = try #require(try await mirror.leases().first)

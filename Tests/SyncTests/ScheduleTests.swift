@@ -165,7 +165,7 @@ struct ScheduleTests {
             }
             #expect(log.take() == ["automatic products"])
             let record = try await mirror.scheduleRecords().first { $0.name == "incremental products" }
-            #expect(record?.state == "completed")
+            #expect(record?.state == .completed)
         }
     }
 
@@ -178,7 +178,7 @@ struct ScheduleTests {
             await scheduler.runDue()
             #expect(log.take() == ["automatic invoices"])
             let record = try #require(try await mirror.scheduleRecords().first)
-            #expect(record.state == "failed")
+            #expect(record.state == .failed)
             #expect(record.note == "It is broken.")
             #expect(record.dueAt == mirror.now() + 900_000_000)
             time.advance(by: 899)
@@ -198,7 +198,7 @@ struct ScheduleTests {
             let scheduler = try Self.scheduler(mirror, log, failure: .running)
             await scheduler.runDue()
             let record = try await mirror.scheduleRecords().first { $0.name == "incremental products" }
-            #expect(record?.state == "postponed")
+            #expect(record?.state == .postponed)
             #expect(record?.note?.contains("already running") == true)
             _ = log.take()
             time.advance(by: 300)
@@ -221,7 +221,7 @@ struct ScheduleTests {
                 await scheduler.runDue()
             }
             let record = try #require(try await mirror.scheduleRecords().first)
-            #expect(record.state == "completed")
+            #expect(record.state == .completed)
             #expect(Double(record.dueAt - mirror.now()) / 1_000_000 == seconds)
         }
     }
@@ -356,7 +356,7 @@ struct ScheduleTests {
                     // What meets another run of its entity is put off; what fails is not.
                     let records = try await rig.mirror.scheduleRecords().filter { $0.name.hasSuffix(" \(entity)") }
                     #expect(records.count == 3)
-                    #expect(records.allSatisfy { $0.state == "completed" || $0.state == "postponed" })
+                    #expect(records.allSatisfy { $0.state == .completed || $0.state == .postponed })
                     let kinds = Set(try await rig.mirror.runs(entity: entity, state: .completed).map(\.kind))
                     #expect(kinds.isSuperset(of: [.full, .reconciliation]), "\(entity)")
                 }

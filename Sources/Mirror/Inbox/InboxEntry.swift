@@ -1,17 +1,9 @@
 package import Catalog
 package import ZohoBooks
 
-/// A webhook delivery that waits in the inbox.
+/// A webhook delivery that a worker has claimed in the inbox; docs/states.md draws what becomes of it.
 ///
-/// ```mermaid
-/// stateDiagram-v2
-///     [*] --> waiting: stored, then acknowledged
-///     waiting --> claimed: a worker's lease
-///     claimed --> waiting: the attempt failed, or nothing could have worked (available again after a pause)
-///     claimed --> waiting: the lease ends or the process is dead, which is counted
-///     claimed --> [*]: applied in one transaction with its removal
-///     claimed --> deadLetter: the fifth attempt failed, the record cannot be applied, or six processes died of it
-/// ```
+/// Those that wait are never read by themselves, so that an entry in hand is always a claimed one.
 package struct InboxEntry: Sendable, Hashable {
     /// What is to be done with the record.
     package enum Kind: String, Sendable, Hashable {

@@ -3,7 +3,7 @@ package import ZohoBooks
 
 /// What one comparison of source and mirror found in one entity.
 package struct Reconciliation: Sendable, Hashable {
-    package enum State: String, Sendable, Hashable, Codable {
+    package enum State: String, Sendable, Hashable, Codable, CaseIterable {
         /// Source and mirror agree.
         case equal
         case different

@@ -253,5 +253,16 @@ enum StateSchema {
                 alter table sync_cursors add column resume_expires_at \(instant);
                 """)
         },
+        Migration("0009-schedule-states") { transaction in
+            // SQLite adds no check to a column that is there.
+            try transaction.script(
+                """
+                alter table sync_schedule add column checked_state text
+                    check (checked_state in ('running', 'completed', 'failed', 'postponed'));
+                update sync_schedule set checked_state = state;
+                alter table sync_schedule drop column state;
+                alter table sync_schedule rename column checked_state to state;
+                """)
+        },
     ]
 }

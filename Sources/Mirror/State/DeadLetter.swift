@@ -40,6 +40,17 @@ package struct DeadLetter: Sendable, Hashable {
         case mark
     }
 
+    /// The states of a letter; docs/states.md draws them.
+    ///
+    /// `open` becomes one of the others. What fails again after that is another letter.
+    package enum State: String, Sendable, Hashable, CaseIterable {
+        case open
+        /// It was applied after all, is gone at the source, or waits in the inbox again.
+        case resolved
+        /// Nobody wants to apply it any more.
+        case discarded
+    }
+
     /// What trying again led to.
     package enum Retry: Sendable, Hashable {
         case applied(Outcome)
@@ -49,6 +60,11 @@ package struct DeadLetter: Sendable, Hashable {
 }
 
 extension Mirror {
+    /// Why a letter was closed that waits in the inbox again.
+    fileprivate static let queued = "queued again"
+    /// Microseconds for which a letter that comes back after it was queued again goes on counting its attempts.
+    fileprivate static let memory: Int64 = 3 * 86_400_000_000
+
     private static let letterColumns = """
         id, entity, zoho_id, shape, record, observed_at, reason, code, attempts, first_failed_at, last_failed_at,
         request_id, webhook, event, content_type
@@ -84,11 +100,7 @@ extension Mirror {
     package func discardDeadLetter(_ id: Int64, reason: String) async throws -> Bool {
         let time = now()
         return try await database.write { transaction in
-            try transaction.execute(
-                """
-                update sync_dead_letters set state = 'discarded', closed_at = $1, close_reason = $2
-                where id = $3 and state = 'open'
-                """, [.instant(time), .text(reason), .integer(id)]) > 0
+            try transaction.closeDeadLetters([id], .discarded, reason: reason, time: time) > 0
         }
     }
 
@@ -139,7 +151,7 @@ extension Mirror {
         let result = try await apply(batch) { transaction, result in
             // A letter without an id is not found by the ids that were applied.
             guard result[.failed] == 0 else { return }
-            try transaction.resolveDeadLetter(letter.id, time: time)
+            try transaction.closeDeadLetters([letter.id], .resolved, time: time)
         }
         return result.counts.first { $0.value > 0 }?.key ?? .failed
     }
@@ -156,7 +168,7 @@ extension Mirror {
                     requestID: letter.requestID)
             }
             try transaction.insert(rows, into: "sync_inbox", columns: Self.inboxColumns)
-            try transaction.resolveDeadLetter(letter.id, time: time, isQueued: true)
+            try transaction.closeDeadLetters([letter.id], .resolved, reason: Self.queued, time: time)
             for channel in Set(work.map(\.kind.channel)) { try transaction.notify(channel) }
         }
         return .queued
@@ -231,69 +243,11 @@ extension SQLTransaction {
                 .text(letter.form.rawValue), .bytes(letter.record), .instant(letter.observedAt), .text(letter.reason),
                 letter.code.map { .text($0) } ?? .null, letter.runID.map { .integer($0) } ?? .null,
                 letter.deliveryID.map { .integer($0) } ?? .null, letter.requestID.map { .text($0) } ?? .null,
-                .instant(time), .text(Self.queued), .instant(time - Self.memory),
+                .instant(time), .text(Mirror.queued), .instant(time - Mirror.memory),
                 letter.source.map { .text($0.webhook) } ?? .null, letter.event.map { .text($0) } ?? .null,
                 letter.source?.contentType.map { .text($0) } ?? .null,
             ]
         ).first?.int(0) ?? 0
-    }
-
-    /// Why a letter was closed that waits in the inbox again.
-    private static var queued: String { "queued again" }
-    /// Microseconds for which a letter that comes back after it was queued again goes on counting its attempts.
-    private static var memory: Int64 { 3 * 86_400_000_000 }
-
-    /// Closes one letter.
-    ///
-    /// - Parameter isQueued: whether it waits in the inbox again.
-    fileprivate func resolveDeadLetter(_ id: Int64, time: Int64, isQueued: Bool = false) throws {
-        try execute(
-            """
-            update sync_dead_letters set state = 'resolved', closed_at = $1, close_reason = $2
-            where id = $3 and state = 'open'
-            """, [.instant(time), isQueued ? .text(Self.queued) : .null, .integer(id)])
-    }
-
-    /// Closes the letters of records that were applied after all.
-    ///
-    /// A summary does not bring what a complete record was refused for, and what Zoho said before the letter proves
-    /// nothing.
-    ///
-    /// - Parameter isRead: whether Zoho was asked for the records, so that the deliveries before which could not be read
-    ///   matter no more.
-    func resolveDeadLetters(of entity: String, by records: [MappedRecord], isRead: Bool, time: Int64) throws {
-        let byID = Dictionary(records.map { ($0.id, $0) }, uniquingKeysWith: { $1 })
-        let settled = try query(
-            """
-            select id, zoho_id, shape, observed_at from sync_dead_letters
-            where entity = $1 and state = 'open' and (\(dialect.contains("identity", "$2"))
-                or (shape = 'delivery' and \(dialect.contains("zoho_id", "$2"))))
-            """, [.text(entity), .texts(records.map(\.id))]
-        ).filter { row in
-            guard let record = row.text(1).flatMap({ byID[$0] }), let form = row.text(2).flatMap(DeadLetter.Form.init),
-                let observedAt = row.instant(3), record.observedAt >= observedAt
-            else { return false }
-            return form == .delivery ? isRead : form == .list || record.shape == .detail
-        }
-        guard !settled.isEmpty else { return }
-        try execute(
-            """
-            update sync_dead_letters set state = 'resolved', closed_at = $1
-            where state = 'open' and \(dialect.contains("id", "$2"))
-            """, [.instant(time), .integers(settled.compactMap { $0.int(0) })])
-    }
-
-    /// Closes the letters of records that are gone.
-    ///
-    /// - Parameter readAt: when Zoho was asked for them, in microseconds since 1970, so that the deliveries before which
-    ///   could not be read matter no more.
-    func resolveDeadLetters(of entity: String, ids: [String], readAt: Int64, time: Int64) throws {
-        try execute(
-            """
-            update sync_dead_letters set state = 'resolved', closed_at = $1
-            where entity = $2 and state = 'open' and (\(dialect.contains("identity", "$3"))
-                or (shape = 'delivery' and observed_at <= $4 and \(dialect.contains("zoho_id", "$3"))))
-            """, [.instant(time), .text(entity), .texts(ids), .instant(readAt)])
     }
 }
 

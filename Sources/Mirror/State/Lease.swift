@@ -9,7 +9,16 @@ package struct Lease: Sendable, Hashable {
     /// Microseconds until it lapses; negative where it has.
     package let left: Int64
 
-    package var isLive: Bool { left > 0 }
+    /// What a lease is; docs/states.md draws it.
+    ///
+    /// It follows from when the lease expires, so that nobody has to be alive to write it.
+    package enum State: String, Sendable, Hashable, CaseIterable {
+        case held
+        /// Nobody has prolonged it in time: whoever wants it may take it.
+        case lapsed
+    }
+
+    package var state: State { left > 0 ? .held : .lapsed }
 
     /// The process that holds it.
     package var process: String { HolderName.process(of: holder) }

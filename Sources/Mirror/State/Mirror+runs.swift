@@ -58,15 +58,22 @@ extension Mirror {
 
     /// Records how a run ended.
     ///
+    /// One that was taken for dead meanwhile stays interrupted, and its cursor is not kept: another run may have gone on
+    /// from there.
+    ///
     /// - Parameter cursor: where an interrupted list goes on, where that is further than the pages themselves could say.
     package func finish(_ run: Run, _ state: Run.State, error: String? = nil, cursor: Cursor? = nil) async throws {
         let time = now()
         try await database.write { transaction in
-            if let cursor { try transaction.save(cursor) }
+            let isRunning =
+                try transaction.execute(
+                    """
+                    update sync_runs set state = $1, finished_at = $2, last_error = $3
+                    where id = $4 and state = 'running'
+                    """, [.text(state.rawValue), .instant(time), error.map { .text($0) } ?? .null, .integer(run.id)])
+                > 0
+            if isRunning, let cursor { try transaction.save(cursor) }
             try transaction.record(run.progress, of: run.id)
-            try transaction.execute(
-                "update sync_runs set state = $1, finished_at = $2, last_error = $3 where id = $4",
-                [.text(state.rawValue), .instant(time), error.map { .text($0) } ?? .null, .integer(run.id)])
             try transaction.noteMissed(by: run)
         }
     }

@@ -14,11 +14,11 @@ package struct Run: Sendable, Hashable {
         case undo
     }
 
-    /// The states of a run.
+    /// The states of a run; docs/states.md draws them.
     ///
-    /// `running` becomes exactly one of the others; a run whose process died becomes `interrupted` when the next one
-    /// begins.
-    package enum State: String, Sendable, Hashable {
+    /// `running` becomes exactly one of the others, and none of those becomes another one. A run whose process died
+    /// becomes `interrupted` when the next one begins.
+    package enum State: String, Sendable, Hashable, CaseIterable {
         case running
         case completed
         /// Everything that the day's calls allowed was done; the next run goes on.

@@ -8,12 +8,21 @@ package struct ScheduleRecord: Sendable, Hashable {
     package var dueAt: Int64
     package var startedAt: Int64?
     package var endedAt: Int64?
-    /// `running`, `completed`, `failed` or `postponed`.
-    package var state: String?
+    /// What came of it last; nil before its first time.
+    package var state: State?
     package var note: String?
 
+    /// The states of a task; docs/states.md draws them.
+    package enum State: String, Sendable, Hashable, CaseIterable {
+        case running
+        case completed
+        case failed
+        /// Something else was about its entities; it is tried again soon.
+        case postponed
+    }
+
     package init(
-        name: String, dueAt: Int64, startedAt: Int64? = nil, endedAt: Int64? = nil, state: String? = nil,
+        name: String, dueAt: Int64, startedAt: Int64? = nil, endedAt: Int64? = nil, state: State? = nil,
         note: String? = nil
     ) {
         self.name = name
@@ -64,8 +73,8 @@ extension Mirror {
             ).compactMap { row in
                 guard let name = row.text(0), let dueAt = row.instant(1) else { return nil }
                 return ScheduleRecord(
-                    name: name, dueAt: dueAt, startedAt: row.instant(2), endedAt: row.instant(3), state: row.text(4),
-                    note: row.text(5))
+                    name: name, dueAt: dueAt, startedAt: row.instant(2), endedAt: row.instant(3),
+                    state: row.text(4).flatMap { ScheduleRecord.State(rawValue: $0) }, note: row.text(5))
             }
         }
     }
@@ -84,7 +93,7 @@ extension Mirror {
                 """,
                 [
                     .text(record.name), .instant(record.dueAt), instant(record.startedAt), instant(record.endedAt),
-                    text(record.state), text(record.note),
+                    text(record.state?.rawValue), text(record.note),
                 ])
         }
     }

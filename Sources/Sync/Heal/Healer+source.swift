@@ -20,7 +20,7 @@ extension Healer {
         } else {
             return []
         }
-        let busy = Set(try await mirror.leases().filter { $0.isLive && !isDead($0.process) }.map(\.name))
+        let busy = Set(try await mirror.leases().filter { $0.state == .held && !isDead($0.process) }.map(\.name))
         var missed: [String] = []
         for mapping in Catalog.entities {
             let name = mapping.entity.name

@@ -4,7 +4,8 @@ import ZohoBooks
 
 /// One thing that is watched: how it is, its figure, and what to do.
 package struct HealthCheck: Sendable, Hashable, Encodable {
-    package enum State: String, Sendable, Hashable, Encodable, Comparable {
+    /// What a check has found; docs/states.md draws it.
+    package enum State: String, Sendable, Hashable, Encodable, Comparable, CaseIterable {
         case ok
         case warning
         case critical

@@ -26,13 +26,13 @@ extension Scheduler {
         let startedAt = mirror.now()
         for task in tasks {
             try await mirror.save(
-                ScheduleRecord(name: task.name, dueAt: startedAt, startedAt: startedAt, state: "running"))
+                ScheduleRecord(name: task.name, dueAt: startedAt, startedAt: startedAt, state: .running))
         }
         let outcomes: [Ending]
         switch kind {
         case .incremental, .full: outcomes = await synchronise(tasks, kind)
         case .reconciliation: outcomes = await each(tasks) { try await reconcile($0) }
-        case .health: outcomes = await each(tasks) { _ in ("completed", await work.checkHealth()) }
+        case .health: outcomes = await each(tasks) { _ in (.completed, await work.checkHealth()) }
         case .healing: outcomes = await each(tasks) { _ in try await heal() }
         }
         let live = try await LiveWebhooks(mirror)
@@ -52,14 +52,14 @@ extension Scheduler {
 
     private struct Ending {
         let task: ScheduledTask
-        let state: String
+        let state: ScheduleRecord.State
         var note: String?
 
-        var isPostponed: Bool { state == "postponed" }
+        var isPostponed: Bool { state == .postponed }
     }
 
     private func each(
-        _ tasks: [ScheduledTask], _ body: (ScheduledTask) async throws -> (state: String, note: String?)
+        _ tasks: [ScheduledTask], _ body: (ScheduledTask) async throws -> (state: ScheduleRecord.State, note: String?)
     ) async -> [Ending] {
         var outcomes: [Ending] = []
         for task in tasks {
@@ -75,22 +75,22 @@ extension Scheduler {
 
     private func failure(of task: ScheduledTask, _ error: any Error) -> Ending {
         if error is CancellationError || error.isConflict {
-            return Ending(task: task, state: "postponed", note: "\(error)")
+            return Ending(task: task, state: .postponed, note: "\(error)")
         }
         logger.warning("A task of the schedule has failed", metadata: ["task": "\(task.name)", "error": "\(error)"])
-        return Ending(task: task, state: "failed", note: "\(error)")
+        return Ending(task: task, state: .failed, note: "\(error)")
     }
 
     private func synchronise(_ tasks: [ScheduledTask], _ kind: ScheduledTask.Kind) async -> [Ending] {
         // A sync of one of the entities, begun by a person, keeps only itself waiting.
         let held = (try? await mirror.leases()) ?? []
-        let busy = Set(held.filter { $0.isLive && !leases.isDead($0.process) }.map(\.name))
+        let busy = Set(held.filter { $0.state == .held && !leases.isDead($0.process) }.map(\.name))
         let (waiting, free) = tasks.reduce(into: ([ScheduledTask](), [ScheduledTask]())) { result, task in
             let isBusy = task.entities.contains { busy.contains(Leases.name(of: $0)) }
             if isBusy { result.0.append(task) } else { result.1.append(task) }
         }
         var outcomes = waiting.map {
-            Ending(task: $0, state: "postponed", note: "Its entities are being read by another run.")
+            Ending(task: $0, state: .postponed, note: "Its entities are being read by another run.")
         }
         guard !free.isEmpty else { return outcomes }
         var options = SyncOptions()
@@ -104,7 +104,7 @@ extension Scheduler {
                 let own = task.entities.compactMap { runs[$0] }
                 let failed = own.first { $0.state == .failed || $0.state == .interrupted }
                 return Ending(
-                    task: task, state: failed == nil && !own.isEmpty ? "completed" : "failed",
+                    task: task, state: failed == nil && !own.isEmpty ? .completed : .failed,
                     note: failed?.lastError ?? own.summary)
             }
         } catch {
@@ -113,22 +113,22 @@ extension Scheduler {
         return outcomes
     }
 
-    private func reconcile(_ task: ScheduledTask) async throws -> (state: String, note: String?) {
+    private func reconcile(_ task: ScheduledTask) async throws -> (state: ScheduleRecord.State, note: String?) {
         var options = ReconciliationOptions()
         options.entities = task.entities
         options.isUnattended = true
         let report = try await work.reconcile(options)
         let drift = report.entities.reduce(0) { $0 + $1.findings.drift.count }
         let note = report.entities.compactMap(\.findings.note).first
-        return ("completed", note ?? (drift == 0 ? "equal" : "\(drift) differences") + ", \(report.calls) calls")
+        return (.completed, note ?? (drift == 0 ? "equal" : "\(drift) differences") + ", \(report.calls) calls")
     }
 
-    private func heal() async throws -> (state: String, note: String?) {
+    private func heal() async throws -> (state: ScheduleRecord.State, note: String?) {
         let records = try await work.heal()
         let failed = records.first { !$0.isDone }
         let note = records.isEmpty ? "nothing needed it" : records.map(\.action).joined(separator: ", ")
         return (
-            failed == nil ? "completed" : "failed", failed.map { "\($0.action): \($0.reason) \($0.outcome)" } ?? note
+            failed == nil ? .completed : .failed, failed.map { "\($0.action): \($0.reason) \($0.outcome)" } ?? note
         )
     }
 }

@@ -121,7 +121,7 @@ private struct TaskDocument: Encodable {
         nextAt = dueAt.map { Timestamp.seconds($0) }
         lastStartedAt = record?.startedAt.map { Timestamp.seconds($0) }
         lastEndedAt = record?.endedAt.map { Timestamp.seconds($0) }
-        state = record?.state
+        state = record?.state?.rawValue
         note = record?.note
     }
 }

@@ -1,45 +1,52 @@
-import Synchronization
+import ZohoSimulator
 
 /// A clock on which everybody sleeps until it is opened.
 package final class GateClock: Clock {
     package typealias Instant = ContinuousClock.Instant
 
-    private struct State {
+    private struct State: Sendable {
         var isOpen: Bool
-        var sleepers: [CheckedContinuation<Void, Never>] = []
+        var passes: Int
+        var sleepers = 0
+
+        /// Whether somebody need not sleep, or no longer.
+        mutating func letsPass() -> Bool {
+            if isOpen { return true }
+            guard passes > 0 else { return false }
+            passes -= 1
+            return true
+        }
     }
 
-    private let state: Mutex<State>
+    private let state: Watched<State>
 
-    package init(isOpen: Bool = false) {
-        state = Mutex(State(isOpen: isOpen))
+    /// - Parameter passes: how many are let through before it is opened.
+    package init(isOpen: Bool = false, passes: Int = 0) {
+        state = Watched(State(isOpen: isOpen, passes: passes))
     }
 
     package var now: Instant { ContinuousClock.now }
     package var minimumResolution: Duration { .zero }
-    /// How many sleep now.
-    package var sleepers: Int { state.withLock { $0.sleepers.count } }
 
     package func sleep(until deadline: Instant, tolerance: Duration?) async throws {
-        await withCheckedContinuation { sleeper in
-            let isOpen = state.withLock { state in
-                if !state.isOpen { state.sleepers.append(sleeper) }
-                return state.isOpen
-            }
-            if isOpen { sleeper.resume() }
+        let isLetThrough = state.update { state in
+            let isLetThrough = state.letsPass()
+            if !isLetThrough { state.sleepers += 1 }
+            return isLetThrough
         }
+        if isLetThrough { return }
+        defer { state.update { $0.sleepers -= 1 } }
+        try await state.wait { $0.letsPass() ? () : nil }
+    }
+
+    /// Comes back when somebody sleeps.
+    package func untilAsleep() async throws {
+        try await state.wait { $0.sleepers > 0 ? () : nil }
     }
 
     /// Wakes everybody, and lets nobody sleep from now on.
-    package func open() {
-        let sleepers = state.withLock { state in
-            state.isOpen = true
-            defer { state.sleepers = [] }
-            return state.sleepers
-        }
-        for sleeper in sleepers { sleeper.resume() }
-    }
+    package func open() { state.update { $0.isOpen = true } }
 
     /// Lets whoever comes sleep again.
-    package func close() { state.withLock { $0.isOpen = false } }
+    package func close() { state.update { $0.isOpen = false } }
 }

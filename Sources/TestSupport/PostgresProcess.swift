@@ -72,6 +72,18 @@ struct PostgresProcess: Sendable {
         """#
 
     static func start(_ binaries: PostgresBinaries) async throws -> PostgresProcess {
+        // Between looking for a free port and taking it somebody else may: then another one is tried.
+        var attempt = 1
+        while true {
+            do {
+                return try await startOnce(binaries)
+            } catch  where attempt < 3 {
+                attempt += 1
+            }
+        }
+    }
+
+    private static func startOnce(_ binaries: PostgresBinaries) async throws -> PostgresProcess {
         try await withCheckedThrowingContinuation { continuation in
             // Starting takes about a second of blocking calls.
             Thread.detachNewThread {
@@ -137,26 +149,4 @@ struct PostgresProcess: Sendable {
             }
         }
     }
-
-    private static func freePort() throws -> Int {
-        let descriptor = socket(AF_INET, streamSocket, 0)
-        defer { close(descriptor) }
-        var address = sockaddr_in()
-        address.sin_family = sa_family_t(AF_INET)
-        address.sin_addr.s_addr = UInt32(0x7f00_0001).bigEndian
-        var length = socklen_t(MemoryLayout<sockaddr_in>.size)
-        let isBound = withUnsafeMutablePointer(to: &address) { address in
-            address.withMemoryRebound(to: sockaddr.self, capacity: 1) { address in
-                bind(descriptor, address, length) == 0 && getsockname(descriptor, address, &length) == 0
-            }
-        }
-        guard isBound else { throw PostgresServerError(description: "There is no free port on 127.0.0.1.") }
-        return Int(UInt16(bigEndian: address.sin_port))
-    }
-
-    #if canImport(Glibc)
-    private static let streamSocket = Int32(SOCK_STREAM.rawValue)
-    #else
-    private static let streamSocket = SOCK_STREAM
-    #endif
 }

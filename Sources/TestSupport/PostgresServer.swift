@@ -48,20 +48,11 @@ package struct PostgresServer: Sendable {
     }
 
     private static func start() async throws -> PostgresServer {
-        let binaries = try PostgresBinaries.find()
-        // Between looking for a free port and taking it somebody else may: then another one is tried.
-        var attempt = 1
-        while true {
-            do {
-                let process = try await PostgresProcess.start(binaries)
-                let url = "postgres://postgres@127.0.0.1:\(process.port)/postgres"
-                let admin = try await PostgresConnection.open(
-                    PostgresConfiguration(url: url), logger: Logger(label: "test.postgres"))
-                return PostgresServer(port: process.port, admin: admin)
-            } catch  where attempt < 3 {
-                attempt += 1
-            }
-        }
+        let process = try await PostgresProcess.start(try PostgresBinaries.find())
+        let url = "postgres://postgres@127.0.0.1:\(process.port)/postgres"
+        let admin = try await PostgresConnection.open(
+            PostgresConfiguration(url: url), logger: Logger(label: "test.postgres"))
+        return PostgresServer(port: process.port, admin: admin)
     }
 }
 

@@ -60,6 +60,7 @@ struct TargetTests {
             let bodies = try posts.all.map {
                 try #require(try JSONSerialization.jsonObject(with: Data($0.utf8)) as? [String: Any])
             }
+            try #require(bodies.count == 2)
             #expect((bodies[0]["text"] as? String)?.contains("inbox_depth: critical, 201, since") == true)
             #expect((bodies[0]["text"] as? String)?.contains("token: well again (was critical)") == true)
             #expect(bodies[1]["status"] as? String == "critical")
@@ -126,6 +127,7 @@ struct TargetTests {
             #expect(letter.from == "MAIL FROM:<zohosync@example.com>")
             #expect(letter.recipients == ["RCPT TO:<ops@example.com>", "RCPT TO:<owner@example.com>"])
             let parts = letter.text.components(separatedBy: "\n\n")
+            try #require(parts.count == 2)
             #expect(parts[0].contains("To: ops@example.com, owner@example.com"))
             #expect(parts[0].contains("Subject: zohosync 60000000001: critical: inbox_depth, token"))
             let body = Data(base64Encoded: parts[1].replacing("\n", with: ""))

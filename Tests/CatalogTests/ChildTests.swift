@@ -48,7 +48,7 @@ struct ChildTests {
         let rows = try prices(
             #"{"pricebook_item_id":"5","item_id":"1","pricebook_rate":"7.0","price_brackets":\#(brackets)}"#)
         #expect(rows.map(\.key) == ["5"])
-        #expect(rows[0].cells == ["zoho_item_id": .text("1"), "price": .decimal("7")])
+        #expect(rows.first?.cells == ["zoho_item_id": .text("1"), "price": .decimal("7")])
     }
 
     @Test("a line without an id goes by its place, and the lines keep their order")

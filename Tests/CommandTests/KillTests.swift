@@ -10,7 +10,7 @@ struct KillTests {
 
     @Test(
         "Killed again and again under 200 deliveries a second, it loses none and ends in what Zoho holds",
-        .serialized, .timeLimit(.minutes(10)), arguments: Engine.allCases)
+        .serialized, .timeLimit(.minutes(20)), arguments: Engine.allCases)
     func killed(engine: Engine) async throws {
         let given = ProcessInfo.processInfo.environment["ZOHOSYNC_TEST_SEED"].flatMap { UInt64($0) }
         let seed = given ?? UInt64.random(in: 1...1_000_000)
@@ -28,7 +28,6 @@ struct KillTests {
                     let program = try await Self.killUnderTraffic(
                         simulator.control, environment, pauses: pauses, folder: folder)
                     #expect(simulator.control.webhookStatistics.failed == 0, story)
-                    #expect(simulator.control.acknowledgedDeliveries.count > 300, story)
                     let copy = try await withDatabase(at: location, access: .readOnly) { database in
                         try await Self.waitUntilEmpty(database)
                         #expect(try await Self.count(database, "sync_dead_letters where state = 'open'") == 0, story)
@@ -65,14 +64,15 @@ struct KillTests {
     private static func killUnderTraffic(
         _ control: SimulatorControl, _ environment: [String: String], pauses: [Int], folder: URL
     ) async throws -> Program {
-        var (program, port) = try await ServeCommandTests.start(environment, folder: folder)
+        var (program, port) = try await ServeCommandTests.start(
+            environment, port: freePort(), folder: folder)
         var webhooks = control.webhooks
         webhooks.rules = WebhookRule.all(below: "http://127.0.0.1:\(port)/api/zoho/webhooks")
         webhooks.secret = ServeCommandTests.secret
         webhooks.namesEvent = true
         webhooks.duplicates = 0.1
         webhooks.reordering = 0.1
-        webhooks.retries = 100
+        webhooks.retries = 3_000
         webhooks.retryGrowth = .fixed
         webhooks.retryInterval = .milliseconds(200)
         control.webhooks = webhooks
@@ -83,7 +83,7 @@ struct KillTests {
             _ = await program.outcome()
             program = try await ServeCommandTests.start(environment, port: port, folder: folder).program
         }
-        try await Task.sleep(for: .milliseconds(500))
+        try await waitUntil("there was traffic") { control.acknowledgedDeliveries.count > 300 }
         control.stopTraffic()
         try await control.settle()
         return program
@@ -225,10 +225,6 @@ struct KillTests {
     }
 
     private static func waitUntilEmpty(_ database: any SQLDatabase) async throws {
-        for _ in 0..<1_800 {
-            if try await count(database, "sync_inbox") == 0 { return }
-            try await Task.sleep(for: .milliseconds(100))
-        }
-        Issue.record("the inbox is not worked off: \(try await count(database, "sync_inbox"))")
+        try await waitUntil("the inbox is worked off") { try await count(database, "sync_inbox") == 0 }
     }
 }

@@ -160,6 +160,10 @@ extension SimulatorHandle {
             "ZOHO_CLIENT_SECRET": oauth.clientSecret, "ZOHO_REFRESH_TOKEN": oauth.refreshToken,
             "ZOHO_ORGANIZATION_ID": control.configuration.organizationID, "ZOHOSYNC_CALLS_PER_MINUTE": "0",
             "ZOHOSYNC_DETAILS_PER_MINUTE": "0",
+            // Neither a slow machine nor its full disk is what a test looks at.
+            "ZOHOSYNC_HEALTH_DATABASE_LATENCY_MS_WARNING": "60000",
+            "ZOHOSYNC_HEALTH_DATABASE_LATENCY_MS_CRITICAL": "120000",
+            "ZOHOSYNC_HEALTH_DISK_USED_PERCENT_WARNING": "100", "ZOHOSYNC_HEALTH_DISK_USED_PERCENT_CRITICAL": "101",
         ].merging(changes) { $1 }
     }
 }

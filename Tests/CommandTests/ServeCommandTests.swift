@@ -31,7 +31,7 @@ struct ServeCommandTests {
 
     @Test(
         "It loads, checks and heals by itself, shows it, and takes nothing that lives for dead",
-        .timeLimit(.minutes(10)), arguments: Engine.allCases)
+        .timeLimit(.minutes(20)), arguments: Engine.allCases)
     func byItself(engine: Engine) async throws {
         try await withFolder { folder in
             try await withLocation(engine) { location in
@@ -75,11 +75,7 @@ struct ServeCommandTests {
     }
 
     private static func wait(_ database: any SQLDatabase, for rows: String, _ number: Int) async throws {
-        for _ in 0..<3_000 {
-            if (try? await count(database, rows)) ?? 0 >= number { return }
-            try await Task.sleep(for: .milliseconds(20))
-        }
-        Issue.record("there are never \(number) \(rows)")
+        try await waitUntil("there are \(number) \(rows)") { (try? await count(database, rows)) ?? 0 >= number }
     }
 
     @Test("Stops on SIGTERM with 0, and what was acknowledged is in the mirror", arguments: Engine.allCases)
@@ -110,13 +106,13 @@ struct ServeCommandTests {
 
     @Test(
         "SIGTERM under load ends what is under way, gives the rest back and spends no attempt",
-        .timeLimit(.minutes(5)), arguments: Engine.allCases)
+        .timeLimit(.minutes(20)), arguments: Engine.allCases)
     func stopsUnderLoad(engine: Engine) async throws {
         try await withFolder { folder in
             try await withLocation(engine) { location in
-                // Readings are under way when it ends.
+                // A reading is under way when it ends.
                 var configuration = SimulatorConfiguration.small
-                configuration.latency = .milliseconds(300)
+                configuration.latency = .seconds(5)
                 try await ZohoSimulator.withSimulator(configuration) { simulator in
                     let control = simulator.control
                     let environment = simulator.environment(["DATABASE_URL": location.url])
@@ -124,9 +120,10 @@ struct ServeCommandTests {
                     control.webhooks.rules = WebhookRule.all(below: "http://127.0.0.1:\(port)/api/zoho/webhooks")
                     control.webhooks.namesEvent = true
                     control.startTraffic(perSecond: 200)
-                    while control.acknowledgedDeliveries.count < 300 { try await Task.sleep(for: .milliseconds(20)) }
                     // Stock deliveries are marks, and each asks for a reading after three seconds.
-                    try await Task.sleep(for: .seconds(4))
+                    try await waitUntil("deliveries are stored, and a reading is under way") {
+                        control.acknowledgedDeliveries.count >= 300 && control.statistics.calls > 0
+                    }
                     let asked = ContinuousClock.now
                     program.send(SIGTERM)
                     let outcome = await program.outcome()

@@ -304,22 +304,27 @@ struct SyncCommandTests {
         }
     }
 
-    @Test("A second sync while one runs is refused; the first goes on", arguments: Engine.allCases)
+    @Test(
+        "A second sync while one runs is refused; the first goes on", .timeLimit(.minutes(10)),
+        arguments: Engine.allCases)
     func second(engine: Engine) async throws {
         try await withFolder { folder in
             try await withLocation(engine) { location in
+                let clock = GateClock()
                 var configuration = SimulatorConfiguration.small
-                configuration.latency = .milliseconds(150)
+                configuration.latency = .seconds(1)
+                configuration.clock = clock
                 configuration.counts[.items] = 3_000
-                configuration.listTotals = .none
                 try await ZohoSimulator.withSimulator(configuration) { simulator in
                     let environment = simulator.environment(["DATABASE_URL": location.url])
                     let arguments = ["sync", "products", "--no-details"]
                     let first = try Program(arguments, environment, folder: folder)
-                    for await line in first.errorLines where line.contains("list") { break }
+                    // Its first page is asked for.
+                    try await clock.untilAsleep()
                     let second = try await Program.run(arguments, environment, folder: folder)
                     #expect(second.status == 1)
                     #expect(second.errors.contains("Another process"), "\(second.errors)")
+                    clock.open()
                     let outcome = await first.outcome()
                     #expect(outcome.status == 0)
                     #expect(outcome.output.contains("3,000"))
@@ -334,8 +339,11 @@ struct SyncCommandTests {
     func stopped(engine: Engine, signal: Int32) async throws {
         try await withFolder { folder in
             try await withLocation(engine) { location in
+                // The list hangs after half of its thirty pages.
+                let clock = GateClock(passes: 15)
                 var configuration = SimulatorConfiguration.small
-                configuration.latency = .milliseconds(50)
+                configuration.latency = .seconds(1)
+                configuration.clock = clock
                 configuration.counts[.items] = 6_000
                 configuration.listTotals = .none
                 try await ZohoSimulator.withSimulator(configuration) { simulator in
@@ -354,6 +362,7 @@ struct SyncCommandTests {
                         #expect(outcome.errors.contains("next sync goes on"))
                         #expect(outcome.output.contains("interrupted"))
                     }
+                    clock.open()
                     let before = simulator.control.statistics.calls
                     let next = try await Program.run(arguments, environment, folder: folder)
                     #expect(next.status == 0, "\(next.errors)")

@@ -37,7 +37,7 @@ struct WatchCommandTests {
             #expect(connected.status == 0, "\(connected.errors)")
             let checks = try #require(try Self.json(connected)["checks"] as? [[String: Any]])
             let names = checks.compactMap { $0["name"] as? String }
-            #expect(names.prefix(4) == ["credentials", "database", "token", "scopes"])
+            try #require(names.prefix(4) == ["credentials", "database", "token", "scopes"])
             #expect(checks[1]["state"] as? String == "warning")
             #expect((checks[1]["advice"] as? String)?.contains("zohosync sync") == true)
         }
@@ -81,7 +81,10 @@ struct WatchCommandTests {
             #expect(try await Program.run(["sync", "pricelists"], environment, folder: folder).status == 0)
             let yaml = "zohosync:\n  health:\n    cursor_age_seconds:\n      warning: 0\n      critical: 0\n"
             try Data(yaml.utf8).write(to: folder.appending(path: "zohosync.yaml"))
-            try await Task.sleep(for: .seconds(1.1))
+            let location = try DatabaseLocation(try #require(environment["DATABASE_URL"]))
+            try await withDatabase(at: location) { database in
+                _ = try await database.write { try $0.execute("update sync_cursors set listed_at = $1", [.instant(0)]) }
+            }
             let strict = try await Program.run(["doctor", "--offline"], environment, folder: folder)
             #expect(strict.status == 1)
             #expect(strict.output.contains("cursor_age_seconds: "))

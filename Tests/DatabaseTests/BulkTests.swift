@@ -121,6 +121,7 @@ struct BulkTests {
                     "create table kinds (id \(transaction.dialect.identity), \(definitions.joined(separator: ", ")))")
                 try transaction.insert([blanks, values, blanks], into: "kinds", columns: columns)
                 let ids = try transaction.query("select id from kinds order by id").compactMap { $0.int(0) }
+                try #require(ids.count == 3)
                 try transaction.update(
                     [(ids[0], values), (ids[1], blanks), (ids[2], [plain] + blanks.dropFirst())], in: "kinds",
                     columns: columns)
@@ -128,6 +129,7 @@ struct BulkTests {
             let rows = try await database.read {
                 try $0.query("select \(columns.joined(separator: ", ")) from kinds order by id").map(\.values)
             }
+            try #require(rows.count == 3)
             #expect(rows[1] == blanks)
             #expect(rows[2] == [plain] + blanks.dropFirst())
             let inserted = try await database.write { transaction in
@@ -136,7 +138,7 @@ struct BulkTests {
                     "select \(columns.joined(separator: ", ")) from kinds order by id desc limit 1"
                 ).map(\.values)
             }
-            #expect(rows[0] == inserted[0])
+            #expect(rows[0] == inserted.first)
             guard engine == .postgres else { return }
             let error = await #expect(throws: DatabaseError.self) {
                 try await database.write { transaction in

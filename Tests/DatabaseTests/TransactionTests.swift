@@ -113,6 +113,7 @@ struct TransactionTests {
         try await Self.withNotes(engine) { database in
             let (started, start) = AsyncStream<Void>.makeStream()
             let task = Task {
+                defer { start.finish() }
                 try await database.write { transaction in
                     try transaction.execute("insert into notes values ('lost')")
                     start.yield()
@@ -139,6 +140,7 @@ struct TransactionTests {
             let (started, start) = AsyncStream<Void>.makeStream()
             let gate = Gate()
             let task = Task {
+                defer { start.finish() }
                 try await database.write { transaction in
                     try transaction.execute("insert into notes values ('lost')")
                     start.yield()

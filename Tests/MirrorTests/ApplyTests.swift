@@ -126,7 +126,7 @@ struct ApplyTests {
             #expect(try await mirror.apply([edited], .detail, of: "invoices", at: time).counts == [.updated: 1])
             let rows = try await mirror.texts(
                 "select zoho_line_item_id, quantity, unit_price, id from invoice_line_items order by 1")
-            #expect(rows.map { $0[0] } == ["92", "95"])
+            try #require(rows.map { $0[0] } == ["92", "95"] && ids.count == 3)
             #expect(rows.map { $0[1] } == ["2", "7"])
             #expect(rows.map { $0[2] } == ["0.1", "0.1"])
             #expect(rows[0][3] == ids[1][1])

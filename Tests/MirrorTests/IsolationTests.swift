@@ -23,7 +23,7 @@ struct IsolationTests {
             #expect(try await mirror.text("select count(*) from products") == "197")
             #expect(try await mirror.text("select count(*) from sync_changes") == "197")
             let letters = try await mirror.deadLetters()
-            #expect(letters.map(\.zohoID) == ["7", "8", "120"])
+            try #require(letters.map(\.zohoID) == ["7", "8", "120"])
             #expect(letters.allSatisfy { $0.code == "23514" && $0.reason.contains("no_x") })
             #expect(Array(letters[0].record.bytes) == Array(records[6].json.bytes))
 

@@ -18,7 +18,8 @@ struct NumberingTests {
             let goOn = DispatchSemaphore(value: 0)
             let (isNumbered, continuation) = AsyncStream.makeStream(of: Void.self)
             let first = Task {
-                try await mirror.apply(try Self.batch([1], time)) { _, _ in
+                defer { continuation.finish() }
+                return try await mirror.apply(try Self.batch([1], time)) { _, _ in
                     continuation.yield()
                     goOn.wait()
                 }
@@ -26,13 +27,10 @@ struct NumberingTests {
             _ = await isNumbered.first { _ in true }
             let second = Task { try await mirror.apply(try Self.batch([2], time)) }
             var seen: [Change] = []
-            // Until the second has committed, or waits for the first.
-            while seen.isEmpty {
-                let waiting = try await mirror.text(
-                    "select count(*) from pg_locks where locktype = 'advisory' and not granted")
-                if waiting != "0" { break }
+            try await waitUntil("the second has committed, or waits for the first") {
                 seen = try await mirror.changes(after: 0, limit: 9)
-                try await Task.sleep(for: .milliseconds(5))
+                if !seen.isEmpty { return true }
+                return try await mirror.text(Self.waiting) != "0"
             }
             goOn.signal()
             _ = try await (first.value, second.value)
@@ -40,6 +38,12 @@ struct NumberingTests {
             #expect(seen.map(\.zohoID) == ["1", "2"])
         }
     }
+
+    /// How many wait for a lock that an application of this database has taken.
+    private static let waiting = """
+        select count(*) from pg_locks join pg_database on pg_database.oid = database
+        where datname = current_database() and locktype = 'advisory' and not granted
+        """
 
     private static func batch(_ ids: [Int], _ time: ManualTime) throws -> Batch {
         var batch = Batch(try #require(Catalog.entity(named: "products")), origin: .run(1))

@@ -173,7 +173,7 @@ struct StateTests {
             second.progress.detailsOutstanding = 9
             try await mirror.finish(second, .partial, error: "why")
             let runs = try await mirror.runs(entity: "products")
-            #expect(runs.map(\.state) == [.partial, .interrupted])
+            try #require(runs.map(\.state) == [.partial, .interrupted])
             #expect(runs[1].progress.fetched == 400)
             #expect(runs[1].progress[.inserted] == 398)
             #expect(runs[1].progress[.failed] == 2)

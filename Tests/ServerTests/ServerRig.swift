@@ -241,8 +241,9 @@ struct ServerRig: Sendable {
     func deliver(
         _ body: String, to webhook: String, query: String = "", headers: HTTPHeaders = [:], base: String = "zoho"
     ) async throws -> Answer {
-        let pairs = query.split(separator: "&").map { pair in
+        let pairs = try query.split(separator: "&").map { pair in
             let parts = pair.split(separator: "=").map(String.init)
+            try #require(parts.count == 2)
             return (key: parts[0], value: parts[1])
         }
         var all = headers
@@ -261,17 +262,19 @@ struct ServerRig: Sendable {
 
     // MARK: - What became of it
 
-    /// Waits until a query gives what is expected; fails where that takes two minutes.
+    /// Waits until a query gives what is expected.
     func expect(_ sql: String, gives expected: String?, sourceLocation: SourceLocation = #_sourceLocation) async throws
     {
         var actual: String?
-        for _ in 0..<6_000 {
-            actual = try await value(sql)
-            if actual == expected { return }
-            try await Task.sleep(for: .milliseconds(20))
+        do {
+            try await waitUntil(sql) {
+                actual = try await value(sql)
+                return actual == expected
+            }
+        } catch is NeverHeld {
+            Issue.record(
+                "\(sql) gives \(actual ?? "nothing"), not \(expected ?? "nothing")", sourceLocation: sourceLocation)
         }
-        Issue.record(
-            "\(sql) gives \(actual ?? "nothing"), not \(expected ?? "nothing")", sourceLocation: sourceLocation)
     }
 
     /// The first value of a query as text.

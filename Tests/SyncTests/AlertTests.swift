@@ -71,7 +71,8 @@ struct AlertTests {
                 let watch = HealthWatch(
                     mirror: rig.mirror,
                     inspector: HealthInspector(
-                        mirror: rig.mirror, client: client, organizationID: nil, disk: { _ in nil }),
+                        mirror: rig.mirror, client: client, organizationID: nil, disk: { _ in nil },
+                        clock: ManualClock()),
                     organization: "60000000001", targets: [recorder] + others,
                     ping: DeadMansPing(url: Secret("\(rig.address)/ping"), http: .shared),
                     logger: Logger(label: "test", factory: { _ in SwiftLogNoOpLogHandler() }))
@@ -194,7 +195,8 @@ struct AlertTests {
             let recorder = Recorder()
             let watch = HealthWatch(
                 mirror: mirror,
-                inspector: HealthInspector(mirror: mirror, client: nil, organizationID: nil, disk: { _ in nil }),
+                inspector: HealthInspector(
+                    mirror: mirror, client: nil, organizationID: nil, disk: { _ in nil }, clock: ManualClock()),
                 organization: "1", targets: [recorder], logger: silent)
             _ = await watch.check()
             _ = recorder.take()

@@ -27,7 +27,9 @@ struct CopyTests {
     }
 
     /// Stock moves no time, so nothing but the moment of the question tells which of the two is older.
-    @Test("What a webhook says while a list is on its way is not overwritten by it", arguments: Engine.allCases)
+    @Test(
+        "What a webhook says while a list is on its way is not overwritten by it", .timeLimit(.minutes(10)),
+        arguments: Engine.allCases)
     func meanwhile(engine: Engine) async throws {
         let clock = GateClock(isOpen: true)
         try await Rig.with(engine) {
@@ -39,7 +41,7 @@ struct CopyTests {
             clock.close()
             async let sync = rig.sync(["products"]) { $0.includesDetails = false }
             // The answer is made, and on its way.
-            while clock.sleepers == 0 { await Task.yield() }
+            try await clock.untilAsleep()
             try rig.control.setStock(id: id, to: 7)
             var batch = Batch(try #require(Catalog.entity(named: "products")), origin: .retry)
             let record = try #require(rig.control.record(.items, id: id))

@@ -31,41 +31,46 @@ struct DatabaseHealthTests {
         }
     }
 
-    @Test("A database whose connections are all busy is seen to be slow until they are free")
+    @Test(
+        "A database whose connections are all busy is seen to be slow until they are free", .timeLimit(.minutes(10)))
     func latency() async throws {
-        try await withLocation(.postgres) { location in
-            try await withDatabase(at: location) { owner in
-                let busy = Mirror(database: owner, now: { 0 }, logger: Logger(label: "test"))
-                try await busy.prepare(organizationID: testOrganisation)
-                var thresholds = HealthThresholds()
-                thresholds.set("database_latency_ms", warning: 300)
-                let inspector = HealthInspector(
-                    mirror: busy, client: nil, organizationID: nil, thresholds: thresholds, disk: { _ in nil })
-                let state = { HealthTests.byName(await inspector.inspect(.mirror))["database_latency_ms"]?.state }
-                try await withDatabase(at: location, access: .readOnly) { observer in
-                    try await withThrowingTaskGroup { group in
-                        // Several times as many as there are connections, so that a look waits behind them.
-                        for _ in 0..<20 {
-                            group.addTask { _ = try await owner.read { try $0.query("select pg_sleep(0.2)") } }
+        try await withDatabase(.postgres) { database in
+            let mirror = Mirror(database: database, now: { 0 }, logger: Logger(label: "test"))
+            try await mirror.prepare(organizationID: testOrganisation)
+            let clock = ManualClock()
+            let inspector = HealthInspector(
+                mirror: mirror, client: nil, organizationID: nil, disk: { _ in nil }, clock: clock)
+            let state: @Sendable () async -> HealthCheck.State? = {
+                HealthTests.byName(await inspector.inspect(.mirror))["database_latency_ms"]?.state
+            }
+            #expect(await state() == .ok)
+            let (begun, begin) = AsyncStream<Void>.makeStream()
+            let gate = DispatchSemaphore(value: 0)
+            try await withThrowingTaskGroup { group in
+                for _ in 0..<Self.connections {
+                    group.addTask {
+                        try await database.read { _ in
+                            begin.yield()
+                            gate.wait()
                         }
-                        while try await observer.read({ transaction in
-                            try transaction.query(
-                                """
-                                select 1 from pg_stat_activity
-                                where query like 'select pg_sleep%' and state = 'active'
-                                """
-                            ).count < 3
-                        }) {}
-                        #expect(await state() == .warning)
-                        try await group.waitForAll()
                     }
                 }
-                // A busy machine may be slow by itself for a while.
-                for _ in 0..<100 where await state() != .ok {}
-                #expect(await state() == .ok)
+                for await _ in begun.prefix(Self.connections) {}
+                let looks = clock.looks
+                async let seen = state()
+                try await clock.untilLooked(moreThan: looks)
+                // The look has begun, and waits for a connection.
+                clock.advance(by: .seconds(1))
+                for _ in 0..<Self.connections { gate.signal() }
+                #expect(await seen == .warning)
+                try await group.waitForAll()
             }
+            #expect(await state() == .ok)
         }
     }
+
+    /// Connections that a mirror has to PostgreSQL.
+    private static let connections = 5
 
     @Test("A full disk is judged by thresholds that can be set", arguments: Engine.allCases)
     func thresholds(engine: Engine) async throws {

@@ -50,28 +50,39 @@ struct HealWorkTests {
         }
     }
 
-    @Test("A stuck worker is stopped and begins anew", arguments: Engine.allCases)
+    @Test(
+        "A stuck worker is stopped and begins anew, and one that works goes on", .timeLimit(.minutes(20)),
+        arguments: Engine.allCases)
     func stuckWorker(engine: Engine) async throws {
+        let (answers, clock) = (ManualClock(), ManualClock())
         try await Rig.with(engine) {
             $0.slowAnswer = .seconds(600)
+            $0.clock = answers
         } _: { rig in
             let id = rig.control.id(.invoices, at: 0)
             rig.control.script(.slowAnswer, next: 1, prefix: "/invoices")
             _ = try await rig.mirror.mark([id], of: try #require(Catalog.entity(named: "invoices")))
             try await rig.withClient { client in
+                let (reports, continuation) = AsyncStream.makeStream(of: DeliveryReport.self)
                 let processor = DeliveryProcessor(
-                    mirror: rig.mirror, client: client, holder: "test:1", patience: .seconds(3),
-                    logger: Logger(label: "test", factory: { _ in SwiftLogNoOpLogHandler() }))
+                    mirror: rig.mirror, client: client, holder: "test:1", workers: 1, patience: .seconds(900),
+                    clock: clock, logger: Logger(label: "test", factory: { _ in SwiftLogNoOpLogHandler() })
+                ) { continuation.yield($0) }
                 try await withThrowingTaskGroup { group in
                     group.addTask { try await processor.run() }
-                    while try await rig.value("select count(*) from invoices") != "1" {
-                        try await Task.sleep(for: .milliseconds(20))
-                    }
+                    try await answers.untilAsleep()
+                    clock.advance(by: .seconds(600))
+                    try await rig.deliverProduct(at: 0)
+                    _ = await reports.first { $0.entity == "products" }
+                    clock.advance(by: .seconds(600))
+                    _ = await reports.first { $0.entity == "invoices" && $0.outcomes == [.inserted: 1] }
+                    try await waitUntil("healing is recorded") { try await !rig.mirror.healings().isEmpty }
                     group.cancelAll()
                     try await group.waitForAll()
                 }
             }
             #expect(try await rig.mirror.healings().map(\.action) == ["restart_worker"])
+            #expect(try await rig.value("select count(*) from invoices") == "1")
         }
     }
 
@@ -101,11 +112,15 @@ struct HealWorkTests {
         }
     }
 
-    @Test("A worker that hangs in the database is given up, and another one goes on where it is free again")
+    @Test(
+        "A worker that hangs in the database is given up, and another one goes on where it is free again",
+        .timeLimit(.minutes(20)))
     func blockedWorker() async throws {
+        let clock = ManualClock()
         try await Rig.with(.postgres) { rig in
-            try await Self.withBlockedProducts(rig, patience: .seconds(1), restarts: true) { unblock in
-                while try await rig.mirror.healings().isEmpty { try await Task.sleep(for: .milliseconds(20)) }
+            try await Self.withBlockedProducts(rig, clock, restarts: true) { unblock in
+                clock.advance(by: .seconds(900))
+                try await waitUntil("healing is recorded") { try await !rig.mirror.healings().isEmpty }
                 unblock()
                 // The claim of the one that was given up comes back when its lease ends.
                 rig.control.advanceClock(by: .seconds(61))
@@ -114,33 +129,36 @@ struct HealWorkTests {
         }
     }
 
-    @Test("A worker is left to hang where restarting it is switched off")
+    @Test("A worker is left to hang where restarting it is switched off", .timeLimit(.minutes(20)))
     func blockedWorkerLeftAlone() async throws {
+        let clock = ManualClock()
         try await Rig.with(.postgres) { rig in
-            try await Self.withBlockedProducts(rig, patience: .nanoseconds(1), restarts: false) { $0() }
+            try await Self.withBlockedProducts(rig, clock, restarts: false) { unblock in
+                clock.advance(by: .seconds(3_600))
+                unblock()
+            }
             #expect(try await rig.mirror.healings().isEmpty)
         }
     }
 
     /// Delivers a product while another session holds the table, and waits until it is applied.
     private static func withBlockedProducts(
-        _ rig: Rig, patience: Duration, restarts: Bool, _ body: (_ unblock: @Sendable () -> Void) async throws -> Void
+        _ rig: Rig, _ clock: ManualClock, restarts: Bool,
+        _ body: (_ unblock: @Sendable () -> Void) async throws -> Void
     ) async throws {
-        let id = rig.control.id(.items, at: 0)
-        let record = try #require(rig.control.record(.items, id: id))
-        _ = try await rig.mirror.store([
-            NewDelivery(
-                entity: "products", content: .readable(.record, zohoID: id, record: RawJSON(record[...])),
-                receivedAt: rig.mirror.now(), requestID: nil)
-        ])
+        try await rig.deliverProduct(at: 0)
         let gate = DispatchSemaphore(value: 0)
         try await rig.withClient { client in
+            let (reports, reported) = AsyncStream.makeStream(of: DeliveryReport.self)
             let processor = DeliveryProcessor(
-                mirror: rig.mirror, client: client, holder: "test:1", patience: patience, restartsWorkers: restarts,
-                logger: Logger(label: "test", factory: { _ in SwiftLogNoOpLogHandler() }))
+                mirror: rig.mirror, client: client, holder: "test:1", patience: .seconds(900),
+                restartsWorkers: restarts, clock: clock,
+                logger: Logger(label: "test", factory: { _ in SwiftLogNoOpLogHandler() })
+            ) { reported.yield($0) }
             let (locked, continuation) = AsyncStream<Void>.makeStream()
             try await withThrowingTaskGroup { group in
                 group.addTask {
+                    defer { continuation.finish() }
                     try await rig.mirror.database.write { transaction in
                         try transaction.script("lock table products in exclusive mode")
                         continuation.yield()
@@ -149,13 +167,13 @@ struct HealWorkTests {
                 }
                 for await _ in locked { break }
                 group.addTask { try await processor.run() }
-                while try await rig.value("select count(*) from pg_locks where not granted") == "0" {
-                    try await Task.sleep(for: .milliseconds(20))
+                try await waitUntil("a worker waits for the table") {
+                    try await rig.value(
+                        "select count(*) from pg_locks where relation = 'products'::regclass and not granted") != "0"
                 }
                 try await body { gate.signal() }
-                while try await rig.value("select count(*) from products") != "1" {
-                    try await Task.sleep(for: .milliseconds(20))
-                }
+                _ = await reports.first { $0.outcomes == [.inserted: 1] }
+                #expect(try await rig.value("select count(*) from products") == "1")
                 group.cancelAll()
                 try await group.waitForAll()
             }

@@ -20,7 +20,8 @@ struct InterruptionTests {
             let pages = Mutex(0)
             let stopped = AsyncStream<Void>.makeStream()
             let sync = Task {
-                try await rig.sync(
+                defer { stopped.continuation.finish() }
+                return try await rig.sync(
                     ["products"], concurrency: 3,
                     onEvent: { event in
                         guard event.phase == .list,
@@ -64,9 +65,9 @@ struct InterruptionTests {
             #expect(report.failure is CancellationError)
             #expect(report.runs.map(\.state) == [.interrupted])
             let read = Int(try #require(try await rig.value("select count(detail_synced_at) from invoices"))) ?? 0
-            #expect(read >= 50 && read < 80 && report.runs[0].progress.details == read)
+            #expect(try read >= 50 && read < 80 && report.firstRun.progress.details == read)
             let next = try await rig.sync(["invoices"])
-            #expect(next.runs[0].progress.details == 80 - read)
+            #expect(try next.firstRun.progress.details == 80 - read)
             try await CopyTests.expectEqual(rig, of: ["invoices"])
         }
     }
@@ -137,7 +138,8 @@ struct InterruptionTests {
         try await Rig.with(engine) { rig in
             let began = AsyncStream<Void>.makeStream()
             let first = Task {
-                try await rig.sync(
+                defer { began.continuation.finish() }
+                return try await rig.sync(
                     ["products"], holder: "first",
                     onEvent: { event in
                         guard event.phase == .list else { return }

@@ -16,7 +16,8 @@ struct LeaseTests {
         try await Rig.with(engine) { rig in
             let began = AsyncStream<Void>.makeStream()
             let first = Task {
-                try await rig.sync(
+                defer { began.continuation.finish() }
+                return try await rig.sync(
                     ["products"],
                     onEvent: { event in
                         guard event.phase == .list else { return }

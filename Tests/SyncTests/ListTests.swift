@@ -43,8 +43,8 @@ struct ListTests {
             #expect(calls <= 3 + 1 + 6 + 8)
             let again = try await rig.calls { try await rig.sync() }
             #expect(again == 3 + 1 + 6)
-            #expect(try await rig.sync(["products"]) { $0.mode = .full }.runs[0].kind == .full)
-            #expect(try await rig.sync(["invoices"]).runs[0].kind == .incremental)
+            #expect(try await rig.sync(["products"]) { $0.mode = .full }.firstRun.kind == .full)
+            #expect(try await rig.sync(["invoices"]).firstRun.kind == .incremental)
         }
     }
 
@@ -53,9 +53,9 @@ struct ListTests {
         try await Rig.with(.sqlite) { rig in
             try await rig.sync(["pricelists"])
             rig.control.advanceClock(by: .seconds(7 * 3_600))
-            #expect(try await rig.sync(["pricelists"]).runs[0].progress.details == 4)
+            #expect(try await rig.sync(["pricelists"]).firstRun.progress.details == 4)
             rig.control.advanceClock(by: .seconds(900))
-            #expect(try await rig.sync(["pricelists"]).runs[0].progress.details == 0)
+            #expect(try await rig.sync(["pricelists"]).firstRun.progress.details == 0)
         }
     }
 
@@ -150,7 +150,7 @@ struct ListTests {
                 $0.isWithStockOnly = true
                 $0.includesDetails = false
             }
-            let progress = report.runs[0].progress
+            let progress = try report.firstRun.progress
             #expect(progress.fetched == 450)
             #expect(progress.skipped + progress[.inserted] == 450 && progress.skipped > 0)
             #expect(try await rig.value("select count(*) from products where stock_quantity is null") == "0")
@@ -191,8 +191,8 @@ struct ListTests {
             let details = Int(try #require(try await rig.value("select count(detail_synced_at) from products"))) ?? 0
             let inStock = try await rig.value(
                 "select count(detail_synced_at) from products where cast(stock_quantity as real) > 0")
-            #expect(details > 0 && "\(details)" == inStock && stocked.runs[0].progress.details == details)
-            #expect(stocked.runs[0].state == .completed)
+            #expect(try details > 0 && "\(details)" == inStock && stocked.firstRun.progress.details == details)
+            #expect(try stocked.firstRun.state == .completed)
 
             try await rig.sync(["customers", "vendors"]) { $0.isActiveOnly = true }
             for table in ["customers", "vendors"] {
@@ -201,7 +201,7 @@ struct ListTests {
                         == (table == "customers" ? Self.stillActive(rig, "customer") : Self.stillActive(rig, "vendor")))
             }
             let recent = try await rig.sync(["invoices"]) { $0.modifiedSince = since }
-            #expect(recent.runs[0].progress.details == 2)
+            #expect(try recent.firstRun.progress.details == 2)
             #expect(try await rig.value("select count(detail_synced_at) from invoices") == "2")
 
             #expect(try await rig.sync().detailsOutstanding == 0)
@@ -246,7 +246,7 @@ struct ListTests {
             try rig.control.edit(.items, id: rig.control.id(.items, at: 9), ["name": "Changed"])
             let before = try await Self.dump(rig)
             let second = try await rig.sync(["products"]) { $0.isDryRun = true }
-            #expect(second.runs[0].progress[.updated] == 1)
+            #expect(try second.firstRun.progress[.updated] == 1)
             let shown = try #require(second.rehearsed.first)
             #expect(second.rehearsed.count == 1 && shown.entity == "products" && shown.change.outcome == .updated)
             #expect(shown.change.zohoID == rig.control.id(.items, at: 9))

@@ -101,7 +101,7 @@ struct PlaceTests {
                 $0.isWithStockOnly = true
                 $0.includesDetails = false
             }
-            #expect(report.runs[0].progress.pages <= 5)
+            #expect(try report.firstRun.progress.pages <= 5)
             #expect(try await rig.mirror.cursor(of: "products").resumePage == nil)
             #expect(try await rig.mirror.cursor(of: "products").listedAt == nil)
         }
@@ -120,8 +120,8 @@ struct PlaceTests {
             var pages: [Int] = []
             for _ in 0..<6 {
                 let report = try await rig.sync(["products"]) { $0.includesDetails = false }
-                pages.append(report.runs[0].progress.pages)
-                if report.runs[0].state == .completed { break }
+                pages.append(try report.firstRun.progress.pages)
+                if try report.firstRun.state == .completed { break }
                 rig.control.advanceClock(by: .seconds(86_400))
             }
             #expect(pages.count <= 4, "\(pages)")

@@ -86,7 +86,8 @@ struct Rig: Sendable {
         let seen = Mutex(0)
         let (reached, continuation) = AsyncStream<Void>.makeStream()
         let sync = Task {
-            try await report(entities, concurrency: 1, change) { event in
+            defer { continuation.finish() }
+            return try await report(entities, concurrency: 1, change) { event in
                 let isReached =
                     event.phase == phase
                     && seen.withLock { seen in
@@ -130,6 +131,17 @@ struct Rig: Sendable {
             try? await http.shutdown()
             throw error
         }
+    }
+
+    /// Stores a product as a webhook brings it.
+    func deliverProduct(at index: Int) async throws {
+        let id = control.id(.items, at: index)
+        let record = try #require(control.record(.items, id: id))
+        _ = try await mirror.store([
+            NewDelivery(
+                entity: "products", content: .readable(.record, zohoID: id, record: RawJSON(record[...])),
+                receivedAt: mirror.now(), requestID: nil)
+        ])
     }
 
     /// How many calls `body` costs.
@@ -191,6 +203,13 @@ struct Rig: Sendable {
         case let number as NSNumber: number.digits
         default: ""
         }
+    }
+}
+
+extension SyncReport {
+    /// The first run, which is there if anything is.
+    var firstRun: Run {
+        get throws { try #require(runs.first) }
     }
 }
 

@@ -54,7 +54,7 @@ struct WatermarkTests {
             #expect(try await Self.different(rig) == [0])
             control.advanceClock(by: .seconds(900))
             let next = try await rig.sync(["invoices"]) { $0.includesDetails = false }
-            #expect(next.runs[0].kind == .incremental && next.runs[0].progress.calls == 1)
+            #expect(try next.firstRun.kind == .incremental && next.firstRun.progress.calls == 1)
             #expect(try await Self.different(rig).isEmpty)
         }
     }
@@ -67,11 +67,11 @@ struct WatermarkTests {
             let report = try await rig.interrupted(["invoices"], after: 3, { $0.includesDetails = false }) {
                 try control.edit(.invoices, at: 0, ["reference_number": "early"])
             }
-            #expect(report.runs[0].state == .interrupted)
+            #expect(try report.firstRun.state == .interrupted)
             control.advanceClock(by: .seconds(3_000))
             try control.edit(.invoices, at: 999, ["reference_number": "late"])
             let resumed = try await rig.sync(["invoices"]) { $0.includesDetails = false }
-            #expect(resumed.runs[0].progress.pages < 5)
+            #expect(try resumed.firstRun.progress.pages < 5)
             #expect(try await Self.different(rig) == [0])
             control.advanceClock(by: .seconds(900))
             try await rig.sync(["invoices"]) { $0.includesDetails = false }
@@ -109,7 +109,7 @@ struct WatermarkTests {
                 onEvent: Self.afterFirstPage {
                     for index in 0..<20 { try control.edit(.invoices, at: index, ["reference_number": "second"]) }
                 })
-            #expect(report.runs[0].kind == .incremental && report.runs[0].progress.pages == 4)
+            #expect(try report.firstRun.kind == .incremental && report.firstRun.progress.pages == 4)
             #expect(try await Self.different(rig) == Array(0..<20))
             control.advanceClock(by: .seconds(900))
             try await rig.sync(["invoices"]) { $0.includesDetails = false }
@@ -123,12 +123,12 @@ struct WatermarkTests {
             for expected in [30, 0] {
                 let report = try await rig.sync(["invoices"]) { $0.mode = .incremental }
                 #expect(report.runs.map(\.kind) == [.incremental])
-                #expect(report.runs[0].progress[.inserted] == expected)
+                #expect(try report.firstRun.progress[.inserted] == expected)
                 rig.control.advanceClock(by: .seconds(600))
             }
             try rig.control.edit(.invoices, at: 3, ["reference_number": "changed"])
             let report = try await rig.sync(["invoices"]) { $0.mode = .incremental }
-            #expect(report.runs[0].progress[.updated] > 0 && report.runs[0].progress.fetched == 2)
+            #expect(try report.firstRun.progress[.updated] > 0 && report.firstRun.progress.fetched == 2)
             try await CopyTests.expectEqual(rig, of: ["invoices"])
         }
     }

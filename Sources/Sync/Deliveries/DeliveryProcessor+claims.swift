@@ -7,6 +7,8 @@ import ZohoBooks
 extension DeliveryProcessor {
     /// Seconds after which a dead worker's claim comes back; a living one prolongs it.
     static let lease = 60
+    /// How often a worker prolongs the claim on what it works on.
+    private static let keepInterval = Duration.seconds(20)
 
     /// Works on claimed entries and keeps the claim for as long as that takes.
     func withClaim(
@@ -21,7 +23,7 @@ extension DeliveryProcessor {
             }
             group.addTask {
                 while true {
-                    try await Task.sleep(for: keepInterval)
+                    try await clock.sleep(for: Self.keepInterval)
                     // Where that fails, what comes of the work is not recorded unless the claim is still held.
                     try? await mirror.keep(fit, holder: worker, lease: Self.lease)
                 }

@@ -38,8 +38,8 @@ package struct DeliveryProcessor: Sendable {
     let restartsWorkers: Bool
     /// How often a worker looks without being woken, for what was postponed and for claims that have ended.
     let tick: Duration
-    /// How often a worker prolongs the claim on what it works on.
-    let keepInterval: Duration
+    /// By which patience and the keeping of claims are measured.
+    let clock: any Clock<Duration>
     let logger: Logger
     let onProcessed: @Sendable (DeliveryReport) -> Void
 
@@ -47,8 +47,8 @@ package struct DeliveryProcessor: Sendable {
         mirror: Mirror, client: ZohoBooksClient, holder: String, workers: Int = 2, trustsDeletions: Bool = false,
         isDead: @escaping @Sendable (String) -> Bool = { _ in false },
         random: @escaping @Sendable () -> Double = { Double.random(in: 0..<1) }, patience: Duration = .seconds(900),
-        restartsWorkers: Bool = true, tick: Duration = .seconds(1), keepInterval: Duration = .seconds(20),
-        logger: Logger,
+        restartsWorkers: Bool = true, tick: Duration = .seconds(1),
+        clock: any Clock<Duration> = ContinuousClock(), logger: Logger,
         onProcessed: @escaping @Sendable (DeliveryReport) -> Void = { _ in }
     ) {
         self.mirror = mirror
@@ -61,7 +61,7 @@ package struct DeliveryProcessor: Sendable {
         self.patience = patience
         self.restartsWorkers = restartsWorkers
         self.tick = tick
-        self.keepInterval = keepInterval
+        self.clock = clock
         self.logger = logger
         self.onProcessed = onProcessed
     }
@@ -98,7 +98,7 @@ package struct DeliveryProcessor: Sendable {
         _ name: String, on channel: String, _ drain: @escaping @Sendable (WorkerPulse) async throws -> Void
     ) async {
         while !Task.isCancelled, !Task.isShuttingDownGracefully {
-            let pulse = WorkerPulse(mirror, worker: name, holder: holder)
+            let pulse = WorkerPulse(mirror, worker: name, holder: holder, clock: clock)
             let worker = Task<Void, any Error> { await work(on: channel, pulse, drain) }
             let isStuck = await withTaskCancellationHandler {
                 await staysSilent(worker, pulse)

@@ -9,10 +9,12 @@ final class WorkerPulse: Sendable {
     private let worker: String
     /// Host and process, which others know to have ended or not.
     private let holder: String
-    private let state: Mutex<State>
+    private let stopwatch: Stopwatch
+    private let state = Mutex(State())
 
     private struct State {
-        var beatAt: ContinuousClock.Instant
+        /// On the pulse's own stopwatch.
+        var beatAt = Duration.zero
         /// Microseconds since 1970; nil before the first.
         var leasedAt: Int64?
         var isGivenUp = false
@@ -26,11 +28,11 @@ final class WorkerPulse: Sendable {
     /// Seconds for which a lease lasts.
     static let seconds = 60
 
-    init(_ mirror: Mirror, worker: String, holder: String) {
+    init(_ mirror: Mirror, worker: String, holder: String, clock: any Clock<Duration> = ContinuousClock()) {
         self.mirror = mirror
         self.worker = worker
         self.holder = holder
-        state = Mutex(State(beatAt: .now))
+        stopwatch = clock.stopwatch()
     }
 
     /// Says that the worker lives; the lease is prolonged when a third of it has passed.
@@ -40,7 +42,7 @@ final class WorkerPulse: Sendable {
         let time = mirror.now()
         let isDue = try state.withLock { state in
             guard !state.isGivenUp else { throw CancellationError() }
-            state.beatAt = .now
+            state.beatAt = stopwatch.elapsed()
             guard abs(time - (state.leasedAt ?? 0)) > Int64(Self.seconds) * 1_000_000 / 3 else { return false }
             state.leasedAt = time
             return true
@@ -82,9 +84,9 @@ final class WorkerPulse: Sendable {
     /// - Throws: `CancellationError` where the task is cancelled before.
     func silence(of patience: Duration) async throws {
         while true {
-            let rest = patience - (.now - state.withLock(\.beatAt))
-            if rest <= .zero { return }
-            try await Task.sleep(for: rest)
+            let end = state.withLock(\.beatAt) + patience
+            if stopwatch.elapsed() >= end { return }
+            try await stopwatch.sleep(end)
         }
     }
 }

@@ -18,6 +18,8 @@ package struct HealthInspector: Sendable {
     let reserve: Int
     /// Bytes free and in all where a file or folder lies; nil where that is not known.
     let disk: @Sendable (_ path: String) -> (free: Double, total: Double)?
+    /// By which the database's answer is timed.
+    let clock: any Clock<Duration>
 
     /// How far a look reaches.
     package enum Depth: Sendable, Hashable {
@@ -32,7 +34,8 @@ package struct HealthInspector: Sendable {
     package init(
         mirror: Mirror, client: ZohoBooksClient?, organizationID: String?, thresholds: HealthThresholds = .init(),
         expectsWebhooks: Bool = false, schedule: Schedule = .off, reserve: Int = BudgetLimits().reserve,
-        disk: @escaping @Sendable (_ path: String) -> (free: Double, total: Double)? = { Self.space(at: $0) }
+        disk: @escaping @Sendable (_ path: String) -> (free: Double, total: Double)? = { Self.space(at: $0) },
+        clock: any Clock<Duration> = ContinuousClock()
     ) {
         self.mirror = mirror
         self.client = client
@@ -42,6 +45,7 @@ package struct HealthInspector: Sendable {
         self.schedule = schedule
         self.reserve = reserve
         self.disk = disk
+        self.clock = clock
     }
 
     static let day: Int64 = 86_400_000_000
@@ -89,7 +93,7 @@ package struct HealthInspector: Sendable {
 
     private func databaseChecks() async -> (isReachable: Bool, isUsable: Bool, checks: [HealthCheck]) {
         var checks: [HealthCheck] = []
-        let began = ContinuousClock.now
+        let time = clock.stopwatch()
         do {
             _ = try await mirror.database.read { try $0.query("select 1") }
         } catch {
@@ -101,7 +105,7 @@ package struct HealthInspector: Sendable {
         checks.append(HealthCheck(Self.database, .ok, 1))
         checks.append(
             thresholds.judge(
-                "database_latency_ms", (ContinuousClock.now - began) / .milliseconds(1),
+                "database_latency_ms", time.elapsed() / .milliseconds(1),
                 "The database answers slowly. Look at its load and its disk."))
         do {
             if let check = diskCheck(try await mirror.database.read { try $0.dataFolder() }) { checks.append(check) }

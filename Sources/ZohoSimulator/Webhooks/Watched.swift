@@ -1,7 +1,7 @@
 import Synchronization
 
 /// A value that tasks can wait on: a condition variable for concurrency.
-final class Watched<Value: Sendable>: Sendable {
+package final class Watched<Value: Sendable>: Sendable {
     private struct Waiter {
         /// Resumes the waiter and returns true if its condition holds.
         let isMet: @Sendable (inout Value) -> Bool
@@ -28,11 +28,11 @@ final class Watched<Value: Sendable>: Sendable {
 
     private let guarded: Mutex<Guarded>
 
-    init(_ value: Value) { guarded = Mutex(Guarded(value: value)) }
+    package init(_ value: Value) { guarded = Mutex(Guarded(value: value)) }
 
     /// What `body` makes of the value; it may change it, which wakes whoever waited for that.
     @discardableResult
-    func update<Result: Sendable>(_ body: (inout Value) -> Result) -> Result {
+    package func update<Result: Sendable>(_ body: (inout Value) -> Result) -> Result {
         guarded.withLock { guarded in
             let result = body(&guarded.value)
             guarded.wake()
@@ -43,7 +43,9 @@ final class Watched<Value: Sendable>: Sendable {
     /// Waits until `condition` gives something, which it may take out of the value.
     ///
     /// - Throws: `CancellationError`.
-    func wait<Result: Sendable>(for condition: @escaping @Sendable (inout Value) -> Result?) async throws -> Result {
+    package func wait<Result: Sendable>(for condition: @escaping @Sendable (inout Value) -> Result?) async throws
+        -> Result
+    {
         let number = guarded.withLock { guarded in
             guarded.lastNumber += 1
             return guarded.lastNumber

@@ -71,7 +71,7 @@ package struct HealthWatch: Sendable {
         let stored = (try? await mirror.healthRecords()) ?? []
         // While the database was away only this process knows what was found and told.
         return last.get().merging(stored.map { ($0.name, $0) }) { known, stored in
-            known.checkedAt > stored.checkedAt ? known : stored
+            known.checkedAt >= stored.checkedAt ? known : stored
         }
     }
 

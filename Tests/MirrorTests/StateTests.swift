@@ -9,18 +9,29 @@ import ZohoBooks
 
 @Suite("State beside the mirror")
 struct StateTests {
-    @Test("Preparing twice, and twice at once, changes nothing", arguments: Engine.allCases)
-    func prepareTwice(engine: Engine) async throws {
-        try await withMirror(engine) { mirror in
-            try await withThrowingTaskGroup { group in
-                for _ in 0..<3 { group.addTask { try await mirror.prepare(organizationID: testOrganisation) } }
-                try await group.waitForAll()
+    @Test(
+        "Several that prepare at once wait for one another, in an empty database and in one that lacks a column",
+        arguments: Engine.allCases)
+    func prepareAtOnce(engine: Engine) async throws {
+        try await withDatabase(engine) { database in
+            let time = ManualTime()
+            let mirror = Mirror(database: database, now: { time.now }, logger: Logger(label: "test"))
+            func prepareAtOnce() async throws {
+                try await withThrowingTaskGroup { group in
+                    for _ in 0..<4 { group.addTask { try await mirror.prepare(organizationID: testOrganisation) } }
+                    try await group.waitForAll()
+                }
             }
+            try await prepareAtOnce()
             #expect(try await mirror.isPrepared())
             #expect(
                 try await mirror.text("select count(*) from sync_migrations where name = '0001-state'") == "1")
             let once = try await mirror.text("select count(*) from sync_migrations")
-            try await mirror.prepare(organizationID: testOrganisation)
+            try await mirror.apply([.product(1)], at: time)
+            let before = try await mirror.contents(of: "products")
+            try await database.write { try $0.script("alter table products drop column brand") }
+            try await prepareAtOnce()
+            #expect(try await mirror.contents(of: "products") == before)
             #expect(try await mirror.text("select count(*) from sync_migrations") == once)
         }
     }

@@ -12,12 +12,13 @@ extension Mirror {
     ///
     /// Mirror tables follow the catalogue: a table or column that it names and the database lacks is added, so that a
     /// further entity or field needs no migration of its own. A column of a parent table is filled from the records as
-    /// Zoho sent them, without a call.
+    /// Zoho sent them, without a call. Processes that start at once wait for one another.
     ///
     /// - Throws: ``DatabaseError`` where the schema cannot be made, ``MirrorError/otherOrganisation(stored:configured:)``.
     package func prepare(organizationID: String) async throws {
         try await Migrator(StateSchema.migrations).migrate(database)
         try await database.write { transaction in
+            try transaction.lockSchema()
             for mapping in Catalog.entities {
                 let tables = mapping.tables
                 let added = try tables.map { try ensure($0, transaction) }

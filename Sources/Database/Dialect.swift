@@ -60,6 +60,14 @@ package enum Dialect: Sendable {
         }
     }
 
+    /// Appended to a select so that nobody changes the rows until the transaction ends; SQLite has one writer anyway.
+    package var forShare: String {
+        switch self {
+        case .postgres: " for share"
+        case .sqlite: ""
+        }
+    }
+
     /// Appended to a select so that the rows stay locked until the transaction ends; SQLite has one writer anyway.
     package var forUpdate: String {
         switch self {

@@ -26,6 +26,13 @@ package struct Mirror: Sendable {
         self.logger = logger
     }
 
+    /// The same mirror for a work that holds leases: what it writes commits only while it still has all of them.
+    package func fenced(by leases: [String], of holder: String) -> Mirror {
+        Mirror(
+            database: FencedDatabase(base: database, holder: holder, leases: leases), now: now,
+            goesByDatabaseClock: goesByDatabaseClock, logger: logger)
+    }
+
     /// How many batches of a bulk load are worth applying side by side.
     package var writers: Int { database.writers }
 }
@@ -36,6 +43,8 @@ package enum MirrorError: Error, Sendable, Hashable, CustomStringConvertible {
     case otherOrganisation(stored: String, configured: String)
     /// Somebody else holds the lease.
     case leased(name: String, holder: String, secondsLeft: Int)
+    /// The lease that was held is somebody else's by now, or nobody's.
+    case leaseLost(name: String)
     /// There is nothing with this id.
     case unknown(String)
     /// The database holds no mirror.
@@ -54,6 +63,11 @@ package enum MirrorError: Error, Sendable, Hashable, CustomStringConvertible {
             """
             Another process or task (\(holder)) is running \(name) on this mirror. Wait until it has ended, or stop it; if it \
             died, its claim ends in \(secondsLeft) s.
+            """
+        case .leaseLost(let name):
+            """
+            The claim on \(name) was lost: this process stood still for longer than its claim lasts, and somebody else has \
+            taken over. What was committed before stays, and the next run goes on.
             """
         case .unknown(let what):
             "There is no \(what)."

@@ -17,13 +17,16 @@ package struct Leases: Sendable {
     ///
     /// Who holds them is not the process but this work, so that two works of one process exclude each other too.
     ///
-    /// - Parameter work: is told under which name it holds them.
-    /// - Throws: ``MirrorError/leased(name:holder:secondsLeft:)`` where somebody else has one of them.
+    /// - Parameter work: is told under which name it holds them, and is given the mirror to write to: what it writes
+    ///   commits only while it still has them.
+    /// - Throws: ``MirrorError/leased(name:holder:secondsLeft:)`` where somebody else has one of them,
+    ///   ``MirrorError/leaseLost(name:)`` where somebody took one of them meanwhile.
     func hold<T: Sendable>(
-        _ names: [String], _ work: @escaping @Sendable (_ holder: String) async throws -> T
+        _ names: [String], _ work: @escaping @Sendable (_ holder: String, _ mirror: Mirror) async throws -> T
     ) async throws -> T {
         let holder = HolderName.unique(process)
-        return try await holding(names, holder, isChoosy: false) { _ in try await work(holder) }
+        let fenced = mirror.fenced(by: names, of: holder)
+        return try await holding(names, holder, isChoosy: false) { _ in try await work(holder, fenced) }
     }
 
     /// Runs work while those of the named leases are held that nobody else has.
@@ -61,7 +64,12 @@ package struct Leases: Sendable {
     /// What is not given back lapses; that is no reason to lose what the work has brought.
     private func release(_ names: [String], _ holder: String) async {
         try? await uncancelled { [mirror] in
-            for name in names { try await mirror.releaseLease(name, holder: holder) }
+            var lost: String?
+            for name in names where try await !mirror.releaseLease(name, holder: holder) { lost = lost ?? name }
+            // The work itself could not write any more.
+            if let lost {
+                try await mirror.interruptRuns(of: holder, error: "\(MirrorError.leaseLost(name: lost))")
+            }
         }
     }
 
@@ -74,7 +82,7 @@ package struct Leases: Sendable {
                 while true {
                     try await Task.sleep(for: .seconds(Self.seconds / 3))
                     for name in names {
-                        try await mirror.acquireLease(name, holder: holder, duration: Self.seconds)
+                        try await mirror.prolongLease(name, holder: holder, duration: Self.seconds)
                     }
                 }
             }

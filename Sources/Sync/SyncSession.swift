@@ -166,7 +166,14 @@ struct SyncSession {
             if !sync.options.isDryRun {
                 let run = entity.run
                 let cursor = entity.cursor.resumePage == nil ? nil : entity.cursor
-                try? await uncancelled { try await mirror.finish(run, state, error: error, cursor: cursor) }
+                do {
+                    try await uncancelled { try await mirror.finish(run, state, error: error, cursor: cursor) }
+                } catch let error as MirrorError {
+                    // The lease was lost; who holds it records the same.
+                    report.failure = report.failure ?? error
+                    entity.run.state = .interrupted
+                    entity.run.lastError = error.description
+                } catch {}
             }
             report.runs.append(entity.run)
             await tell(.ended, entity.run)

@@ -7,7 +7,7 @@ package import ZohoBooks
 /// Brings the mirror up to date: lists first, so that every record is usable after a few calls, then details.
 package struct Synchroniser: Sendable {
     let client: ZohoBooksClient
-    let mirror: Mirror
+    private(set) var mirror: Mirror
     let options: SyncOptions
     /// Host and process, for people and for the leases.
     let holder: String
@@ -52,8 +52,10 @@ package struct Synchroniser: Sendable {
         // Losing a lease and being cancelled end the holding with an error, whatever the work has come to.
         let done = Mutex<SyncReport?>(nil)
         do {
-            return try await Leases(mirror: mirror, process: holder, isDead: isDead).hold(names) { holder in
-                let report = await synchronise(mappings, holder: holder)
+            return try await Leases(mirror: mirror, process: holder, isDead: isDead).hold(names) { holder, mirror in
+                var fenced = self
+                fenced.mirror = mirror
+                let report = await fenced.synchronise(mappings, holder: holder)
                 done.withLock { $0 = report }
                 return report
             }

@@ -4,6 +4,7 @@ import Foundation
 import Logging
 import Mirror
 import Sync
+import Synchronization
 import TestSupport
 import Testing
 import ZohoBooks
@@ -42,6 +43,122 @@ struct LeaseTests {
             _ = await first.result
             #expect(try await rig.mirror.leases().isEmpty)
             #expect(try await rig.sync(["products"]).isSuccess)
+        }
+    }
+
+    @Test(
+        "A sync that stood still while another one took over leaves the cursor and the runs alone",
+        arguments: Engine.allCases)
+    func takenOver(engine: Engine) async throws {
+        try await Rig.with(engine) { rig in
+            let gate = Gate()
+            let slow = Task {
+                defer { gate.open() }
+                return try await rig.report(["products"], holder: "slow:1", concurrency: 1) {
+                    $0.includesDetails = false
+                } onEvent: { event in
+                    if event.phase == .list { await gate.wait() }
+                }
+            }
+            await gate.reached()
+            rig.control.advanceClock(by: .seconds(61))
+            #expect(try await rig.sync(["products"], holder: "quick:1").isSuccess)
+            let cursor = try await rig.mirror.cursor(of: "products")
+            let changes = try await rig.value("select count(*) from sync_changes")
+            gate.open()
+            let report = try await slow.value
+            #expect(report.failure as? MirrorError == .leaseLost(name: "sync products"))
+            #expect(report.runs.map(\.state) == [.interrupted])
+            #expect(report.runs.first?.lastError?.contains("was lost") == true)
+            let runs = try await rig.mirror.runs()
+            #expect(runs.map(\.state) == [.completed, .interrupted])
+            #expect(runs.last?.lastError?.contains("was lost") == true)
+            #expect(runs.last?.progress.pages == 1)
+            #expect(try await rig.mirror.cursor(of: "products") == cursor)
+            #expect(cursor.resumePage == nil)
+            #expect(try await rig.value("select count(*) from sync_changes") == changes)
+            #expect(try await rig.mirror.leases().isEmpty)
+        }
+    }
+
+    @Test("A comparison that stood still while a sync took over repairs nothing any more", arguments: Engine.allCases)
+    func comparisonTakenOver(engine: Engine) async throws {
+        try await Rig.with(engine) { rig in
+            try await rig.sync(["products"])
+            try await rig.mirror.database.write { try $0.script("update products set name = 'drift'") }
+            let gate = Gate()
+            let slow = Task {
+                defer { gate.open() }
+                return try await rig.withClient { client in
+                    var options = ReconciliationOptions()
+                    options.entities = ["products"]
+                    options.repairs = true
+                    return try await Reconciler(
+                        client: client, mirror: rig.mirror, options: options, holder: "slow:1",
+                        onEvent: { event in if case .listed = event { await gate.wait() } }
+                    ).run()
+                }
+            }
+            await gate.reached()
+            rig.control.advanceClock(by: .seconds(61))
+            #expect(try await rig.sync(["products"], holder: "quick:1").isSuccess)
+            gate.open()
+            await #expect(throws: MirrorError.leaseLost(name: "sync products")) { try await slow.value }
+            #expect(try await rig.value("select count(*) from products where name <> 'drift'") == "0")
+            let runs = try await rig.mirror.runs()
+            #expect(runs.map(\.state) == [.completed, .interrupted, .completed])
+            #expect(runs[1].lastError?.contains("was lost") == true)
+            #expect(try await rig.mirror.reconciliations().isEmpty)
+        }
+    }
+
+    @Test("What holds leases writes only while it has all of them", arguments: Engine.allCases)
+    func fence(engine: Engine) async throws {
+        let time = ManualTime()
+        try await withMirror(engine, time: time) { mirror in
+            let names = ["sync bills", "sync invoices"]
+            for name in names { try await mirror.acquireLease(name, holder: "a#1", duration: 60) }
+            let fenced = mirror.fenced(by: names, of: "a#1")
+            let run = try await fenced.beginRun(of: "bills", kind: .full, options: "{}", holder: "a#1")
+            // Nobody wanted it meanwhile.
+            time.advance(by: 61)
+            try await fenced.save(Cursor(entity: "bills"))
+            try await mirror.prolongLease("sync bills", holder: "a#1", duration: 60)
+            try await mirror.prolongLease("sync invoices", holder: "a#1", duration: 60)
+            time.advance(by: 61)
+            try await mirror.acquireLease("sync invoices", holder: "b#1", duration: 60)
+            let lost = MirrorError.leaseLost(name: "sync invoices")
+            var cursor = Cursor(entity: "bills")
+            cursor.listCount = 7
+            await #expect(throws: lost) { try await fenced.save(cursor) }
+            await #expect(throws: lost) { try await fenced.finish(run, .completed) }
+            await #expect(throws: lost) {
+                try await mirror.prolongLease("sync invoices", holder: "a#1", duration: 60)
+            }
+            #expect(try await mirror.cursor(of: "bills").listCount == nil)
+            #expect(try await mirror.run(run.id)?.state == .running)
+            try await mirror.releaseLease("sync invoices", holder: "b#1")
+            await #expect(throws: lost, "what somebody else had meanwhile is not prolonged") {
+                try await mirror.prolongLease("sync invoices", holder: "a#1", duration: 60)
+            }
+            await #expect(throws: lost) { try await fenced.save(cursor) }
+        }
+    }
+
+    @Test("Who was slow does not go on in a run that healing has ended", arguments: Engine.allCases)
+    func endedByHealing(engine: Engine) async throws {
+        let time = ManualTime()
+        try await withMirror(engine, time: time) { mirror in
+            try await mirror.acquireLease("sync bills", holder: "a#1", duration: 60)
+            try await mirror.acquireLease("sync invoices", holder: "b#1", duration: 120)
+            let fenced = mirror.fenced(by: ["sync bills"], of: "a#1")
+            let run = try await fenced.beginRun(of: "bills", kind: .full, options: "{}", holder: "a#1")
+            time.advance(by: 61)
+            #expect(try await mirror.endAbandonedRuns() == 1)
+            await #expect(throws: MirrorError.leaseLost(name: "sync bills")) {
+                try await fenced.finish(run, .completed)
+            }
+            #expect(try await mirror.leases().map(\.name) == ["sync invoices"])
         }
     }
 
@@ -96,5 +213,27 @@ struct LeaseTests {
             #expect(try await mirror.takeBack(prolonged))
             #expect(try await mirror.leases().isEmpty)
         }
+    }
+}
+
+/// Keeps a work waiting until a test lets it go on.
+private final class Gate: Sendable {
+    private let arrivals = AsyncStream<Void>.makeStream()
+    private let isOpen = Mutex(false)
+
+    /// Waits at the gate until it is open, or the task is cancelled.
+    func wait() async {
+        arrivals.continuation.yield()
+        while !isOpen.withLock({ $0 }), !Task.isCancelled { await Task.yield() }
+    }
+
+    /// Comes back when somebody waits, or the gate is open.
+    func reached() async {
+        for await _ in arrivals.stream { break }
+    }
+
+    func open() {
+        isOpen.withLock { $0 = true }
+        arrivals.continuation.finish()
     }
 }

@@ -47,7 +47,7 @@ extension Mirror {
         return try transaction.query("select clock_timestamp()").first?.instant(0) ?? now()
     }
 
-    /// Takes the named lease, or prolongs it where `holder` has it already.
+    /// Takes the named lease, anew where `holder` has it already.
     ///
     /// - Parameters:
     ///   - duration: seconds until it lapses unless it is prolonged.
@@ -59,15 +59,19 @@ extension Mirror {
         try await database.write { transaction in
             let time = try leaseTime(transaction)
             let expiry = time + Int64(duration) * 1_000_000
-            try transaction.execute(
-                """
-                insert into sync_leases (name, holder, acquired_at, expires_at) values ($1, $2, $3, $4)
-                on conflict (name) do nothing
-                """, [.text(name), .text(holder), .instant(time), .instant(expiry)])
-            let row = try transaction.query(
-                "select holder, expires_at from sync_leases where name = $1\(transaction.dialect.forUpdate)",
-                [.text(name)]
-            ).first
+            var row: SQLRow?
+            // What its holder gives back between the two statements is free again.
+            while row == nil {
+                try transaction.execute(
+                    """
+                    insert into sync_leases (name, holder, acquired_at, expires_at) values ($1, $2, $3, $4)
+                    on conflict (name) do nothing
+                    """, [.text(name), .text(holder), .instant(time), .instant(expiry)])
+                row = try transaction.query(
+                    "select holder, expires_at from sync_leases where name = $1\(transaction.dialect.forUpdate)",
+                    [.text(name)]
+                ).first
+            }
             guard let current = row?.text(0), let currentExpiry = row?.instant(1) else { return }
             let process = HolderName.process(of: current)
             guard current == holder || currentExpiry <= time || isDead(process) else {
@@ -80,11 +84,29 @@ extension Mirror {
         }
     }
 
-    /// Gives a lease back; does nothing where somebody else has it by now.
-    package func releaseLease(_ name: String, holder: String) async throws {
+    /// Prolongs the named lease, which `holder` took.
+    ///
+    /// - Parameter duration: seconds until it lapses unless it is prolonged again.
+    /// - Throws: ``MirrorError/leaseLost(name:)`` where it is the holder's no more, also where nobody has it by now:
+    ///   somebody may have had it meanwhile.
+    package func prolongLease(_ name: String, holder: String, duration: Int) async throws {
         try await database.write { transaction in
-            _ = try transaction.execute(
-                "delete from sync_leases where name = $1 and holder = $2", [.text(name), .text(holder)])
+            let expiry = try leaseTime(transaction) + Int64(duration) * 1_000_000
+            let prolonged = try transaction.execute(
+                "update sync_leases set expires_at = $3 where name = $1 and holder = $2",
+                [.text(name), .text(holder), .instant(expiry)])
+            if prolonged == 0 { throw MirrorError.leaseLost(name: name) }
+        }
+    }
+
+    /// Gives a lease back; does nothing where somebody else has it by now.
+    ///
+    /// - Returns: whether the holder still had it.
+    @discardableResult
+    package func releaseLease(_ name: String, holder: String) async throws -> Bool {
+        try await database.write { transaction in
+            try transaction.execute(
+                "delete from sync_leases where name = $1 and holder = $2", [.text(name), .text(holder)]) > 0
         }
     }
 

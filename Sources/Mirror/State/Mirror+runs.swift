@@ -42,17 +42,35 @@ extension Mirror {
 
     /// Ends runs that say that they go on although nobody holds their entity's lease.
     ///
+    /// Leases of entities that have lapsed are removed, so that a process that was only slow cannot go on in such a run.
+    ///
     /// - Returns: how many.
     package func endAbandonedRuns() async throws -> Int {
         let time = now()
         return try await database.write { transaction in
-            try transaction.execute(
+            let leaseTime = try leaseTime(transaction)
+            let ended = try transaction.execute(
                 """
                 update sync_runs set state = 'interrupted', finished_at = $1,
                     last_error = 'The process ended without finishing the run.'
                 where state = 'running' and not exists (
                     select 1 from sync_leases where name = 'sync ' || sync_runs.entity and expires_at > $2)
-                """, [.instant(time), .instant(try leaseTime(transaction))])
+                """, [.instant(time), .instant(leaseTime)])
+            try transaction.execute(
+                "delete from sync_leases where name like 'sync %' and expires_at <= $1", [.instant(leaseTime)])
+            return ended
+        }
+    }
+
+    /// Ends the runs of a work that has lost its leases, whoever has marked them meanwhile.
+    package func interruptRuns(of holder: String, error: String) async throws {
+        let time = now()
+        try await database.write { transaction in
+            _ = try transaction.execute(
+                """
+                update sync_runs set state = 'interrupted', finished_at = coalesce(finished_at, $1), last_error = $2
+                where holder = $3 and state in ('running', 'interrupted')
+                """, [.instant(time), .text(error), .text(holder)])
         }
     }
 

@@ -75,7 +75,7 @@ final class WorkerPulse: Sendable {
     /// Gives the lease back.
     func end() async throws {
         try await uncancelled { [mirror, worker, holder] in
-            try await mirror.releaseLease(WorkerPulse.prefix + worker, holder: holder)
+            _ = try await mirror.releaseLease(WorkerPulse.prefix + worker, holder: holder)
         }
     }
 

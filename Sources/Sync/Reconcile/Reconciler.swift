@@ -8,7 +8,7 @@ package import ZohoBooks
 /// their pages. A direct read decides.
 package struct Reconciler: Sendable {
     let client: ZohoBooksClient
-    let mirror: Mirror
+    private(set) var mirror: Mirror
     let options: ReconciliationOptions
     let leases: Leases
     /// Calls that are made side by side.
@@ -69,8 +69,10 @@ package struct Reconciler: Sendable {
         let mappings = try options.mappings()
         let cost = try await cost()
         await onEvent(.announced(cost))
-        return try await leases.hold(mappings.map { Leases.name(of: $0.entity.name) }) { holder in
-            var session = ReconciliationSession(self, cost, holder: holder)
+        return try await leases.hold(mappings.map { Leases.name(of: $0.entity.name) }) { holder, mirror in
+            var fenced = self
+            fenced.mirror = mirror
+            var session = ReconciliationSession(fenced, cost, holder: holder)
             // What a record repeats of another one is compared when the other one has been.
             let modules = mappings.byModule
             for module in modules where !module.repeatsOthers { try await session.compare(module) }

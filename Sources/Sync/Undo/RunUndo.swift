@@ -27,7 +27,7 @@ package struct RunUndo: Sendable {
         if isRehearsal {
             return try await mirror.undo(run, of: mapping, origin: .run(id), isRehearsal: true, assuming: assumed)
         }
-        return try await leases.hold([Leases.name(of: run.entity)]) { [mirror] holder in
+        return try await leases.hold([Leases.name(of: run.entity)]) { holder, mirror in
             var own = try await mirror.beginRun(
                 of: run.entity, kind: .undo, options: "{\"undoes\":\(id)}", holder: holder)
             do {

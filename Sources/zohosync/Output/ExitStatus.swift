@@ -16,9 +16,16 @@ struct ExitStatus {
 
     let code: Int32
     let message: String
+    /// The message without how the command is used.
+    private var sentence: String?
+    /// Whether the result on standard output tells of it already.
+    private var isTold = false
 
     init(_ error: any Error) {
         switch error {
+        case let told as ToldError:
+            let status = ExitStatus(told.cause)
+            (code, message, sentence, isTold) = (status.code, status.message, status.sentence, true)
         case let exit as ExitCode:
             code = exit.rawValue
             message = ""
@@ -37,7 +44,7 @@ struct ExitStatus {
         case let error as MirrorError:
             switch error {
             case .otherOrganisation, .missing, .outdated: code = Self.usage
-            case .leased, .unknown: code = Self.failure
+            case .leased, .leaseLost, .unknown: code = Self.failure
             }
             message = error.description
         case let error as DatabaseError:
@@ -47,13 +54,37 @@ struct ExitStatus {
             let parserCode = ZohoSync.exitCode(for: error)
             code = parserCode == .success ? 0 : parserCode == .validationFailure ? Self.usage : Self.failure
             message = ZohoSync.fullMessage(for: error)
+            sentence = ZohoSync.message(for: error)
         }
     }
 
     func exit() -> Never {
         if !message.isEmpty {
-            if code == 0 { try? Console.write(message + "\n") } else { Console.note(message + "\n") }
+            if code == 0 {
+                try? Console.write(message + "\n")
+            } else {
+                if Self.wantsJSON, !isTold { try? Console.write(document.json(indented: true) + "\n") }
+                Console.note(message + "\n")
+            }
         }
         Foundation.exit(code)
     }
+
+    /// Asked of the arguments themselves: what they say may be the error.
+    private static var wantsJSON: Bool {
+        CommandLine.arguments.dropFirst().prefix { $0 != "--" }.contains("--json")
+    }
+
+    /// What a machine reads in place of the result.
+    private var document: some Encodable { FailureDocument(success: false, error: sentence ?? message) }
+
+    private struct FailureDocument: Encodable {
+        let success: Bool
+        let error: String
+    }
+}
+
+/// An error of which the result that was printed has told.
+struct ToldError: Error {
+    let cause: any Error
 }

@@ -59,7 +59,10 @@ package protocol SQLTransaction {
     func insert(_ rows: [[SQLValue]], into table: String, columns: [String]) throws
 
     /// Updates rows in bulk by their `id`: each row holds the id and then the values of `columns`.
-    func update(_ rows: [(id: Int64, values: [SQLValue])], in table: String, columns: [String]) throws
+    ///
+    /// - Returns: how many rows there were to update.
+    @discardableResult
+    func update(_ rows: [(id: Int64, values: [SQLValue])], in table: String, columns: [String]) throws -> Int
 
     /// Gives `count` fresh values for the table's `id` column, in ascending order.
     func reserveIDs(_ count: Int, in table: String) throws -> [Int64]

@@ -93,16 +93,17 @@ struct PostgresTransaction: SQLTransaction {
         }
     }
 
-    func update(_ rows: [(id: Int64, values: [SQLValue])], in table: String, columns: [String]) throws {
-        guard !rows.isEmpty else { return }
+    func update(_ rows: [(id: Int64, values: [SQLValue])], in table: String, columns: [String]) throws -> Int {
+        guard !rows.isEmpty else { return 0 }
         let types = try types(of: columns, in: table)
         let assignments = columns.enumerated().map { "\($1) = fresh.c\($0 + 1)::\(types[$0])" }
-        try translated {
-            _ = try session.query(
+        return try translated {
+            try session.query(
                 """
                 update \(table) set \(assignments.joined(separator: ", "))
                 from \(Self.rowSource(columns.count + 1)) as fresh where \(table).id = fresh.c0::bigint
-                """, Self.arrays(rows.map { [.integer($0.id)] + $0.values }, count: columns.count + 1))
+                """, Self.arrays(rows.map { [.integer($0.id)] + $0.values }, count: columns.count + 1)
+            ).affectedRows
         }
     }
 

@@ -45,9 +45,9 @@ struct SQLiteTransaction: SQLTransaction {
             "insert into \(table) (\(columns.joined(separator: ", "))) values (\(placeholders))", rows: rows)
     }
 
-    func update(_ rows: [(id: Int64, values: [SQLValue])], in table: String, columns: [String]) throws {
+    func update(_ rows: [(id: Int64, values: [SQLValue])], in table: String, columns: [String]) throws -> Int {
         let assignments = columns.enumerated().map { "\($1) = ?\($0 + 2)" }.joined(separator: ", ")
-        try runEach(
+        return try runEach(
             "update \(table) set \(assignments) where id = ?1", rows: rows.lazy.map { [.integer($0.id)] + $0.values })
     }
 
@@ -85,8 +85,11 @@ struct SQLiteTransaction: SQLTransaction {
 
     // MARK: - Statements
 
-    private func runEach(_ sql: String, rows: some Sequence<[SQLValue]>) throws {
+    /// - Returns: how many rows were changed.
+    @discardableResult
+    private func runEach(_ sql: String, rows: some Sequence<[SQLValue]>) throws -> Int {
         try Task.checkCancellation()
+        var changed = 0
         do {
             let statement = try database.cachedStatement(sql: sql)
             defer { reset(statement) }
@@ -94,10 +97,12 @@ struct SQLiteTransaction: SQLTransaction {
                 try bind(row, to: statement)
                 while try step(statement) {}
                 sqlite3_reset(statement.sqliteStatement)
+                changed += database.changesCount
             }
         } catch {
             throw DatabaseError.translated(error)
         }
+        return changed
     }
 
     private func run<T>(_ sql: String, _ arguments: [SQLValue], _ body: (Statement) throws -> T) throws -> T {

@@ -70,7 +70,7 @@ extension Application {
         let byParent = Dictionary(grouping: existing, by: \.parent)
         let byKey = Dictionary(existing.map { ($0.row.key, $0) }, uniquingKeysWith: { $1 })
 
-        var removed: [Int64] = []
+        var removed: Set<Int64> = []
         var added: [(existingID: Int64?, parent: Int64, row: ChildRow)] = []
         for set in sets {
             let old = byParent[set.parent] ?? []
@@ -87,14 +87,14 @@ extension Application {
                 }
             replacement.rows[set.parent, default: []].append(rows)
             let keys = Set(rows.map(\.key))
-            removed += old.filter { !keys.contains($0.row.key) }.map(\.id)
+            removed.formUnion(old.filter { !keys.contains($0.row.key) }.map(\.id))
             var isDifferent = old.count != rows.count
             for row in said {
                 let stored = byKey[row.key]
                 if let stored, stored.parent == set.parent, stored.row == row { continue }
                 isDifferent = true
                 if let stored {
-                    removed.append(stored.id)
+                    removed.insert(stored.id)
                     if replacement.changes[stored.parent] == nil {
                         replacement.taken[stored.parent, default: [:]][position, default: []].append(stored)
                     }
@@ -107,8 +107,10 @@ extension Application {
             }
         }
         if !removed.isEmpty {
-            try transaction.execute(
-                "delete from \(child.table) where \(transaction.dialect.contains("id", "$1"))", [.integers(removed)])
+            let deleted = try transaction.execute(
+                "delete from \(child.table) where \(transaction.dialect.contains("id", "$1"))",
+                [.integers(removed.sorted())])
+            try expect(deleted, of: removed.count, in: child.table)
         }
         guard !added.isEmpty else { return }
         var fresh = try transaction.reserveIDs(added.count { $0.existingID == nil }, in: child.table)[...]
@@ -151,7 +153,8 @@ extension Application {
             log(change(.updated, zohoID, hash: hash, changes: difference.json))
             updates.append((parent, [.instant(time), .text(hash)]))
         }
-        try transaction.update(updates, in: entity.name, columns: ["synced_at", "content_hash"])
+        let updated = try transaction.update(updates, in: entity.name, columns: ["synced_at", "content_hash"])
+        try expect(updated, of: taken.count, in: entity.name)
     }
 
     private struct ExistingChild {

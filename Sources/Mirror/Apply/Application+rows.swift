@@ -73,8 +73,10 @@ extension Application {
             }
             counts[stored.isDeleted ? .restored : .updated, default: 0] += 1
         }
-        try transaction.update(updates, in: mapping.entity.name, columns: rowColumns)
-        try transaction.update(hashes, in: mapping.entity.name, columns: ["content_hash"])
+        let table = mapping.entity.name
+        let updated = try transaction.update(updates, in: table, columns: rowColumns)
+        try expect(updated, of: updates.count, in: table)
+        try transaction.update(hashes, in: table, columns: ["content_hash"])
         return counts
     }
 

@@ -159,6 +159,7 @@ final class Application {
             do {
                 for (outcome, number) in try attempt(records) { result.count(outcome, number) }
             } catch let error as DatabaseError where error.mayConcernOneRecord {
+                let error = try explained(error, of: first)
                 if error.kind != .record { faults.append(error) }
                 refused.append(
                     RejectedRecord(
@@ -244,11 +245,12 @@ final class Application {
     /// Notes that an unchanged detail record leaves no detail outstanding.
     private func settle(_ rowIDs: [Int64]) throws {
         guard !rowIDs.isEmpty else { return }
-        try transaction.execute(
+        let settled = try transaction.execute(
             """
             update \(mapping.entity.name) set detail_due = $1, detail_synced_at = $2
             where \(transaction.dialect.contains("id", "$3"))
             """, [.boolean(false), .instant(time), .integers(rowIDs)])
+        try expect(settled, of: rowIDs.count, in: mapping.entity.name)
     }
 }
 

@@ -43,12 +43,16 @@ extension Application {
         // What could not be applied of them matters no more.
         try transaction.resolveDeadLetters(
             of: entity.name, ids: ids.filter { !contradicted.contains($0) }, readAt: observedAt, time: time)
-        guard !gone.isEmpty else { return (0, contradicted) }
+        guard !gone.isEmpty else {
+            try expectDeleted(ids, observedAt: observedAt)
+            return (0, contradicted)
+        }
         try transaction.execute(
             """
             update \(entity.name) set deleted_at = $1, observed_at = $2, synced_at = $1, detail_due = $3
             where \(transaction.dialect.contains("id", "$4"))
             """, [.instant(time), .instant(observedAt), .boolean(false), .integers(gone.compactMap { $0.int(0) })])
+        try expectDeleted(ids, observedAt: observedAt)
         for row in gone {
             var document = ChangeDocument()
             document.addDeleted(at: time)

@@ -22,9 +22,10 @@ extension Application {
             }
         }
         if !removed.isEmpty {
-            try transaction.execute(
+            let deleted = try transaction.execute(
                 "delete from \(mapping.entity.name) where \(transaction.dialect.contains("id", "$1"))",
                 [.integers(removed.map(\.rowID))])
+            try expect(deleted, of: removed.count, in: mapping.entity.name)
             report.removed = removed.count
         }
         try revert(reverted, &report)
@@ -82,9 +83,10 @@ extension Application {
                     ]
                 ))
         }
-        try transaction.update(
+        let updated = try transaction.update(
             updates, in: mapping.entity.name,
             columns: mapping.columns.map(\.column) + ["detail_due", "synced_at", "deleted_at", "content_hash"])
+        try expect(updated, of: updates.count, in: mapping.entity.name)
         try forgetRecords(of: rewritten)
     }
 

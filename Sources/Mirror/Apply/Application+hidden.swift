@@ -1,0 +1,38 @@
+import Catalog
+import Database
+
+/// A row-level-security policy hides rows from whoever deletes or updates them, without an error.
+extension Application {
+    /// Refuses a write of which the database has done less than it was told to.
+    func expect(_ written: Int, of wanted: Int, in table: String) throws {
+        if written < wanted { throw hiddenRows(of: table) }
+    }
+
+    /// Refuses to take records for deleted whose rows are there all the same.
+    func expectDeleted(_ ids: [String], observedAt: Int64) throws {
+        let left = try transaction.query(
+            """
+            select 1 from \(mapping.entity.name) where \(transaction.dialect.contains(mapping.entity.keyColumn, "$1"))
+                and deleted_at is null and not (observed_at > $2 and observed_at <= $3) limit 1
+            """, [.texts(ids), .instant(observedAt), .instant(time)])
+        if !left.isEmpty { throw hiddenRows(of: mapping.entity.name) }
+    }
+
+    /// The error, or what it means: a row that cannot be seen by who wants to change it looks as if it were missing, and
+    /// is not to be inserted either.
+    func explained(_ error: DatabaseError, of record: MappedRecord) throws -> DatabaseError {
+        guard error.code == "23505" else { return error }
+        let isThere = try !transaction.storedStates(of: [record.id], mapping, isLocking: false).isEmpty
+        let isSeen = try !transaction.storedStates(of: [record.id], mapping, isLocking: true).isEmpty
+        return isThere && !isSeen ? hiddenRows(of: mapping.entity.name) : error
+    }
+
+    private func hiddenRows(of table: String) -> DatabaseError {
+        DatabaseError(
+            kind: .record, code: "42501",
+            message: """
+                The database kept rows of \(table) as they were: a row-level-security policy hides them from this role, or a \
+                trigger keeps them; zohosync doctor names the policy that is missing
+                """, advice: "")
+    }
+}

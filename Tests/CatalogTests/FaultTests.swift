@@ -11,6 +11,7 @@ struct FaultTests {
             ("products", #""item_id":"1","can_be_sold":"perhaps""#, #"can_be_sold: "perhaps" is not true or false"#),
             ("products", #""item_id":"1","brand":{"name":"x"}"#, #"brand: {"name":"x"} is not text"#),
             ("products", #""item_id":"1","brand":"\ud800""#, #"brand: "\ud800" is not text"#),
+            ("products", #""item_id":"1","brand":"a\u0000b""#, #"brand: "a\u0000b" is not text"#),
             ("products", #""item_id":"1","locations":7"#, "locations: 7 is not an object or a list"),
             (
                 "products", #""item_id":"1","locations":["\ud800"]"#,
@@ -38,6 +39,20 @@ struct FaultTests {
         let mapped = try Mapped("{\(members)}", as: entity)
         #expect(mapped.record.id == "1")
         #expect(mapped.unreadable.map(\.description) == [fault])
+    }
+
+    @Test(
+        "a number of more digits than a column is to hold is called that, and not no number",
+        arguments: [
+            String(repeating: "9", count: 301), "\"\(String(repeating: "9", count: 301))\"", "1e999",
+            "0.\(String(repeating: "3", count: 300))",
+        ])
+    func manyDigits(value: String) throws {
+        let fault = try #require(try Mapped(#"{"item_id":"1","reorder_level":\#(value)}"#).record.faults.first)
+        #expect(fault.description.hasPrefix("reorder_level: \(value.prefix(60))"))
+        #expect(fault.description.hasSuffix("has too many digits, more than 300"))
+        #expect(
+            try Mapped(#"{"item_id":"1","reorder_level":\#(String(repeating: "9", count: 60))}"#).record.faults.isEmpty)
     }
 
     @Test("the value in a fault is cut after its beginning")

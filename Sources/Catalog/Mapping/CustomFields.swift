@@ -67,7 +67,7 @@ struct CustomFields {
             guard case .json(let bytes)? = try CanonicalJSON.value(from: view) else { return nil }
             output = bytes
         case .string, .bool, .null:
-            CanonicalJSON.quote(try view.text(), to: &output)
+            CanonicalJSON.quote(try view.columnText(), to: &output)
         }
         return output
     }

@@ -231,16 +231,26 @@ extension Field {
             case .date: FieldValue.date(from: view)
             case .json, .customFields: try? CanonicalJSON.value(from: view)
             }
-        guard let value else { throw FieldFault(field: column, view, isNot: kind.phrase) }
-        return value
+        if let value { return value }
+        if kind == .decimal, FieldValue.hasTooManyDigits(view) { throw FieldFault(tooManyDigits: view, field: column) }
+        throw FieldFault(field: column, view, isNot: kind.phrase)
     }
 }
 
 extension FieldFault {
     /// Says that a value is not what the field holds, and shows the value's beginning.
     fileprivate init(field: String, _ view: JSONView, isNot phrase: String) {
-        let beginning = String(decoding: view.bytes.prefix(60), as: UTF8.self)
-        self.init(field: field, reason: "\(beginning) is not \(phrase)")
+        self.init(field: field, reason: "\(Self.beginning(of: view)) is not \(phrase)")
+    }
+
+    fileprivate init(tooManyDigits view: JSONView, field: String) {
+        self.init(
+            field: field,
+            reason: "\(Self.beginning(of: view)) has too many digits, more than \(FieldValue.maximumDigits)")
+    }
+
+    private static func beginning(of view: JSONView) -> String {
+        String(decoding: view.bytes.prefix(60), as: UTF8.self) + (view.bytes.count > 60 ? "…" : "")
     }
 }
 

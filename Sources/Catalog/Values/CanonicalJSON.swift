@@ -57,7 +57,7 @@ package enum CanonicalJSON {
             output.append(contentsOf: digits.utf8)
             return true
         case .string:
-            quote(try view.text(), to: &output)
+            quote(try view.columnText(), to: &output)
             return true
         case .bool, .null:
             output.append(contentsOf: view.bytes)

@@ -17,6 +17,18 @@ extension FieldValue {
         }
     }
 
+    /// Whether a value that ``decimal(from:)`` does not take is a number all the same, of too many digits.
+    static func hasTooManyDigits(_ view: JSONView) -> Bool {
+        switch view.kind {
+        // The grammar of JSON lets no other number through.
+        case .number: true
+        case .string:
+            view.content.count > maximumDigits
+                && view.content.allSatisfy { $0 &- UInt8(ascii: "0") < 10 || ".-+ %".utf8.contains($0) }
+        case .object, .array, .bool, .null: false
+        }
+    }
+
     /// The canonical digits of a decimal, or nil where the text is none.
     ///
     /// `042.50` gives `42.5`, `-0.0` gives `0`, `1.5e3` gives `1500`.

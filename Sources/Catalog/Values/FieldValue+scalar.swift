@@ -6,7 +6,7 @@ extension FieldValue {
         switch view.kind {
         case .null: return .null
         case .string where view.isBlank: return .null
-        case .string, .number, .bool: return (try? view.text()).map { .text($0) }
+        case .string, .number, .bool: return (try? view.columnText()).map { .text($0) }
         case .object, .array: return nil
         }
     }
@@ -34,5 +34,17 @@ extension FieldValue {
             }
         case .object, .array, .number: return nil
         }
+    }
+}
+
+extension JSONView {
+    /// A string's text as a column holds it.
+    ///
+    /// - Throws: what ``text()`` throws, also for text with the character 0, which PostgreSQL cannot hold: what is in a
+    ///   mirror does not depend on its engine.
+    func columnText() throws -> String {
+        let text = try text()
+        if text.utf8.contains(0) { throw JSONSyntaxError.wrongType(expected: "text that a column holds") }
+        return text
     }
 }

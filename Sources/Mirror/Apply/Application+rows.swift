@@ -17,7 +17,7 @@ extension Application {
             let hash = write.fingerprint.text
             log(change(.inserted, record.id, hash: hash, changes: nil))
             return row(
-                record, cells: record.cells.map { $0 ?? .null }, raw: record.raw.bytes, hash: hash,
+                record, cells: record.cells.map { $0 ?? .null }, raw: record.raw, hash: hash,
                 detailSyncedAt: record.shape == .detail ? .instant(time) : .null,
                 isDetailDue: record.shape == .list, leading: [.integer(rowID)])
         }
@@ -106,19 +106,19 @@ extension Application {
         let isDue = !isDetail && (isModified || !hasDetail || (write.stored?.isDetailDue ?? true))
         return row(
             record, cells: cells,
-            raw: isDetail || !hasDetail ? record.raw.bytes : old.raw.overlaid(with: record.raw).bytes, hash: hash,
+            raw: isDetail || !hasDetail ? record.raw : old.raw.overlaid(with: record.raw), hash: hash,
             detailSyncedAt: isDetail ? .instant(time) : old.detailSyncedAt, isDetailDue: isDue, leading: [])
     }
 
     private func row(
-        _ record: MappedRecord, cells: [FieldValue], raw: ArraySlice<UInt8>, hash: String, detailSyncedAt: SQLValue,
+        _ record: MappedRecord, cells: [FieldValue], raw: RawJSON, hash: String, detailSyncedAt: SQLValue,
         isDetailDue: Bool, leading: [SQLValue]
     ) -> [SQLValue] {
         var values = leading
         values.reserveCapacity(leading.count + cells.count + 8)
         values.append(.text(record.id))
         for cell in cells { values.append(SQLValue(cell)) }
-        values.append(.json(raw))
+        values.append(.json(raw.storable.bytes))
         values.append(detailSyncedAt)
         values.append(.boolean(isDetailDue))
         values.append(.instant(record.observedAt))

@@ -50,6 +50,31 @@ struct OtherCommandTests {
         }
     }
 
+    @Test(
+        "A command that cannot begin says so in JSON too, where that is asked for",
+        arguments: [
+            (["sync", "--modified-since", "yesterday"], Int32(2), "--modified-since"),
+            (["sync", "--colour"], 2, "--colour"), (["serve", "--log-format", "xml"], 2, "--log-format"),
+            (["runs", "--database-url", "sqlite:none.sqlite"], 2, "zohosync sync"),
+            (["verify", "--database-url", "postgres://127.0.0.1:1/x"], 1, "PostgreSQL"),
+        ])
+    func failureJSON(arguments: [String], status: Int32, word: String) async throws {
+        try await withFolder { folder in
+            try await ZohoSimulator.withSimulator(.small) { simulator in
+                let plain = try await Program.run(arguments, simulator.environment(), folder: folder)
+                #expect(plain.status == status && plain.output.isEmpty, "\(plain.output)\(plain.errors)")
+                #expect(plain.errors.contains(word))
+                let outcome = try await Program.run(arguments + ["--json"], simulator.environment(), folder: folder)
+                #expect(outcome.status == status && outcome.errors == plain.errors)
+                let document = try Self.json(outcome.output)
+                #expect(document.keys.sorted() == ["error", "success"])
+                #expect(document["success"] as? Bool == false)
+                let error = try #require(document["error"] as? String)
+                #expect(error.contains(word) && !error.contains("Usage:"))
+            }
+        }
+    }
+
     private static func json(_ text: String) throws -> [String: Any] {
         try #require(try JSONSerialization.jsonObject(with: Data(text.utf8)) as? [String: Any])
     }

@@ -283,6 +283,32 @@ struct SyncCommandTests {
         }
     }
 
+    @Test("A report in JSON has the same members whatever happened")
+    func sameMembers() async throws {
+        try await withFolder { folder in
+            try await ZohoSimulator.withSimulator(.small) { simulator in
+                func report(_ arguments: [String]) async throws -> [String: Any] {
+                    let outcome = try await Program.run(
+                        ["sync", "bills", "--json", "--no-details"] + arguments, simulator.environment(),
+                        folder: folder)
+                    return try #require(
+                        try JSONSerialization.jsonObject(with: Data(outcome.output.utf8)) as? [String: Any])
+                }
+                let completed = try await report([])
+                let rehearsed = try await report(["--dry-run"])
+                simulator.control.script(.connectionReset, next: 10_000, prefix: "/bills")
+                let failed = try await report([])
+                #expect(completed["success"] as? Bool == true && failed["success"] as? Bool == false)
+                #expect(completed["error"] is NSNull && completed["changes"] is NSNull)
+                #expect(completed["quota_returns_at"] is NSNull)
+                for other in [rehearsed, failed] { #expect(other.keys.sorted() == completed.keys.sorted()) }
+                let runs = [completed, rehearsed, failed].map { ($0["runs"] as? [[String: Any]])?.first ?? [:] }
+                #expect(runs[0]["error"] is NSNull)
+                for run in runs { #expect(run.keys.sorted() == runs[0].keys.sorted() && run.count == 17) }
+            }
+        }
+    }
+
     @Test("A sync that cannot go on still says what it did, then why it ended")
     func fatal() async throws {
         try await withFolder { folder in

@@ -58,6 +58,7 @@ extension Schema {
         case .map(let element):
             guard let values = value as? [String: Any] else { return unless(false, "an object") }
             return values.flatMap { element.faults(of: $1, at: "\(place).\($0)") }
+        case .nullable(let schema): return value is NSNull ? [] : schema.faults(of: value, at: place)
         case .named(let name):
             guard let schema = Self.documents.first(where: { $0.key == name })?.value else {
                 return ["there is no document \(name)"]

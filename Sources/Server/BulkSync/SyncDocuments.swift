@@ -21,7 +21,7 @@ struct SyncResultDocument: Encodable {
     let message: String
     let stats: Stats
     let durationSeconds: Double
-    let error: String?
+    @Nullable var error: String?
     let runs: [RunDocument]
 
     struct Stats: Encodable {
@@ -112,7 +112,7 @@ package struct EntityStatusDocument: Encodable, Sendable {
     /// Rows that are not marked as deleted.
     package let rows: Int
     package let deletedRows: Int
-    package let lastRun: RunDocument?
+    @Nullable package private(set) var lastRun: RunDocument?
     package let cursor: CursorDocument
     /// Rows that lack their detail record.
     package let detailsOutstanding: Int
@@ -129,11 +129,11 @@ package struct EntityStatusDocument: Encodable, Sendable {
 /// Up to where an entity is known to be current.
 package struct CursorDocument: Encodable, Sendable {
     /// The latest modification that a complete list has shown.
-    package let modifiedThrough: String?
+    @Nullable package private(set) var modifiedThrough: String?
     /// When that list began.
-    package let listedAt: String?
+    @Nullable package private(set) var listedAt: String?
     /// Where an interrupted list goes on.
-    package let resumesAtPage: Int?
+    @Nullable package private(set) var resumesAtPage: Int?
 
     fileprivate init(_ cursor: Cursor) {
         modifiedThrough = cursor.modifiedThrough.map { Timestamp.text($0) }
@@ -144,12 +144,12 @@ package struct CursorDocument: Encodable, Sendable {
 
 /// The calls that Zoho still allows.
 package struct BudgetDocument: Encodable, Sendable {
-    package let remainingThisMinute: Int?
+    @Nullable package private(set) var remainingThisMinute: Int?
     /// Nil until an answer of Zoho's has told it.
-    package let remainingToday: Int?
-    package let dailyLimit: Int?
+    @Nullable package private(set) var remainingToday: Int?
+    @Nullable package private(set) var dailyLimit: Int?
     /// When the day's calls return, where that is known.
-    package let returnsAt: String?
+    @Nullable package private(set) var returnsAt: String?
 
     fileprivate init(_ budget: BudgetSnapshot) {
         remainingThisMinute = budget.remainingThisMinute

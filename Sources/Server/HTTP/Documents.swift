@@ -12,18 +12,18 @@ package struct RunDocument: Encodable, Sendable {
     package let kind: String
     package let state: String
     package let startedAt: String
-    package let finishedAt: String?
+    @Nullable package private(set) var finishedAt: String?
     package let fetched: Int
     package let counts: [String: Int]
     package let skipped: Int
     package let calls: Int
     package let pages: Int
     package let details: Int
-    package let detailsOutstanding: Int?
+    @Nullable package private(set) var detailsOutstanding: Int?
     package let listMilliseconds: Int
     package let detailMilliseconds: Int
     package let fieldFaults: [String: Int]
-    package let error: String?
+    @Nullable package private(set) var error: String?
 
     package init(_ run: Run) {
         id = run.id
@@ -51,20 +51,20 @@ package struct RunDocument: Encodable, Sendable {
 package struct DeadLetterDocument: Encodable, Sendable {
     let id: Int64
     let entity: String
-    let zohoId: String?
+    @Nullable var zohoId: String?
     let shape: String
     let reason: String
-    let code: String?
+    @Nullable var code: String?
     let attempts: Int
     let firstFailedAt: String
     let lastFailedAt: String
-    let requestId: String?
-    let webhook: String?
-    let event: String?
+    @Nullable var requestId: String?
+    @Nullable var webhook: String?
+    @Nullable var event: String?
     /// As it came, where that is text.
-    let record: String?
+    @Nullable var record: String?
     /// As it came, where it is not.
-    let recordBase64: String?
+    @Nullable var recordBase64: String?
 
     package init(_ letter: DeadLetter) {
         id = letter.id
@@ -79,8 +79,9 @@ package struct DeadLetterDocument: Encodable, Sendable {
         requestId = letter.requestID
         webhook = letter.source?.webhook
         event = letter.source?.isDeletion == true ? "deleted" : nil
-        record = String(validating: letter.record.bytes, as: UTF8.self)
-        recordBase64 = record == nil ? Data(letter.record.bytes).base64EncodedString() : nil
+        let text = String(validating: letter.record.bytes, as: UTF8.self)
+        record = text
+        recordBase64 = text == nil ? Data(letter.record.bytes).base64EncodedString() : nil
     }
 }
 

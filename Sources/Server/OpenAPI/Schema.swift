@@ -14,6 +14,8 @@ indirect enum Schema: Sendable {
     case object([Field])
     /// One of ``documents``.
     case named(String)
+    /// This or null.
+    case nullable(Schema)
 
     /// A member of an object.
     struct Field: Sendable {
@@ -40,6 +42,7 @@ indirect enum Schema: Sendable {
             properties: { \(fields.map { "\($0.name): \($0.schema.yaml)" }.joined(separator: ", ")) } }
             """
         case .named(let name): "{ $ref: '#/components/schemas/\(name)' }"
+        case .nullable(let schema): "{ oneOf: [\(schema.yaml), { type: 'null' }] }"
         }
     }
 
@@ -64,6 +67,11 @@ private func may(_ name: String, _ schema: Schema) -> Schema.Field {
     .init(name: name, schema: schema, isOptional: true)
 }
 
+/// A member that is always there, and null where there is no value.
+private func null(_ name: String, _ schema: Schema) -> Schema.Field {
+    .init(name: name, schema: .nullable(schema), isOptional: false)
+}
+
 extension Schema {
     /// The documents that answers consist of, by name.
     static let documents: KeyValuePairs<String, Schema> = [
@@ -85,10 +93,10 @@ extension Schema {
         "Accepted": .object([may("id", .integer), has("ids", .list(.integer)), has("status", .text)]),
         "Run": .object([
             has("id", .integer), has("entity", .text), has("kind", .text), has("state", runState),
-            has("started_at", .text), may("finished_at", .text), has("fetched", .integer),
+            has("started_at", .text), null("finished_at", .text), has("fetched", .integer),
             has("counts", .map(.integer)), has("skipped", .integer), has("calls", .integer), has("pages", .integer),
-            has("details", .integer), may("details_outstanding", .integer), has("list_milliseconds", .integer),
-            has("detail_milliseconds", .integer), has("field_faults", .map(.integer)), may("error", .text),
+            has("details", .integer), null("details_outstanding", .integer), has("list_milliseconds", .integer),
+            has("detail_milliseconds", .integer), has("field_faults", .map(.integer)), null("error", .text),
         ]),
         "Runs": .object([has("runs", .list(.named("Run")))]),
         "Started": .object([has("run", .named("Run")), has("entities", .list(.text))]),
@@ -101,7 +109,7 @@ extension Schema {
                         "total_processed", "successful", "failed", "skipped", "inserted", "updated", "unchanged",
                         "stale", "deleted", "restored", "calls", "details", "details_outstanding",
                     ].map { has($0, .integer) })),
-            has("duration_seconds", .number), may("error", .text), has("runs", .list(.named("Run"))),
+            has("duration_seconds", .number), null("error", .text), has("runs", .list(.named("Run"))),
         ]),
         "Status": .object([has("entities", .list(entityStatus)), has("budget", budget)]),
         "DeadLetters": .object([
@@ -109,11 +117,11 @@ extension Schema {
                 "dead_letters",
                 .list(
                     .object([
-                        has("id", .integer), has("entity", .text), may("zoho_id", .text), has("shape", .text),
-                        has("reason", .text), may("code", .text), has("attempts", .integer),
-                        has("first_failed_at", .text), has("last_failed_at", .text), may("request_id", .text),
-                        may("webhook", .text), may("event", .text), may("record", .text),
-                        may("record_base64", .text),
+                        has("id", .integer), has("entity", .text), null("zoho_id", .text), has("shape", .text),
+                        has("reason", .text), null("code", .text), has("attempts", .integer),
+                        has("first_failed_at", .text), has("last_failed_at", .text), null("request_id", .text),
+                        null("webhook", .text), null("event", .text), null("record", .text),
+                        null("record_base64", .text),
                     ]))), has("open", .integer),
         ]),
         "Retried": .object([has("outcomes", .map(.integer))]),
@@ -136,16 +144,16 @@ extension Schema {
     static let runState = Schema.word(["running", "completed", "partial", "interrupted", "failed"])
 
     private static let entityStatus = Schema.object([
-        has("entity", .text), has("rows", .integer), has("deleted_rows", .integer), may("last_run", .named("Run")),
+        has("entity", .text), has("rows", .integer), has("deleted_rows", .integer), null("last_run", .named("Run")),
         has(
             "cursor",
             .object([
-                may("modified_through", .text), may("listed_at", .text), may("resumes_at_page", .integer),
+                null("modified_through", .text), null("listed_at", .text), null("resumes_at_page", .integer),
             ])), has("details_outstanding", .integer),
     ])
 
     private static let budget = Schema.object([
-        may("remaining_this_minute", .integer), may("remaining_today", .integer), may("daily_limit", .integer),
-        may("returns_at", .text),
+        null("remaining_this_minute", .integer), null("remaining_today", .integer), null("daily_limit", .integer),
+        null("returns_at", .text),
     ])
 }

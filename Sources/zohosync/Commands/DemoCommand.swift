@@ -47,7 +47,7 @@ struct DemoCommand: AsyncParsableCommand {
             }
         }
         await display.finish(report)
-        if let failure = report.failure { throw failure }
+        if let failure = report.failure { throw ToldError(cause: failure) }
         if !output.json { showWhatIsNext() }
         if !report.isSuccess { throw ExitCode(ExitStatus.failure) }
     }

@@ -61,8 +61,8 @@ struct HealCommand: AsyncParsableCommand {
 private struct ActionDocument: Encodable, Sendable {
     let action: String
     let reason: String
-    let outcome: String?
-    let changed: Int?
+    @Nullable var outcome: String?
+    @Nullable var changed: Int?
     /// Whether it is for a person to decide or to mend.
     let isOpen: Bool
 

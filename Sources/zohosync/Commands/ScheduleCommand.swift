@@ -106,11 +106,11 @@ private struct TaskDocument: Encodable {
     let trigger: String
     /// Whether it comes less often because webhooks are seen to arrive.
     let isSlow: Bool
-    let nextAt: String?
-    let lastStartedAt: String?
-    let lastEndedAt: String?
-    let state: String?
-    let note: String?
+    @Nullable var nextAt: String?
+    @Nullable var lastStartedAt: String?
+    @Nullable var lastEndedAt: String?
+    @Nullable var state: String?
+    @Nullable var note: String?
 
     init(_ task: ScheduledTask, _ dueAt: Int64?, _ record: ScheduleRecord?, isSlow: Bool) {
         name = task.name

@@ -70,7 +70,7 @@ struct SyncCommand: AsyncParsableCommand {
             }
         }
         await display.finish(report)
-        if let failure = report.failure { throw failure }
+        if let failure = report.failure { throw ToldError(cause: failure) }
         if !report.isSuccess { throw ExitCode(ExitStatus.failure) }
     }
 

@@ -172,7 +172,7 @@ private struct ReconciliationDocument: Encodable {
         let unconfirmed: Int
         let unread: Int
         let outstanding: Int
-        let note: String?
+        @Nullable var note: String?
         let drift: [Record]
     }
 

@@ -11,11 +11,11 @@ struct SyncReportDocument: Encodable {
     let runs: [RunDocument]
     let notBegun: [String]
     /// The first changes of each entity that a dry run would have made.
-    let changes: [Change]?
+    @Nullable var changes: [Change]?
     /// Why the sync could not go on.
-    let error: String?
+    @Nullable var error: String?
     let detailsOutstanding: Int
-    let quotaReturnsAt: String?
+    @Nullable var quotaReturnsAt: String?
     /// From the beginning of the command to the end of the sync.
     let durationSeconds: Double
     /// The most memory that the process held at once.

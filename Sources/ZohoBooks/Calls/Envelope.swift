@@ -20,24 +20,23 @@ struct Envelope {
     /// - Throws: ``JSONSyntaxError`` where it is not JSON, is cut off, or is no answer of the API's.
     init(_ body: [UInt8], key: String) throws {
         let text = RawJSON(body[...])
-        try text.read { root in
-            try root.members { name, value in
-                if name.elementsEqual("code".utf8) {
-                    code = Int(try value.text()) ?? -1
-                    hasCode = true
-                } else if name.elementsEqual("message".utf8) {
-                    message = value.kind == .string ? try value.text() : ""
-                } else if name.elementsEqual("page_context".utf8) {
-                    try readContext(value)
-                } else if name.elementsEqual(key.utf8) {
-                    if value.kind == .array {
-                        var elements: [RawJSON] = []
-                        elements.reserveCapacity(200)
-                        try value.elements { elements.append($0.raw(in: text)) }
-                        records = elements
-                    } else if value.kind == .object {
-                        record = value.raw(in: text)
-                    }
+        var elements: [RawJSON] = []
+        elements.reserveCapacity(200)
+        try text.readObject(elementsOf: key) {
+            elements.append($0.raw(in: text))
+        } member: { name, value in
+            if name.elementsEqual("code".utf8) {
+                code = Int(try value.text()) ?? -1
+                hasCode = true
+            } else if name.elementsEqual("message".utf8) {
+                message = value.kind == .string ? try value.text() : ""
+            } else if name.elementsEqual("page_context".utf8) {
+                try readContext(value)
+            } else if name.elementsEqual(key.utf8) {
+                if value.kind == .array {
+                    records = elements
+                } else if value.kind == .object {
+                    record = value.raw(in: text)
                 }
             }
         }

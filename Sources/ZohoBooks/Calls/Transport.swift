@@ -59,8 +59,17 @@ struct Transport: Sendable {
 
     private func exchange(_ request: HTTPClientRequest, within timeout: Duration) async throws -> Answer {
         let response = try await http.execute(request, timeout: TimeAmount(timeout))
-        var buffer = try await response.body.collect(upTo: Self.maximumBody)
-        let body = buffer.readBytes(length: buffer.readableBytes) ?? []
+        var body: [UInt8] = []
+        // A page is large: growing by doubling, and copying it out of a buffer, costs as much as reading it.
+        if let length = response.headers.first(name: "content-length").flatMap({ Int($0) }), length > 0 {
+            body.reserveCapacity(min(length, Self.maximumBody))
+        }
+        for try await chunk in response.body {
+            guard body.count + chunk.readableBytes <= Self.maximumBody else {
+                throw NIOTooManyBytesError(maxBytes: Self.maximumBody)
+            }
+            chunk.withUnsafeReadableBytes { body.append(contentsOf: $0) }
+        }
         return Answer(status: Int(response.status.code), headers: response.headers, body: body)
     }
 }

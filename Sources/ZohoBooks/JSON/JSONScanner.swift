@@ -104,6 +104,41 @@ struct JSONScanner {
         } while try !separatorOrEnd(UInt8(ascii: "}"))
     }
 
+    /// The same, and calls `element` with each element of the list of that key before `body` is called with the list.
+    mutating func members(
+        elementsOf list: String, element: (JSONView) throws -> Void,
+        _ body: (UnsafeBufferPointer<UInt8>, JSONView) throws -> Void
+    ) throws {
+        position += 1
+        if try nextToken() == UInt8(ascii: "}") {
+            position += 1
+            return
+        }
+        repeat {
+            let range = try key()
+            let key = UnsafeBufferPointer(start: base + range.lowerBound, count: range.count)
+            guard key.elementsEqual(list.utf8), try nextToken() == UInt8(ascii: "[") else {
+                try body(key, try value(depth: 1))
+                continue
+            }
+            let start = position
+            try elements(element)
+            try body(key, JSONView(kind: .array, base: base, start: start, end: position))
+        } while try !separatorOrEnd(UInt8(ascii: "}"))
+    }
+
+    /// Consumes an array whose opening bracket is at the current position, and calls `body` with each element.
+    mutating func elements(_ body: (JSONView) throws -> Void) throws {
+        position += 1
+        if try nextToken() == UInt8(ascii: "]") {
+            position += 1
+            return
+        }
+        repeat {
+            try body(try value(depth: 2))
+        } while try !separatorOrEnd(UInt8(ascii: "]"))
+    }
+
     /// Consumes `"key" :`.
     @discardableResult
     mutating func key() throws(JSONSyntaxError) -> Range<Int> {
@@ -129,6 +164,21 @@ struct JSONScanner {
     @inline(__always)
     private mutating func string() throws(JSONSyntaxError) {
         var index = position + 1
+        while index + 8 <= end {
+            let suspects = Self.suspects(in: UnsafeRawPointer(base + index).loadUnaligned(as: UInt64.self))
+            guard suspects != 0 else {
+                index += 8
+                continue
+            }
+            index += UInt64(littleEndian: suspects).trailingZeroBitCount / 8
+            switch base[index] {
+            case UInt8(ascii: "\""):
+                position = index + 1
+                return
+            case UInt8(ascii: "\\"): index += 2
+            default: throw .unexpectedByte(base[index], at: index)
+            }
+        }
         while index < end {
             let byte = base[index]
             if byte == UInt8(ascii: "\"") {
@@ -143,6 +193,17 @@ struct JSONScanner {
             }
         }
         throw .unexpectedEnd(at: end)
+    }
+
+    /// Sets the high bit of each byte that is a quotation mark, a backslash or a control character; exact up to the first
+    /// one set, which is all that is asked.
+    @inline(__always)
+    private static func suspects(in word: UInt64) -> UInt64 {
+        let ones: UInt64 = 0x0101_0101_0101_0101
+        let quotes = word ^ (ones &* 0x22)
+        let slashes = word ^ (ones &* 0x5C)
+        return (((word &- ones &* 0x20) & ~word) | ((quotes &- ones) & ~quotes) | ((slashes &- ones) & ~slashes))
+            & (ones << 7)
     }
 
     private mutating func literal(_ text: StaticString) throws(JSONSyntaxError) {

@@ -56,11 +56,8 @@ package struct JSONView {
     /// Calls `body` with each element of an array, in order.
     package func elements(_ body: (JSONView) throws -> Void) throws {
         guard kind == .array else { throw JSONSyntaxError.wrongType(expected: "an array") }
-        var scanner = JSONScanner(base: base, end: end, position: start + 1)
-        if try scanner.nextToken() == UInt8(ascii: "]") { return }
-        repeat {
-            try body(try scanner.value())
-        } while try !scanner.separatorOrEnd(UInt8(ascii: "]"))
+        var scanner = JSONScanner(base: base, end: end, position: start)
+        try scanner.elements(body)
     }
 
     /// The value of the member `name` of an object, or nil where there is none.

@@ -54,6 +54,28 @@ public struct RawJSON: Sendable, Hashable {
     }
 }
 
+extension RawJSON {
+    /// Reads an object in a single pass, in which also the elements of one of its lists are found.
+    ///
+    /// - Parameters:
+    ///   - list: the list's key.
+    ///   - element: is called with each element of the list, before `member` is called with the list.
+    func readObject(
+        elementsOf list: String, element: (JSONView) throws -> Void,
+        member: (UnsafeBufferPointer<UInt8>, JSONView) throws -> Void
+    ) throws {
+        try bytes.withUnsafeBufferPointer { buffer in
+            guard let base = buffer.baseAddress else { throw JSONSyntaxError.unexpectedEnd(at: 0) }
+            var scanner = JSONScanner(base: base, end: buffer.count)
+            guard try scanner.nextToken() == UInt8(ascii: "{") else {
+                throw JSONSyntaxError.wrongType(expected: "an object")
+            }
+            try scanner.members(elementsOf: list, element: element, member)
+            try scanner.expectEnd()
+        }
+    }
+}
+
 extension RawJSON: CustomStringConvertible {
     /// The JSON text; bytes that are not UTF-8 are replaced.
     public var description: String { String(decoding: bytes, as: UTF8.self) }

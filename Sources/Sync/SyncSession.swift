@@ -201,11 +201,11 @@ struct SyncSession {
     private func events(
         _ phase: SyncEvent.Phase
     ) -> @Sendable (EntityRun, Int, Int?, Duration) async -> Void {
-        { [client = sync.client, onEvent = sync.onEvent] entity, done, expected, elapsed in
+        { [glance = BudgetGlance(sync.client), onEvent = sync.onEvent] entity, done, expected, elapsed in
             await onEvent(
                 SyncEvent(
                     entity: entity.mapping.entity.name, phase: phase, done: done, expected: expected, elapsed: elapsed,
-                    progress: entity.run.progress, budget: try? await client.budget(), run: nil))
+                    progress: entity.run.progress, budget: await glance.budget(at: elapsed), run: nil))
         }
     }
 }

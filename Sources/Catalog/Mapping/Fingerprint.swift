@@ -29,7 +29,21 @@ package struct Fingerprint: Sendable, Hashable {
 
     /// The three parts in hexadecimal, joined by hyphens.
     package var text: String {
-        [summary, detail, children].map { String($0, radix: 16) }.joined(separator: "-")
+        String(unsafeUninitializedCapacity: 50) { buffer in
+            var count = 0
+            for part in [summary, detail, children] {
+                if count > 0 {
+                    buffer[count] = UInt8(ascii: "-")
+                    count += 1
+                }
+                for shift in stride(from: (63 - (part | 1).leadingZeroBitCount) / 4 * 4, through: 0, by: -4) {
+                    let digit = UInt8(truncatingIfNeeded: part >> shift) & 15
+                    buffer[count] = digit + (digit < 10 ? UInt8(ascii: "0") : UInt8(ascii: "a") - 10)
+                    count += 1
+                }
+            }
+            return count
+        }
     }
 
     /// What stands for a column or table in a fingerprint: it follows from the name, so that a field that an entity gains
@@ -58,6 +72,7 @@ extension EntityMapping {
 
     /// The hash over a complete set of child rows, whatever their order.
     package func fingerprint(children: [[ChildRow]]) -> UInt64 {
+        guard children.contains(where: { !$0.isEmpty }) else { return 0 }
         var bytes = CellBytes()
         for (mapping, rows) in zip(self.children, children) {
             for row in rows.sorted(by: { $0.key < $1.key }) {

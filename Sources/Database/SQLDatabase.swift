@@ -50,6 +50,10 @@ package protocol SQLTransaction {
     @discardableResult
     func execute(_ sql: String, _ arguments: [SQLValue]) throws -> Int
 
+    /// Runs one statement of whose answer nothing is needed, with the next one or with the end of the transaction, where
+    /// that saves a round trip. What is wrong with it may surface there.
+    func send(_ sql: String, _ arguments: [SQLValue]) throws
+
     /// Runs a script of several statements without parameters.
     func script(_ sql: String) throws
 
@@ -82,4 +86,7 @@ extension SQLTransaction {
     /// Runs one statement without parameters and gives the number of rows that it changed.
     @discardableResult
     package func execute(_ sql: String) throws -> Int { try execute(sql, []) }
+
+    /// Runs one statement without parameters of whose answer nothing is needed.
+    package func send(_ sql: String) throws { try send(sql, []) }
 }

@@ -79,6 +79,17 @@ package enum Timestamp {
         }
     }
 
+    /// The days from 1970-01-01 to a date as `YYYY-MM-DD`; nil where there is no such day.
+    package static func days(_ date: String) -> Int? {
+        let parts = date.utf8.split(separator: UInt8(ascii: "-"), omittingEmptySubsequences: false)
+        guard parts.map(\.count) == [4, 2, 2], date.utf8.allSatisfy({ $0 == UInt8(ascii: "-") || $0 &- 48 < 10 }),
+            let year = Int(Substring(parts[0])), let month = Int(Substring(parts[1])),
+            let day = Int(Substring(parts[2])), year > 0, (1...12).contains(month)
+        else { return nil }
+        let days = days(year, month, day)
+        return civil(days) == (year, month, day) ? days : nil
+    }
+
     /// The date that lies so many days after 1970-01-01.
     private static func civil(_ days: Int) -> (year: Int, month: Int, day: Int) {
         let shifted = days + 719_468

@@ -39,6 +39,49 @@ struct BulkTests {
         }
     }
 
+    @Test(
+        "Rows are inserted into columns of other types than the mirror's own, and a bad value is a bad record",
+        arguments: [1, 2])
+    func otherTypes(attempt: Int) async throws {
+        try await withDatabase(.postgres) { database in
+            try await database.write {
+                try $0.script(
+                    "create table odd (id integer, price double precision, day text, name varchar(5), at date)")
+            }
+            let columns = ["id", "price", "day", "name", "at"]
+            @Sendable func row(_ name: String, at: String = "2024-02-29") -> [SQLValue] {
+                [.integer(7), .decimal("1.5"), .date("2026-02-28"), .text(name), .date(at)]
+            }
+            for _ in 0..<attempt {
+                try await database.write { try $0.insert([row("short")], into: "odd", columns: columns) }
+            }
+            for bad in [row("too long"), row("name", at: "2023-02-29")] {
+                let error = await #expect(throws: DatabaseError.self) {
+                    try await database.write { try $0.insert([bad], into: "odd", columns: columns) }
+                }
+                #expect(error?.kind == .record)
+            }
+            let rows = try await database.read { try $0.query("select id, price, day, name, at from odd") }
+            #expect(rows.count == attempt)
+            #expect(rows.last?.values.suffix(2) == [.text("short"), .date("2024-02-29")])
+        }
+    }
+
+    @Test("A column whose type is changed meanwhile is written as what it is now")
+    func changedType() async throws {
+        try await withDatabase(.postgres) { database in
+            try await database.write { try $0.script("create table prices (price numeric)") }
+            for type in ["numeric", "text", "jsonb", "double precision", "numeric(10, 2)"] {
+                try await database.write { transaction in
+                    try transaction.script("alter table prices alter price type \(type) using price::text::\(type)")
+                }
+                try await database.write { try $0.insert([[.decimal("12.50")]], into: "prices", columns: ["price"]) }
+            }
+            let rows = try await database.read { try $0.query("select sum(price) from prices") }
+            #expect(rows.first?.decimal(0) == "62.5")
+        }
+    }
+
     @Test("No rows are no statement", arguments: Engine.allCases)
     func none(engine: Engine) async throws {
         try await Self.withTable(engine) { database in

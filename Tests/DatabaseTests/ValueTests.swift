@@ -128,6 +128,20 @@ struct TimestampTests {
         }
     }
 
+    @Test("A date is the days since 1970, and a day that does not exist is none")
+    func days() {
+        #expect(Timestamp.days("1970-01-01") == 0)
+        #expect(Timestamp.days("1969-12-31") == -1)
+        #expect(Timestamp.days("2000-03-01") == 11_017)
+        #expect(Timestamp.days("0001-01-01") == -719_162)
+        for text in [
+            "", "2026-2-3", "2026-02-29", "2026-13-01", "2026-00-10", "0000-01-01", "20260-1-01", "2026-02-30x",
+            "+026-01-01",
+        ] {
+            #expect(Timestamp.days(text) == nil, "\(text)")
+        }
+    }
+
     @Test(
         "A text that is no instant in UTC is not read",
         arguments: [

@@ -67,15 +67,13 @@ package final class PostgresDatabase: SQLDatabase {
     package func write<T: Sendable>(
         _ durability: Durability, _ body: @Sendable (any SQLTransaction) throws -> T
     ) async throws -> T {
-        let mode =
-            switch durability {
-            case .eventual: "isolation level read committed"
-            case .immediate: "isolation level read committed; set local synchronous_commit to on"
-            }
         var attempt = 1
         while true {
             do {
-                return try await run(mode, body)
+                return try await run("isolation level read committed") { transaction in
+                    if durability == .immediate { try transaction.send("set local synchronous_commit to on") }
+                    return try body(transaction)
+                }
             } catch let error as DatabaseError where error.kind == .conflict && attempt < 8 {
                 // Two that met once would meet again at the same pace.
                 try await Task.sleep(for: .milliseconds(Int.random(in: 1...20) * attempt))

@@ -32,6 +32,7 @@ struct PostgresTransaction: SQLTransaction {
     }
 
     func insert(_ rows: [[SQLValue]], into table: String, columns: [String]) throws {
+        guard !rows.isEmpty else { return }
         if withoutCopy.contains(table) { return try insertWithoutCopy(rows, into: table, columns: columns) }
         do {
             try copy(rows, into: table, columns: columns)
@@ -41,9 +42,8 @@ struct PostgresTransaction: SQLTransaction {
         }
     }
 
-    /// PostgreSQL copies into no table whose row-level security binds the role.
+    /// PostgreSQL copies into no table whose row-level security binds the role, and a binary COPY converts nothing.
     private func insertWithoutCopy(_ rows: [[SQLValue]], into table: String, columns: [String]) throws {
-        guard !rows.isEmpty else { return }
         let types = try types(of: columns, in: table)
         try translated {
             _ = try session.query(
@@ -84,10 +84,10 @@ struct PostgresTransaction: SQLTransaction {
 
     private func copy(_ rows: [[SQLValue]], into table: String, columns: [String]) throws {
         try translated {
-            _ = try session.copyIn("copy \(table) (\(columns.joined(separator: ", "))) from stdin") { buffer in
+            _ = try session.copyIn(table, columns: columns) { buffer, types in
                 for row in rows {
-                    for value in row { value.append(to: &buffer) }
-                    try buffer.endRow()
+                    try buffer.beginRow(columns: types.count)
+                    for (value, type) in zip(row, types) { try value.append(to: &buffer, type: type) }
                 }
             }
         }
@@ -119,19 +119,15 @@ struct PostgresTransaction: SQLTransaction {
     }
 
     func notify(_ channel: String) throws {
-        _ = try query("select pg_notify(current_schema() || '.' || $1, '')", [.text(channel)])
+        try send("select pg_notify(current_schema() || '.' || $1, '')", [.text(channel)])
+    }
+
+    func send(_ sql: String, _ arguments: [SQLValue]) throws {
+        try translated { try session.enqueue(sql, arguments.map { PostgresValue($0) }) }
     }
 
     func savepoint<T>(_ body: () throws -> T) throws -> T {
-        try script("savepoint batch")
-        do {
-            let value = try body()
-            try script("release savepoint batch")
-            return value
-        } catch {
-            try script("rollback to savepoint batch; release savepoint batch")
-            throw error
-        }
+        try translated { try session.savepoint(body) }
     }
 
     private func translated<T>(_ body: () throws -> T) throws -> T {
@@ -143,7 +139,7 @@ struct PostgresTransaction: SQLTransaction {
     }
 }
 
-/// The tables into which PostgreSQL does not copy; found out by trying, and remembered.
+/// The tables into which PostgreSQL does not copy what it is given; found out by trying, and remembered.
 final class TableSet: Sendable {
     private let tables = Mutex<Set<String>>([])
 

@@ -19,17 +19,27 @@ extension PostgresValue {
 
 extension SQLValue {
     /// Appends the value as a column of a COPY.
-    func append(to buffer: inout CopyBuffer) {
-        switch self {
-        case .null: buffer.appendNull()
-        case .integer(let integer): buffer.append(integer: integer)
-        case .text(let text), .decimal(let text), .date(let text): buffer.append(text: text)
-        case .boolean(let flag): buffer.append(bool: flag)
-        case .instant(let instant): buffer.append(text: Timestamp.text(instant))
-        case .json(let bytes): buffer.append(bytes: bytes)
-        case .bytes(let bytes): buffer.append(bytea: bytes)
-        case .texts(let texts): buffer.append(text: JSONArray.text(texts))
-        case .integers(let integers): buffer.append(text: "[\(integers.map(String.init).joined(separator: ","))]")
+    ///
+    /// - Parameter type: the column's type.
+    /// - Throws: with the code `0A000` where such a value cannot be copied into such a column.
+    func append(to buffer: inout CopyBuffer, type: UInt32) throws {
+        switch (self, type) {
+        case (.null, _): buffer.appendNull()
+        case (.text(let text), TypeOID.text), (.text(let text), TypeOID.varchar): buffer.append(text: text)
+        case (.json(let bytes), TypeOID.jsonb): buffer.append(jsonb: bytes)
+        case (.decimal(let digits), TypeOID.numeric): try buffer.append(numeric: digits)
+        case (.integer(let integer), TypeOID.int8): buffer.append(integer: integer)
+        case (.boolean(let flag), TypeOID.bool): buffer.append(bool: flag)
+        case (.instant(let instant), TypeOID.timestamptz): buffer.append(instant: instant)
+        case (.date(let date), TypeOID.date):
+            guard let days = Timestamp.days(date) else {
+                throw DatabaseError(kind: .record, code: "22008", message: "\(date) is no date", advice: "")
+            }
+            buffer.append(date: days)
+        case (.bytes(let bytes), TypeOID.bytea): buffer.append(bytes: bytes[...])
+        default:
+            throw DatabaseError(
+                kind: .record, code: "0A000", message: "a column is of another type than its values", advice: "")
         }
     }
 
@@ -73,7 +83,9 @@ extension SQLValue {
         static let int8: UInt32 = 20
         static let int2: UInt32 = 21
         static let int4: UInt32 = 23
+        static let text: UInt32 = 25
         static let json: UInt32 = 114
+        static let varchar: UInt32 = 1_043
         static let date: UInt32 = 1_082
         static let timestamptz: UInt32 = 1_184
         static let numeric: UInt32 = 1_700

@@ -31,6 +31,8 @@ struct SQLiteTransaction: SQLTransaction {
         }
     }
 
+    func send(_ sql: String, _ arguments: [SQLValue]) throws { _ = try execute(sql, arguments) }
+
     func script(_ sql: String) throws {
         do {
             try database.execute(sql: sql)

@@ -11,17 +11,19 @@ extension Application {
     func insert(_ writes: [Write]) throws {
         guard !writes.isEmpty else { return }
         let table = mapping.entity.name
-        let rowIDs = try transaction.reserveIDs(writes.count, in: table)
-        let rows = zip(rowIDs, writes).map { rowID, write in
+        // The database numbers rows by itself; only children have to know their parents' numbers.
+        let saysChildren = writes.contains { $0.record.children.contains { $0 != nil } }
+        let rowIDs = saysChildren ? try transaction.reserveIDs(writes.count, in: table) : []
+        let rows = writes.enumerated().map { position, write in
             let record = write.record
             let hash = write.fingerprint.text
             log(change(.inserted, record.id, hash: hash, changes: nil))
             return row(
                 record, cells: record.cells.map { $0 ?? .null }, raw: record.raw, hash: hash,
                 detailSyncedAt: record.shape == .detail ? .instant(time) : .null,
-                isDetailDue: record.shape == .list, leading: [.integer(rowID)])
+                isDetailDue: record.shape == .list, leading: saysChildren ? [.integer(rowIDs[position])] : [])
         }
-        try transaction.insert(rows, into: table, columns: ["id"] + rowColumns)
+        try transaction.insert(rows, into: table, columns: (saysChildren ? ["id"] : []) + rowColumns)
         try replaceChildren(of: zip(rowIDs, writes).map { $1.childSet(of: $0) })
     }
 

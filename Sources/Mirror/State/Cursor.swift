@@ -74,7 +74,7 @@ extension SQLTransaction {
     package func save(_ cursor: Cursor) throws {
         func instant(_ value: Int64?) -> SQLValue { value.map { .instant($0) } ?? .null }
         func integer(_ value: Int?) -> SQLValue { value.map { .integer(Int64($0)) } ?? .null }
-        try execute(
+        try send(
             """
             insert into sync_cursors (entity, modified_through, listed_at, list_count, resume_plan, resume_page,
                 resume_modified, filter_honoured, resume_started_at, resume_expires_at)

@@ -213,7 +213,7 @@ extension SQLTransaction {
     package func add(_ progress: Run.Progress, to runID: Int64) throws {
         let counters = progress.counters
         let additions = counters.enumerated().map { "\($1.column) = \($1.column) + $\($0 + 4)" }.joined(separator: ", ")
-        try execute(
+        try send(
             "update sync_runs set \(additions), list_milliseconds = $2, detail_milliseconds = $3 where id = $1",
             [
                 .integer(runID), .integer(Int64(progress.listMilliseconds)),

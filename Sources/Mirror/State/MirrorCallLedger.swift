@@ -50,7 +50,7 @@ package struct MirrorCallLedger: CallLedger {
             let result = body(&budget)
             if budget != before {
                 let json = Array(try JSONEncoder().encode(budget))
-                try transaction.execute(
+                try transaction.send(
                     """
                     insert into sync_budget (singleton, state) values (1, $1)
                     on conflict (singleton) do update set state = excluded.state

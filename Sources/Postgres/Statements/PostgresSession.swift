@@ -8,6 +8,12 @@ package final class PostgresSession {
     private var link: OpaquePointer?
     var parameters = ParameterBuffer()
     var statements = StatementCache()
+    /// What goes out with the next statement.
+    var queue: [QueuedStatement] = []
+    /// How often the queue has been sent.
+    var exchanges = 0
+    /// How many savepoints are open.
+    var savepoints = 0
 
     init(interrupt: StatementInterrupt, logger: Logger) {
         self.interrupt = interrupt
@@ -43,8 +49,12 @@ package final class PostgresSession {
     /// Outside a transaction, a statement whose plan has become invalid meanwhile is prepared again; inside one the
     /// error surfaces, and the transaction works when repeated.
     package func query(_ sql: String, _ values: [PostgresValue] = []) throws(PostgresError) -> PostgresResult {
-        try statement { link throws(PostgresError) in
-            try ParameterBuffer.validate(values)
+        try ParameterBuffer.validate(values)
+        if !queue.isEmpty {
+            try enqueue(sql, values)
+            return try lastResultOfQueue()
+        }
+        return try statement { link throws(PostgresError) in
             parameters.bind(values)
             return try retryingStale([sql]) { () throws(PostgresError) in
                 let name = try prepare(sql, on: link)
@@ -59,13 +69,17 @@ package final class PostgresSession {
 
     /// Runs a script of any number of statements without parameters, in one implicit transaction if it opens none.
     package func execute(_ script: String) throws(PostgresError) {
-        _ = try lastResult(of: script)
-    }
-
-    private func lastResult(of script: String) throws(PostgresError) -> PostgresResult? {
-        try statement { link throws(PostgresError) in
+        try flush()
+        _ = try statement { link throws(PostgresError) in
             guard PQsendQuery(link, script) == 1 else { throw PostgresError(result: nil, link: link) }
             return try drain(link)
+        }
+    }
+
+    private func lastResultOfQueue() throws(PostgresError) -> PostgresResult {
+        try statement { link throws(PostgresError) in
+            guard let result = try sendQueue(link) else { throw PostgresError(result: nil, link: link) }
+            return result
         }
     }
 
@@ -73,11 +87,12 @@ package final class PostgresSession {
     ///
     /// - Parameter mode: what `BEGIN` takes, such as `ISOLATION LEVEL REPEATABLE READ, READ ONLY`.
     package func transaction<T>(_ mode: String = "", _ body: () throws -> T) throws -> T {
-        try execute("BEGIN \(mode)")
+        queue.append(QueuedStatement(sql: "BEGIN \(mode)"))
         do {
             let value = try body()
             // COMMIT of a failed transaction rolls back and reports success.
-            guard try lastResult(of: "COMMIT")?.commandTag == "COMMIT" else {
+            queue.append(QueuedStatement(sql: "COMMIT"))
+            guard try lastResultOfQueue().commandTag == "COMMIT" else {
                 throw PostgresError(.usage, "The transaction had failed before its end and was rolled back")
             }
             return value
@@ -104,7 +119,7 @@ package final class PostgresSession {
     /// Where the connection stands.
     package var transactionStatus: TransactionStatus {
         switch PQtransactionStatus(link) {
-        case PQTRANS_IDLE: .idle
+        case PQTRANS_IDLE: queue.isEmpty ? .idle : .open
         case PQTRANS_INTRANS: .open
         case PQTRANS_INERROR: .failed
         default: .unknown
@@ -131,6 +146,7 @@ package final class PostgresSession {
 
     // Not interruptible: a cancelled task too must leave its connection clean.
     func rollBackOpenTransaction() {
+        queue.removeAll()
         guard let link, transactionStatus == .open || transactionStatus == .failed else { return }
         PQclear(PQexec(link, "ROLLBACK"))
     }

@@ -24,6 +24,8 @@ struct StatementCache {
         return entries.values[index].name
     }
 
+    func isPrepared(_ sql: String) -> Bool { entries[sql] != nil }
+
     /// A name that this connection has never used.
     mutating func freshName() -> String {
         named += 1

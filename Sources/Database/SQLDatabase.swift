@@ -59,8 +59,9 @@ package protocol SQLTransaction {
 
     /// Inserts rows in bulk, by what the engine does fastest: COPY in PostgreSQL, one prepared statement in SQLite.
     ///
-    /// All or nothing: inside ``savepoint(_:)`` a failing row leaves nothing of the call behind.
-    func insert(_ rows: [[SQLValue]], into table: String, columns: [String]) throws
+    /// All or nothing: inside ``savepoint(_:)`` a failing row leaves nothing of the call behind. Rows that are made one
+    /// by one, by a lazy collection, need not be in memory together.
+    func insert(_ rows: some Collection<[SQLValue]>, into table: String, columns: [String]) throws
 
     /// Updates rows in bulk by their `id`: each row holds the id and then the values of `columns`.
     ///

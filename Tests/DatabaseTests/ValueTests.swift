@@ -100,6 +100,54 @@ struct ValueTests {
         }
     }
 
+    @Test("A wide JSON object comes back from a bulk insert as the server itself reads it", arguments: Engine.allCases)
+    func wideDocuments(engine: Engine) async throws {
+        let filler = String(repeating: #"long, \"quoted\" and ]}[{ "#, count: 12)
+        let members = [
+            #""status":"active""#, #""b":[1,{"zz":"}","a":"]"}],"aa":1.50"#, #""a":"first","a":"second""#, #""":null"#,
+            #""ü":"\u00fc\\\"""#, #""filler":"\#(filler)","ab":{"y":{},"x":[]}"#,
+        ]
+        var documents = (0..<6).map { turn in
+            "{\((members[turn...] + members[..<turn]).joined(separator: ","))}"
+        }
+        documents += [
+            #"{"\u0061":"\#(filler)","a":1}"#, #"{ "z" : "\#(filler)" , "a" : [ 1 , 2 ] }"#, #"["\#(filler)"]"#,
+            #""\#(filler)""#, #"{"zz":"\#(filler)","a":1,"a":2,"zz":3}"#,
+        ]
+        let written = documents
+        try await withDatabase(engine) { database in
+            let equal = try await database.write { transaction in
+                let json = transaction.dialect.type(.json)
+                try transaction.script(
+                    "create table said (id \(transaction.dialect.identity), bulk \(json), single \(json))")
+                try transaction.insert(written.map { [.json(ArraySlice($0.utf8))] }, into: "said", columns: ["bulk"])
+                for (index, document) in written.enumerated() {
+                    try transaction.execute(
+                        "update said set single = $1 where id = $2",
+                        [.json(ArraySlice(document.utf8)), .integer(Int64(index + 1))])
+                }
+                return try transaction.query("select bulk, single from said order by id").map {
+                    $0.json(0) == $0.json(1)
+                }
+            }
+            #expect(equal == written.map { _ in true })
+        }
+    }
+
+    @Test("What is not JSON is a bad record", arguments: ["", "x}", ",}", "}}"])
+    func brokenDocument(end: String) async throws {
+        let text = #"{"b":"\#(String(repeating: "long ", count: 60))","a":1\#(end)"#
+        try await withDatabase(.postgres) { database in
+            let error = await #expect(throws: DatabaseError.self) {
+                try await database.write { transaction in
+                    try Self.makeTable(transaction)
+                    try transaction.insert([[.json(ArraySlice(text.utf8))]], into: "kinds", columns: ["j"])
+                }
+            }
+            #expect(error?.kind == .record)
+        }
+    }
+
     @Test("A placeholder inside a quoted text is text", arguments: Engine.allCases)
     func quotedPlaceholder(engine: Engine) async throws {
         try await withDatabase(engine) { database in

@@ -31,9 +31,9 @@ struct PostgresTransaction: SQLTransaction {
         try translated { _ = try session.execute(sql) }
     }
 
-    func insert(_ rows: [[SQLValue]], into table: String, columns: [String]) throws {
+    func insert(_ rows: some Collection<[SQLValue]>, into table: String, columns: [String]) throws {
         guard !rows.isEmpty else { return }
-        if withoutCopy.contains(table) { return try insertWithoutCopy(rows, into: table, columns: columns) }
+        if withoutCopy.contains(table) { return try insertWithoutCopy(Array(rows), into: table, columns: columns) }
         do {
             try copy(rows, into: table, columns: columns)
         } catch let error as DatabaseError where error.code == "0A000" {
@@ -82,12 +82,13 @@ struct PostgresTransaction: SQLTransaction {
         return columns.map { types[$0] ?? "text" }
     }
 
-    private func copy(_ rows: [[SQLValue]], into table: String, columns: [String]) throws {
+    private func copy(_ rows: some Collection<[SQLValue]>, into table: String, columns: [String]) throws {
         try translated {
             _ = try session.copyIn(table, columns: columns) { buffer, types in
+                var order = JSONMemberOrder()
                 for row in rows {
                     try buffer.beginRow(columns: types.count)
-                    for (value, type) in zip(row, types) { try value.append(to: &buffer, type: type) }
+                    for (value, type) in zip(row, types) { try value.append(to: &buffer, type: type, &order) }
                 }
             }
         }

@@ -20,13 +20,15 @@ extension PostgresValue {
 extension SQLValue {
     /// Appends the value as a column of a COPY.
     ///
-    /// - Parameter type: the column's type.
+    /// - Parameters:
+    ///   - type: the column's type.
+    ///   - order: what is known of the order of JSON members.
     /// - Throws: with the code `0A000` where such a value cannot be copied into such a column.
-    func append(to buffer: inout CopyBuffer, type: UInt32) throws {
+    func append(to buffer: inout CopyBuffer, type: UInt32, _ order: inout JSONMemberOrder) throws {
         switch (self, type) {
         case (.null, _): buffer.appendNull()
         case (.text(let text), TypeOID.text), (.text(let text), TypeOID.varchar): buffer.append(text: text)
-        case (.json(let bytes), TypeOID.jsonb): buffer.append(jsonb: bytes)
+        case (.json(let bytes), TypeOID.jsonb): buffer.append(jsonb: order.ordered(bytes))
         case (.decimal(let digits), TypeOID.numeric): try buffer.append(numeric: digits)
         case (.integer(let integer), TypeOID.int8): buffer.append(integer: integer)
         case (.boolean(let flag), TypeOID.bool): buffer.append(bool: flag)

@@ -41,7 +41,7 @@ struct SQLiteTransaction: SQLTransaction {
         }
     }
 
-    func insert(_ rows: [[SQLValue]], into table: String, columns: [String]) throws {
+    func insert(_ rows: some Collection<[SQLValue]>, into table: String, columns: [String]) throws {
         let placeholders = (1...columns.count).map { "?\($0)" }.joined(separator: ", ")
         try runEach(
             "insert into \(table) (\(columns.joined(separator: ", "))) values (\(placeholders))", rows: rows)

@@ -14,12 +14,14 @@ extension Application {
         // The database numbers rows by itself; only children have to know their parents' numbers.
         let saysChildren = writes.contains { $0.record.children.contains { $0 != nil } }
         let rowIDs = saysChildren ? try transaction.reserveIDs(writes.count, in: table) : []
-        let rows = writes.enumerated().map { position, write in
-            let record = write.record
-            let hash = write.fingerprint.text
-            log(change(.inserted, record.id, hash: hash, changes: nil))
+        let hashes = writes.map(\.fingerprint.text)
+        for (write, hash) in zip(writes, hashes) {
+            log(change(.inserted, write.record.id, hash: hash, changes: nil))
+        }
+        let rows = writes.indices.lazy.map { [self] position in
+            let record = writes[position].record
             return row(
-                record, cells: record.cells.map { $0 ?? .null }, raw: record.raw, hash: hash,
+                record, cells: record.cells, raw: record.raw, hash: hashes[position],
                 detailSyncedAt: record.shape == .detail ? .instant(time) : .null,
                 isDetailDue: record.shape == .list, leading: saysChildren ? [.integer(rowIDs[position])] : [])
         }
@@ -113,13 +115,13 @@ extension Application {
     }
 
     private func row(
-        _ record: MappedRecord, cells: [FieldValue], raw: RawJSON, hash: String, detailSyncedAt: SQLValue,
+        _ record: MappedRecord, cells: [FieldValue?], raw: RawJSON, hash: String, detailSyncedAt: SQLValue,
         isDetailDue: Bool, leading: [SQLValue]
     ) -> [SQLValue] {
         var values = leading
         values.reserveCapacity(leading.count + cells.count + 8)
         values.append(.text(record.id))
-        for cell in cells { values.append(SQLValue(cell)) }
+        for cell in cells { values.append(cell.map { SQLValue($0) } ?? .null) }
         values.append(.json(raw.storable.bytes))
         values.append(detailSyncedAt)
         values.append(.boolean(isDetailDue))

@@ -1,4 +1,6 @@
+import Foundation
 package import Logging
+import Synchronization
 
 /// One connection to PostgreSQL, owned by one thread of its own on which libpq may block.
 ///
@@ -14,6 +16,8 @@ package actor PostgresConnection {
     private let executor = ConnectionExecutor()
     private let interrupt: StatementInterrupt
     private let session: PostgresSession
+    /// The socket of a connection that is in no transaction; nil while a body runs, and where one has left more.
+    private let resting = Mutex<Int32?>(nil)
 
     /// The connection's own thread.
     package nonisolated var unownedExecutor: UnownedSerialExecutor { executor.asUnownedSerialExecutor() }
@@ -70,7 +74,12 @@ package actor PostgresConnection {
     private func perform<T>(_ body: @Sendable (PostgresSession) throws -> T, as run: Int) throws -> T {
         // First the number, then the look at the task: a cancellation in between is seen by one or the other.
         interrupt.enter(run: run)
-        defer { interrupt.leaveRun() }
+        resting.withLock { $0 = nil }
+        defer {
+            interrupt.leaveRun()
+            let socket = session.restingSocket
+            resting.withLock { $0 = socket }
+        }
         do {
             try Task.checkCancellation()
             session.deallocateRetiredStatements()
@@ -85,6 +94,16 @@ package actor PostgresConnection {
     package func settle() -> Bool {
         session.rollBackOpenTransaction()
         return session.isIdle
+    }
+
+    /// Whether no body has left a transaction open, as can be told without waiting for the connection's thread.
+    nonisolated var isAtRest: Bool { resting.withLock { $0 != nil } }
+
+    /// Whether the connection rests and the server has sent nothing since, such as its farewell.
+    nonisolated var isQuiet: Bool {
+        guard let socket = resting.withLock({ $0 }) else { return false }
+        var look = pollfd(fd: socket, events: Int16(POLLIN), revents: 0)
+        return poll(&look, 1, 0) == 0
     }
 
     /// Looks, without a round trip, whether the server has closed the connection.

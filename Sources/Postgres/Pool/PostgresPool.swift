@@ -66,6 +66,7 @@ package final class PostgresPool: Sendable {
 
     private func lease() async throws -> PostgresConnection {
         if case .connection(let connection) = try await grant() {
+            if connection.isQuiet { return connection }
             if await connection.isAlive() { return connection }
             await connection.close()
             logger.debug("PostgreSQL connection found lost")
@@ -79,7 +80,8 @@ package final class PostgresPool: Sendable {
     }
 
     private func release(_ connection: PostgresConnection) async {
-        if await connection.settle() {
+        let isSettled = connection.isAtRest ? true : await connection.settle()
+        if isSettled {
             if case .close = giveBack(connection) { await connection.close() }
         } else {
             await connection.close()

@@ -126,6 +126,9 @@ package final class PostgresSession {
         }
     }
 
+    /// The socket, where nothing is under way.
+    var restingSocket: Int32? { isIdle ? PQsocket(link) : nil }
+
     /// Ready for somebody else's work.
     var isIdle: Bool { transactionStatus == .idle }
 

@@ -16,6 +16,16 @@ package struct ServerConfiguration: Sendable {
     package var trustedProxies = AddressRange.loopback
     /// How often a stream without news shows that it is alive: proxies give up after 60 seconds.
     var keepAlive = Duration.seconds(15)
+    /// Measures how long the database takes.
+    var clock: any Clock<Duration> = ContinuousClock()
+    /// Measures how long clients take to send what they want to.
+    var bodyClock: any Clock<Duration> = ContinuousClock()
+    /// Bytes of all bodies that may be read at the same time.
+    var bodyCapacity = 64 << 20
+    /// How long a shutdown may take: what is asked is answered, what is claimed is finished.
+    var shutdownBound = Duration.seconds(20)
+    /// How long what is stopped after that may take to end.
+    var stopBound = Duration.seconds(5)
     /// PEM files of the certificate chain and its key; nil for plain HTTP.
     package var tls: (certificate: String, key: String)?
 

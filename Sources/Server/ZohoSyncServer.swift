@@ -22,13 +22,12 @@ package struct ZohoSyncServer: Sendable {
     private let arrivals: ArrivalLog
     private let scheduler: Scheduler
     private let feed: ChangeFeed
+    private let bodies: BodyReader
     private let authenticator: Authenticator
     private let logger: Logger
 
-    /// Seconds that a shutdown may take: what is asked is answered, what is claimed is finished.
-    private static let shutdownBound = 20
-    /// Seconds of these in which requests are answered.
-    private static let answerBound = 5
+    /// Of a shutdown's time requests are answered in the first of so many parts.
+    private static let answerParts = 4
     /// Seconds after which a connection on which nothing comes is closed: longer than proxies keep theirs.
     private static let idleBound = 75
 
@@ -65,7 +64,7 @@ package struct ZohoSyncServer: Sendable {
             expectsWebhooks: configuration.webhookSecret != nil || configuration.webhookKey != nil,
             schedule: watch.schedule, reserve: watch.reserve)
         feed = ChangeFeed(mirror)
-        inbox = InboxWriter(mirror)
+        inbox = InboxWriter(mirror, clock: configuration.clock)
         runs = SyncRuns(mirror) { options, onEvent in
             makeSynchroniser(client, options) { event in
                 if event.phase == .ended, let run = event.run { metrics.count(run) }
@@ -87,7 +86,7 @@ package struct ZohoSyncServer: Sendable {
         let health = HealthWatch(
             mirror: mirror, inspector: inspector, organization: watch.organization, targets: watch.targets,
             ping: watch.ping, logger: logger
-        ) { try? await arrivals.flush() }
+        ) { try? await within(Deadline.question, clock: configuration.clock) { try await arrivals.flush() } }
         let synchronise: @Sendable (SyncOptions) async throws -> SyncReport = { [runs] options in
             let report = try await runs.start(options).report
             return try await withTaskCancellationHandler {
@@ -113,19 +112,22 @@ package struct ZohoSyncServer: Sendable {
                     ).run()
                 }, checkHealth: { await health.check() }, heal: { try await healer.heal() }),
             logger: logger)
+        bodies = BodyReader(capacity: configuration.bodyCapacity, clock: configuration.bodyClock)
         let budget: @Sendable () async throws -> BudgetSnapshot = { try await client.budget() }
         routes = Routes(
             health: HealthAPI(
-                mirror: mirror, inspector: inspector, arrivals: arrivals, remembered: { health.remembered }),
-            metrics: MetricsAPI(mirror: mirror, metrics: metrics, budget: budget),
+                mirror: mirror, inspector: inspector, arrivals: arrivals, clock: configuration.clock,
+                remembered: { health.remembered }),
+            metrics: MetricsAPI(mirror: mirror, metrics: metrics, clock: configuration.clock, budget: budget),
             intake: WebhookIntake(
                 mirror: mirror, inbox: inbox, configuration: configuration, metrics: metrics, arrivals: arrivals,
-                logger: logger),
-            bulkSync: BulkSyncAPI(mirror: mirror, runs: runs, budget: budget, keepAlive: configuration.keepAlive),
+                bodies: bodies, logger: logger),
+            bulkSync: BulkSyncAPI(
+                mirror: mirror, runs: runs, budget: budget, bodies: bodies, keepAlive: configuration.keepAlive),
             deadLetters: DeadLettersAPI(mirror: mirror, logger: logger),
             changes: ChangesAPI(mirror: mirror, feed: feed, keepAlive: configuration.keepAlive),
-            tokens: TokensAPI(mirror: mirror, logger: logger))
-        authenticator = Authenticator(mirror)
+            tokens: TokensAPI(mirror: mirror, bodies: bodies, logger: logger))
+        authenticator = Authenticator(mirror, configuration.clock, metrics: metrics, logger: logger)
     }
 
     /// Serves until SIGTERM or SIGINT, or until the task is cancelled.
@@ -133,7 +135,7 @@ package struct ZohoSyncServer: Sendable {
     /// - Parameters:
     ///   - stopsOnSignals: whether the process's signals end it; a test ends it by cancelling.
     ///   - onReady: called once with the port, when requests are accepted.
-    /// - Throws: what prevents listening.
+    /// - Throws: what prevents listening; ``ShutdownOverdue`` where something did not end although it was stopped.
     package func run(
         stopsOnSignals: Bool = true, onReady: @escaping @Sendable (_ port: Int) async -> Void = { _ in }
     ) async throws {
@@ -142,36 +144,54 @@ package struct ZohoSyncServer: Sendable {
             configuration: .init(
                 address: .hostname(configuration.hostname, port: configuration.port), serverName: nil),
             onServerRunning: { await onReady($0.localAddress?.port ?? 0) }, logger: quietLogger)
+        let (stops, stop) = AsyncStream.makeStream(of: Never.self)
         // Stopped from the last to the first: nothing is taken any more before what was taken is stored and worked on.
         let services: [any Service] = [
             Worker { [arrivals] in try await arrivals.run() }, Worker { [inbox] in try await inbox.run() },
             Worker { [processor] in try await processor.run() },
             Worker { [runs] in try await runs.run() }, Worker { [scheduler] in try await scheduler.run() },
-            Worker { [feed] in try await feed.run() }, Worker { try await Self.answer(application) },
+            Worker { [feed] in try await feed.run() }, Worker { [bodies] in await bodies.run() },
+            Worker { [configuration] in
+                try await Self.answer(application, for: configuration.shutdownBound / Self.answerParts)
+            },
             Worker { [runs] in
                 // First of all, so that nobody waits for a sync that will not end.
                 try? await gracefulShutdown()
+                stop.finish()
                 await runs.stop()
             },
         ]
         var group = ServiceGroupConfiguration(
             services: services.map { .init(service: $0, successTerminationBehavior: .gracefullyShutdownGroup) },
             gracefulShutdownSignals: stopsOnSignals ? [.sigterm, .sigint] : [], logger: quietLogger)
-        group.maximumGracefulShutdownDuration = .seconds(Self.shutdownBound)
-        group.maximumCancellationDuration = .seconds(5)
-        try await ServiceGroup(configuration: group).run()
+        group.maximumGracefulShutdownDuration = configuration.shutdownBound
+        let end = ServerEnd(ServiceGroup(configuration: group))
+        let bound = configuration.shutdownBound + configuration.stopBound
+        let alarm = Task { [logger] in
+            for await _ in stops {}
+            try await Task.sleep(for: bound)
+            logger.error("Something does not end, and is left as it is", metadata: ["after": "\(bound)"])
+            end.leave()
+        }
+        defer { alarm.cancel() }
+        try await withTaskCancellationHandler {
+            try await end.wait()
+        } onCancel: {
+            end.cancel()
+            stop.finish()
+        }
     }
 
     /// Runs the application; when the program shuts down, for no longer than a bound.
     ///
     /// Who sends half a body, or does not read what he asked for, must not take the time in which what was taken is
     /// stored and worked on.
-    private static func answer(_ application: some ApplicationProtocol) async throws {
+    private static func answer(_ application: some ApplicationProtocol, for bound: Duration) async throws {
         try await withThrowingTaskGroup(of: Void.self) { group in
             group.addTask { try await application.run() }
             group.addTask {
                 try? await gracefulShutdown()
-                try? await Task.sleep(for: .seconds(answerBound))
+                try? await Task.sleep(for: bound)
             }
             defer { group.cancelAll() }
             try await group.next()
@@ -186,19 +206,23 @@ package struct ZohoSyncServer: Sendable {
     }
 
     func router() -> Router<ServerContext> {
-        let router = Router(context: ServerContext.self)
+        let router = Router(context: ServerContext.self, options: .autoGenerateHeadEndpoints)
+        router.add(middleware: HeadMiddleware())
         router.add(
             middleware: EdgeMiddleware(
                 metrics: metrics, arrivals: arrivals, served: ServedPaths(routes.all),
                 trustedProxies: configuration.trustedProxies, logger: logger))
         for route in routes.all {
-            let (authenticator, handler, access) = (authenticator, route.handler, route.access)
-            router.on(RouterPath(route.path), method: route.method) { request, context in
+            let (authenticator, clock) = (authenticator, configuration.clock)
+            router.on(RouterPath(route.path), method: route.method) { request, context -> Response in
                 var context = context
-                if case .token(let role) = access {
+                if case .token(let role) = route.access {
                     context.token = try await authenticator.token(of: request, from: context.caller, for: role)
                 }
-                return try await handler(request, context)
+                guard route.isLookup else { return try await route.handler(request, context) }
+                return try await within(Deadline.answer, clock: clock) { [context] in
+                    try await route.handler(request, context)
+                }
             }
         }
         return router

@@ -54,14 +54,21 @@ struct PostgresProcess: Sendable {
                 -c fsync=off -c synchronous_commit=off -c full_page_writes=off \
                 -c max_wal_size=128MB"
         }
-        stop() { as_server "$BIN/pg_ctl" -D "$base/data" -m immediate -w stop; }
+        processes() {
+            main=$(head -n 1 "$base/data/postmaster.pid") &&
+                ps -A -o pid= -o ppid= | awk -v main="$main" '$1 == main || $2 == main { print $1 }' | sort -n
+        }
+        # The main process first, which would start others in the place of those that it misses.
+        freeze() { kill -STOP "$(head -n 1 "$base/data/postmaster.pid")" && kill -STOP $(processes); }
+        thaw() { kill -CONT $(processes); }
+        stop() { thaw; as_server "$BIN/pg_ctl" -D "$base/data" -m immediate -w stop; }
         {
             as_server "$BIN/initdb" -D "$base/data" -U postgres -A trust -E UTF8 --locale=C --no-sync && start
         } >"$base/start.log" 2>&1 </dev/null
         if [ $? -eq 0 ]; then
             echo ready
             while read -r command; do
-                case $command in start|stop) "$command" ;; esac >>"$base/start.log" 2>&1 </dev/null
+                case $command in start|stop|freeze|thaw) "$command" ;; esac >>"$base/start.log" 2>&1 </dev/null
                 echo ready
             done
             stop >/dev/null 2>&1 </dev/null
@@ -134,7 +141,7 @@ struct PostgresProcess: Sendable {
         _ = try? output.readToEnd()
     }
 
-    /// Has the guard `start` or `stop` the server, and waits until it has.
+    /// Has the guard `start`, `stop`, `freeze` or `thaw` the server, and waits until it has.
     func tell(_ command: String) async throws {
         let (input, output) = (input, output)
         try await withCheckedThrowingContinuation { (continuation: CheckedContinuation<Void, any Error>) in

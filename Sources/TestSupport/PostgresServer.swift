@@ -94,6 +94,19 @@ package struct StoppablePostgres: Sendable {
         await admin.close()
     }
 
+    /// Has it hang while `body` runs: it takes connections and statements and answers none.
+    package func hanging<T>(_ body: () async throws -> T) async throws -> T {
+        try await process.tell("freeze")
+        do {
+            let value = try await body()
+            try await process.tell("thaw")
+            return value
+        } catch {
+            try await process.tell("thaw")
+            throw error
+        }
+    }
+
     /// Starts it again on the same data.
     package func start() async throws { try await process.tell("start") }
 }

@@ -35,6 +35,26 @@ struct InboxTests {
         }
     }
 
+    @Test("A claim ends at a number of bytes", arguments: Engine.allCases)
+    func claimedBytes(engine: Engine) async throws {
+        try await withMirror(engine) { mirror in
+            let record = RawJSON("\"\(String(repeating: "x", count: 900_000))\"")
+            _ = try await mirror.store(
+                (10..<21).map {
+                    NewDelivery(
+                        entity: "products", content: .readable(.record, zohoID: "\($0)", record: record), receivedAt: 0,
+                        requestID: nil)
+                } + [
+                    NewDelivery(
+                        entity: "products", content: .readable(.mark, zohoID: "7", record: nil), receivedAt: 0,
+                        requestID: nil)
+                ])
+            let kinds: [InboxEntry.Kind] = [.record, .mark]
+            #expect(try await mirror.claim(kinds, limit: 400, holder: "a", lease: 60).count == 10)
+            #expect(try await mirror.claim(kinds, limit: 400, holder: "b", lease: 60).count == 2)
+        }
+    }
+
     @Test("What a dead worker has claimed comes back at once where its end is known", arguments: Engine.allCases)
     func deadWorkers(engine: Engine) async throws {
         let time = ManualTime()

@@ -240,13 +240,20 @@ struct APITests {
     @Test("Who guesses is not listened to for a while; who has a token is", arguments: Engine.allCases)
     func guessing(engine: Engine) async throws {
         try await ServerRig.with(engine) { rig in
+            #expect(try await rig.get("/metrics").status == 200)
             for guess in 0..<10 {
                 #expect(try await rig.request(.GET, "/metrics", token: "zs_\(guess)").status == 401)
             }
             let limited = try await rig.request(.GET, "/metrics", token: "zs_again")
             #expect(limited.status == 429)
             #expect(limited.headers.first(name: "Retry-After") != nil)
-            #expect(try await rig.get("/metrics").status == 200, "who shares the address and has a token")
+            let metrics = try await rig.get("/metrics")
+            #expect(metrics.status == 200, "who shares the address and has a token that was right before")
+            #expect(metrics.text.contains(#"zohosync_refused_tokens_total{result="wrong"} 10"#))
+            #expect(metrics.text.contains(#"zohosync_refused_tokens_total{result="paused"} 1"#))
+            let path = "/api/zoho/bulk-sync/status"
+            let unseen = try await rig.request(.GET, path, token: rig.operateToken)
+            #expect(unseen.status == 429, "who guesses right is not told so")
             let other = try await rig.request(
                 .GET, "/metrics", token: "zs_other", headers: ["X-Forwarded-For": "127.0.0.1, 192.0.2.7"])
             #expect(other.status == 401, "a proxy tells callers apart")

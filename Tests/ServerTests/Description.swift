@@ -17,7 +17,9 @@ struct Description: Sendable {
                 && zip(pattern, segments).allSatisfy { $0.hasPrefix("{") || $0 == $1 }
         }
         let best = fitting.min { $0.path.count { $0 == "{" } < $1.path.count { $0 == "{" } }
-        let route = fitting.first { $0.path == best?.path && $0.method.rawValue == method }
+        // HEAD is answered like GET, without the document.
+        let asked = method == "HEAD" ? "GET" : method
+        let route = fitting.first { $0.path == best?.path && $0.method.rawValue == asked }
         let name = "\(method) \(path) answers \(answer.status)"
         let problem = (type: "application/problem+json", document: "Problem" as String?)
         let expected: (type: String, document: String?)
@@ -30,6 +32,7 @@ struct Description: Sendable {
         }
         let type = answer.headers.first(name: "Content-Type")?.prefix { $0 != ";" } ?? ""
         guard type == expected.type else { return ["\(name) as \(type), not \(expected.type)"] }
+        if method == "HEAD" { return answer.text.isEmpty ? [] : ["\(name) with a body"] }
         guard let document = expected.document else { return [] }
         guard let json = try? JSONSerialization.jsonObject(with: Data(answer.text.utf8)) else {
             return ["\(name) with what is no JSON"]

@@ -208,7 +208,7 @@ struct ServerRig: Sendable {
         if let token { request.headers.add(name: "Authorization", value: "Bearer \(token)") }
         if !body.isEmpty { request.body = .bytes(body) }
         let response = try await http.execute(request, timeout: .seconds(120))
-        let bytes = try await response.body.collect(upTo: 8 << 20)
+        let bytes = try await response.body.collect(upTo: 32 << 20)
         let answer = Answer(status: Int(response.status.code), headers: response.headers, text: String(buffer: bytes))
         for fault in description.faults(of: answer, to: method.rawValue, path) { Issue.record("\(fault)") }
         return answer

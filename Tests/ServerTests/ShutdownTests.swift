@@ -66,7 +66,7 @@ struct ShutdownTests {
 }
 
 /// A connection whose bytes a test writes by itself.
-private final class RawConnection {
+final class RawConnection {
     private let descriptor: Int32
 
     init(to address: String) throws {

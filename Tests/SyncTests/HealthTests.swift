@@ -42,7 +42,7 @@ struct HealthTests {
                 "organisation", "token", "scopes", "clock_skew_seconds", "inbox_depth", "inbox_age_seconds",
                 "dead_letters", "worker_silence_seconds", "leases_stuck", "cursor_age_seconds", "runs_failed",
                 "runs_endless", "drift", "deliveries_unreadable", "deliveries_refused", "deliveries_to_unknown_paths",
-                "webhooks_today", "silent_webhooks",
+                "deliveries_turned_away", "webhooks_today", "silent_webhooks",
             ]
             #expect(names.subtracting(checks.keys) == [])
         }

@@ -39,7 +39,8 @@ package final class PostgresDatabase: SQLDatabase {
                 settings: [
                     "search_path": "\"\(schema.replacing("\"", with: "\"\""))\"", "synchronous_commit": "off",
                     "timezone": "UTC", "datestyle": "ISO, YMD", "bytea_output": "hex",
-                    "lock_timeout": "30s", "idle_in_transaction_session_timeout": "120s",
+                    // Less than the time that a server has for its shutdown.
+                    "lock_timeout": "15s", "idle_in_transaction_session_timeout": "120s",
                 ])
             let database = PostgresDatabase(configuration, schema: schema, logger: logger)
             do {

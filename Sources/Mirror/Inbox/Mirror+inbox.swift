@@ -54,7 +54,8 @@ extension Mirror {
         }
     }
 
-    /// Claims entries that are due, the longest waiting first; nobody else gets them until the lease ends.
+    /// Claims entries that are due, the longest waiting first, as many as ``partBytes`` allows; nobody else gets them until
+    /// the lease ends.
     ///
     /// - Parameters:
     ///   - kinds: what the worker can do.
@@ -80,19 +81,22 @@ extension Mirror {
             try transaction.query(
                 """
                 with due as materialized (
-                    select id from sync_inbox
+                    select id, available_at, coalesce(length(record), 0) as bytes from sync_inbox
                     where available_at <= $6 and \(transaction.dialect.contains("kind", "$2"))
                         and (available_at <= $1 or attempts = 0 and claimed_by is null)
                         and deaths \(comparison) \(Self.suspicion)
                     order by available_at, id limit $3\(transaction.dialect.forUpdateSkippingLocked)
+                ), part as (
+                    select id, sum(bytes) over (order by available_at, id) - bytes as earlier from due
                 )
                 update sync_inbox set available_at = $4, claimed_by = $5, deaths = deaths + 1
-                where id in (select id from due)
+                where id in (select id from part where earlier < $7)
                 returning id, entity, kind, zoho_id, record, received_at, attempts, request_id, deaths - 1, claimed_by
                 """,
                 [
                     .instant(time), .texts(kinds.map(\.rawValue)), .integer(Int64(limit)),
                     .instant(time + Int64(lease) * 1_000_000), .text(holder), .instant(time + ahead),
+                    .integer(Int64(Self.partBytes)),
                 ]
             ).compactMap { InboxEntry($0) }
         }.sorted { $0.id < $1.id }

@@ -56,6 +56,14 @@ package struct DeadLetter: Sendable, Hashable {
         case applied(Outcome)
         /// It waits in the inbox again; a running `zohosync serve` goes on with it.
         case queued
+
+        /// As machines are told.
+        package var text: String {
+            switch self {
+            case .applied(let outcome): outcome.rawValue
+            case .queued: "queued"
+            }
+        }
     }
 }
 
@@ -72,15 +80,33 @@ extension Mirror {
 
     /// The records that wait to be applied, oldest first.
     ///
-    /// - Parameter after: only letters with a higher id.
-    package func deadLetters(entity: String? = nil, after: Int64 = 0, limit: Int = 1_000) async throws -> [DeadLetter] {
+    /// - Parameters:
+    ///   - after: only letters with a higher id.
+    ///   - bytes: ends with the letter whose record reaches so many in all.
+    package func deadLetters(
+        entity: String? = nil, after: Int64 = 0, limit: Int = 1_000, bytes: Int = .max
+    ) async throws -> [DeadLetter] {
         try await database.read { transaction in
+            // Sizes first: whole records are not carried through the sum.
             try transaction.query(
                 """
                 select \(Self.letterColumns) from sync_dead_letters
-                where state = 'open' and entity = coalesce($1, entity) and id > $2
-                order by id limit $3
-                """, [entity.map { .text($0) } ?? .null, .integer(after), .integer(Int64(limit))]
+                where id in (
+                    select id from (
+                        select id, sum(bytes) over (order by id) - bytes as earlier from (
+                            select id, length(record) as bytes from sync_dead_letters
+                            where state = 'open' and entity = coalesce($1, entity) and id > $2
+                            order by id limit $3
+                        ) as page
+                    ) as sized
+                    where earlier < $4
+                )
+                order by id
+                """,
+                [
+                    entity.map { .text($0) } ?? .null, .integer(after), .integer(Int64(limit)),
+                    .integer(Int64(bytes)),
+                ]
             ).compactMap { DeadLetter($0) }
         }
     }
@@ -113,6 +139,23 @@ extension Mirror {
             ).first?.int(0).map { Int($0) } ?? 0
         }
     }
+
+    /// Applies all letters again that are open, one part after the other, so that few are in memory at once.
+    ///
+    /// - Returns: how many ended in each way.
+    package func retryDeadLetters(entity: String? = nil) async throws -> [DeadLetter.Retry: Int] {
+        var outcomes: [DeadLetter.Retry: Int] = [:]
+        var after: Int64 = 0
+        while true {
+            let letters = try await deadLetters(entity: entity, after: after, limit: 200, bytes: Self.partBytes)
+            guard let last = letters.last else { return outcomes }
+            for letter in letters { outcomes[try await retry(letter), default: 0] += 1 }
+            after = last.id
+        }
+    }
+
+    /// Bytes of records that are worked on at once; the last one may go beyond.
+    package static let partBytes = 8 << 20
 
     /// Applies a dead letter again, with the time at which Zoho said it, so that a newer row stays.
     ///

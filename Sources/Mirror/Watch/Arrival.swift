@@ -9,6 +9,8 @@ package struct Arrival: Sendable, Hashable {
         case missed
         /// Not signed as it must be; the subject is the webhook.
         case refused
+        /// Larger than is taken, or broken off before its end; the subject is the webhook.
+        case turnedAway = "turned_away"
         /// Stored as a dead letter; the subject is the webhook.
         case unreadable
         /// To a path that nobody serves, which is the subject.

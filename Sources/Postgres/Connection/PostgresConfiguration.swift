@@ -59,8 +59,9 @@ package struct PostgresConfiguration: Sendable {
         // What stands before `dbname` is a default that the URL may override; what stands after it is fixed.
         let parameters = [
             ("application_name", applicationName), ("connect_timeout", String(connectTimeout)),
-            ("keepalives_idle", "30"), ("keepalives_interval", "10"), ("keepalives_count", "3"),
-            ("tcp_user_timeout", "60000"), ("dbname", url), ("client_encoding", "UTF8"),
+            // A server that cannot be reached any more is found out within 15 seconds.
+            ("keepalives_idle", "5"), ("keepalives_interval", "5"), ("keepalives_count", "2"),
+            ("tcp_user_timeout", "15000"), ("dbname", url), ("client_encoding", "UTF8"),
         ]
         let link = Self.withCStrings(parameters.map(\.0)) { keywords in
             Self.withCStrings(parameters.map(\.1)) { values in PQconnectdbParams(keywords, values, 1) }

@@ -1,7 +1,9 @@
 import HTTPTypes
 import Hummingbird
+import Logging
 import Mirror
 import Synchronization
+import ZohoBooks
 
 /// What a route asks of its caller.
 enum Access: Sendable, Hashable {
@@ -14,10 +16,18 @@ enum Access: Sendable, Hashable {
 /// Checks bearer tokens.
 final class Authenticator: Sendable {
     private let mirror: Mirror
+    private let clock: any Clock<Duration>
+    private let metrics: Metrics
+    private let logger: Logger
     private let limit = Mutex(FailureLimit())
     private let remembered = Mutex(RememberedTokens())
 
-    init(_ mirror: Mirror) { self.mirror = mirror }
+    init(_ mirror: Mirror, _ clock: any Clock<Duration>, metrics: Metrics, logger: Logger) {
+        self.mirror = mirror
+        self.clock = clock
+        self.metrics = metrics
+        self.logger = logger
+    }
 
     /// The token of a request.
     ///
@@ -27,40 +37,61 @@ final class Authenticator: Sendable {
             throw unauthorized("Send a token as Authorization: Bearer …; zohosync auth token create makes one.")
         }
         let parts = header.split(separator: " ", maxSplits: 1)
-        guard parts.count == 2, parts[0].lowercased() == "bearer",
-            let token = try await token(String(parts[1]), for: role)
-        else {
-            throw refusal(of: caller)
-        }
+        let secret = parts.count == 2 && parts[0].lowercased() == "bearer" ? String(parts[1]) : ""
+        let digest = APIToken.digest(of: secret)
+        try checkPause(of: caller, digest)
+        guard let token = try await token(secret, digest, for: role) else { throw refusal(of: caller) }
         guard role == .read || token.role == .operate else {
             throw Problem(.forbidden, "This needs a token of the role operate; \(token.name) has the role read.")
         }
         return token
     }
 
-    /// What a wrong token is told; who guesses on and on is told to wait.
-    ///
-    /// Others with the same address and a right token do not notice.
-    private func refusal(of caller: String) -> Problem {
+    // MARK: - Guesses
+
+    /// Lets through, while a caller is told to wait, only a token that was right of late: who guesses learns nothing, and
+    /// who shares his address goes on.
+    private func checkPause(of caller: String, _ digest: String) throws {
         let time = mirror.now()
-        let pause = limit.withLock { limit in
-            let pause = limit.pause(for: caller, at: time)
-            if pause == nil { limit.fail(caller, at: time) }
-            return pause
-        }
-        guard let pause else { return unauthorized("The token is not valid or was revoked.") }
+        guard let pause = limit.withLock({ $0.pause(for: caller, at: time) }),
+            remembered.withLock({ $0.token(digest, at: time) }) == nil
+        else { return }
+        metrics.count(.refusedTokens, .init(["result": "paused"]))
         var problem = Problem(.tooManyRequests, "Too many requests with a wrong token. Wait \(pause) s.")
         problem.headers[.retryAfter] = String(pause)
+        throw problem
+    }
+
+    private func refusal(of caller: String) -> Problem {
+        metrics.count(.refusedTokens, .init(["result": "wrong"]))
+        let time = mirror.now()
+        let isPaused = limit.withLock { limit in
+            limit.fail(caller, at: time)
+            return limit.pause(for: caller, at: time) != nil
+        }
+        if isPaused {
+            logger.warning("A caller tries wrong tokens and is told to wait", metadata: ["caller": "\(caller)"])
+        }
+        return unauthorized("The token is not valid or was revoked.")
+    }
+
+    private func unauthorized(_ detail: String) -> Problem {
+        var problem = Problem(.unauthorized, detail)
+        problem.headers[.wwwAuthenticate] = "Bearer"
         return problem
     }
 
+    // MARK: - Tokens
+
     /// The valid token that this is; nil where there is none.
     ///
-    /// Whoever wants to see what is wrong is let in while the database cannot be asked, and can change nothing.
-    private func token(_ secret: String, for role: APIToken.Role) async throws -> APIToken? {
-        let digest = APIToken.digest(of: secret)
+    /// Whoever wants to see what is wrong is let in while the database does not answer, and can change nothing.
+    private func token(_ secret: String, _ digest: String, for role: APIToken.Role) async throws -> APIToken? {
+        guard !secret.isEmpty else { return nil }
         do {
-            let token = try await mirror.apiToken(secret)
+            let token = try await within(Deadline.question, clock: clock) { [mirror] in
+                try await mirror.apiToken(secret)
+            }
             remembered.withLock { $0.remember(token, digest, at: mirror.now()) }
             return token
         } catch {
@@ -69,11 +100,5 @@ final class Authenticator: Sendable {
             }
             return token
         }
-    }
-
-    private func unauthorized(_ detail: String) -> Problem {
-        var problem = Problem(.unauthorized, detail)
-        problem.headers[.wwwAuthenticate] = "Bearer"
-        return problem
     }
 }

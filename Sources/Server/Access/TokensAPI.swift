@@ -8,6 +8,7 @@ import ZohoBooks
 /// Makes, shows and revokes tokens, which beside a running server on SQLite nobody else can.
 struct TokensAPI: Sendable {
     let mirror: Mirror
+    let bodies: BodyReader
     let logger: Logger
 
     struct List: Encodable {
@@ -19,7 +20,7 @@ struct TokensAPI: Sendable {
     }
 
     func create(_ request: Request, _ context: ServerContext) async throws -> Response {
-        let wanted = try TokenRequest(try await request.wholeBody(upTo: 4 << 10))
+        let wanted = try TokenRequest(try await bodies.body(of: request, context, upTo: 4 << 10))
         let (secret, token) = try await mirror.makeAPIToken(name: wanted.name, role: wanted.role)
         note("A token was made", token, context)
         return .json(.created, TokenDocument(token, secret: secret))

@@ -13,6 +13,7 @@ struct BulkSyncAPI: Sendable {
     let mirror: Mirror
     let runs: SyncRuns
     let budget: @Sendable () async throws -> BudgetSnapshot
+    let bodies: BodyReader
     /// How often a stream without news shows that it is alive.
     let keepAlive: Duration
 
@@ -24,7 +25,7 @@ struct BulkSyncAPI: Sendable {
             let names = Catalog.entities.map(\.entity.name).joined(separator: ", ")
             throw Problem(.notFound, "There is no entity \(name). Choose from \(names), sync-all.")
         }
-        let body = try await request.wholeBody(upTo: 64 << 10)
+        let body = try await bodies.body(of: request, context, upTo: 64 << 10)
         let options = try BulkSyncRequest(body, entities: name == "sync_all" ? [] : [name]).options
         let beganAt = mirror.now()
         let started: SyncRuns.Started

@@ -12,6 +12,8 @@ struct DeadLettersAPI: Sendable {
     private struct List: Encodable {
         let deadLetters: [DeadLetterDocument]
         let open: Int
+        /// The `after` of the next page; nil where this is the last.
+        @Nullable var nextAfter: Int64?
     }
 
     private struct Retried: Encodable {
@@ -30,12 +32,15 @@ struct DeadLettersAPI: Sendable {
         let after = query.number("after", in: 0...Int.max) ?? 0
         let limit = query.number("limit", in: 1...1_000) ?? 100
         try query.finish()
-        let letters = try await mirror.deadLetters(entity: entity, after: Int64(after), limit: limit)
+        let letters = try await mirror.deadLetters(
+            entity: entity, after: Int64(after), limit: limit, bytes: Mirror.partBytes)
+        let bytes = letters.reduce(0) { $0 + $1.record.bytes.count }
         return .json(
             .ok,
             List(
                 deadLetters: letters.map { DeadLetterDocument($0) },
-                open: try await mirror.deadLetterCount(entity: entity)))
+                open: try await mirror.deadLetterCount(entity: entity),
+                nextAfter: letters.count == limit || bytes >= Mirror.partBytes ? letters.last?.id : nil))
     }
 
     func retryOne(_ request: Request, _ context: ServerContext) async throws -> Response {
@@ -47,15 +52,8 @@ struct DeadLettersAPI: Sendable {
         var query = QueryReader(request, known: ["entity"])
         let entity = query.entity()
         try query.finish()
-        var outcomes: [String: Int] = [:]
-        var after: Int64 = 0
-        while true {
-            let letters = try await mirror.deadLetters(entity: entity, after: after, limit: 200)
-            for letter in letters { outcomes[try await mirror.retry(letter).text, default: 0] += 1 }
-            guard let last = letters.last else { break }
-            after = last.id
-        }
-        return .json(.ok, Retried(outcomes: outcomes))
+        let outcomes = try await mirror.retryDeadLetters(entity: entity)
+        return .json(.ok, Retried(outcomes: outcomes.reduce(into: [:]) { $0[$1.key.text] = $1.value }))
     }
 
     func discard(_ request: Request, _ context: ServerContext) async throws -> Response {
@@ -82,14 +80,5 @@ struct DeadLettersAPI: Sendable {
             throw Problem(.notFound, "There is no open dead letter \(text).")
         }
         return letter
-    }
-}
-
-extension DeadLetter.Retry {
-    fileprivate var text: String {
-        switch self {
-        case .applied(let outcome): outcome.rawValue
-        case .queued: "queued"
-        }
     }
 }

@@ -68,6 +68,7 @@ extension Problem {
         case let error as MirrorError:
             if case .leased = error { self.init(.conflict, error.description) } else { self = .unavailable("\(error)") }
         case let error as InboxFull: self = .unavailable(error.description)
+        case is DeadlinePassed: self = .unavailable("The database does not answer in time.")
         case is DatabaseError: self = .unavailable("The database does not do what is asked of it; the log says why.")
         case let error as ZohoBooksError: self.init(.badGateway, error.description)
         case is CancellationError: self = .unavailable("The server is stopping.")

@@ -48,7 +48,12 @@ struct Route: Sendable {
     /// The document of its answers, where they are JSON.
     var document: String?
     var contentType = "application/json"
+    /// Whether it knows by itself how long it waits for the database.
+    var isPatient = false
     let handler: Handler
+
+    /// Whether it is given up where the database takes long for what it asks.
+    var isLookup: Bool { method == .get && !isPatient && contentType != "text/event-stream" }
 
     /// What comes with a status below 500, or with one that the route names; nil where it never answers so.
     func content(of status: Int) -> (type: String, document: String?)? {

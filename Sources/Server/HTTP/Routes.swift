@@ -33,18 +33,18 @@ struct Routes: Sendable {
         [
             Route(
                 method: .get, path: "/health/live", access: .open, summary: "Whether the process lives",
-                answers: [200: "It does"], document: "Alive", handler: health.live),
+                answers: [200: "It does"], document: "Alive", isPatient: true, handler: health.live),
             Route(
                 method: .get, path: "/health/ready", access: .open, summary: "Whether the process can work",
                 answers: [200: "It can", 503: .init("It cannot, because the database does not answer", "Alive")],
-                document: "Alive", handler: health.ready),
+                document: "Alive", isPatient: true, handler: health.ready),
             Route(
                 method: .get, path: "/api/zoho/health", access: .token(.read),
                 summary: "How everything is, check by check, with what to do", answers: [200: "The checks"],
-                document: "Health", handler: health.report),
+                document: "Health", isPatient: true, handler: health.report),
             Route(
                 method: .get, path: "/metrics", access: .token(.read), summary: "Figures for Prometheus",
-                answers: [200: "The figures"], contentType: "text/plain", handler: metrics.text),
+                answers: [200: "The figures"], contentType: "text/plain", isPatient: true, handler: metrics.text),
         ]
     }
 
@@ -71,7 +71,8 @@ struct Routes: Sendable {
                     answers: [
                         200: "The body is empty; nothing is stored", 202: "Stored; the answer has its id",
                         400: "The body breaks off", 401: "Not signed as it must be", 404: "There is no such webhook",
-                        413: "The body has more than 1 MiB", 503: "It cannot be stored now; send it again",
+                        408: "The body did not come within 10 seconds", 413: "The body has more than 1 MiB",
+                        503: "It cannot be stored now; send it again",
                     ],
                     document: "Accepted", handler: intake.answer)
             }
@@ -98,6 +99,7 @@ struct Routes: Sendable {
                     200: .init("It has ended, within the wait or before a run began", "SyncResult"),
                     202: .init("It runs; Location says where to look", "Started"),
                     400: "The body is no JSON object", 404: "There is no such entity",
+                    408: "The body did not come within 10 seconds",
                     409: "One of the entities is synchronised already; run and Location say by what",
                     413: "The body is too large", 422: "Fields that cannot be used, each with its reason",
                 ],
@@ -178,7 +180,8 @@ struct Routes: Sendable {
                 method: .post, path: base, access: .token(.operate), summary: "Makes a token", body: "Token",
                 answers: [
                     201: "It is made; nobody can be shown it again", 400: "The body is no JSON object",
-                    413: "The body is too large", 422: "Fields that cannot be used, each with its reason",
+                    408: "The body did not come within 10 seconds", 413: "The body is too large",
+                    422: "Fields that cannot be used, each with its reason",
                 ],
                 document: "Token", handler: tokens.create),
             Route(

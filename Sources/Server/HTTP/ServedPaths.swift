@@ -17,7 +17,9 @@ struct ServedPaths: Sendable {
 
     init(_ routes: [Route]) {
         patterns = Dictionary(grouping: routes, by: \.path).map { path, routes in
-            Pattern(segments: path.split(separator: "/"), methods: routes.map(\.method))
+            Pattern(
+                segments: path.split(separator: "/"),
+                methods: routes.flatMap { $0.method == .get ? [.get, .head] : [$0.method] })
         }
     }
 

@@ -8,6 +8,8 @@ import NIOCore
 struct ServerContext: RequestContext, RemoteAddressRequestContext {
     var coreContext: CoreRequestContextStorage
     let remoteAddress: SocketAddress?
+    /// The connection on which the request came.
+    let channel: any Channel
     /// The id under which the request is found in the log, the inbox and the dead letters.
     var requestID = ""
     /// The token that the request came with; nil where it needs none.
@@ -15,6 +17,7 @@ struct ServerContext: RequestContext, RemoteAddressRequestContext {
 
     init(source: ApplicationRequestContextSource) {
         coreContext = CoreRequestContextStorage(source: source)
+        channel = source.channel
         remoteAddress = source.channel.remoteAddress
         caller = remoteAddress?.ipAddress ?? "-"
     }

@@ -20,6 +20,7 @@ final class Metrics: Sendable {
         case calls = "zohosync_calls_total"
         case runs = "zohosync_runs_ended_total"
         case requests = "zohosync_http_requests_total"
+        case refusedTokens = "zohosync_refused_tokens_total"
 
         var help: String {
             switch self {
@@ -30,6 +31,7 @@ final class Metrics: Sendable {
             case .calls: "Calls of Zoho's API by result, those that were made again included"
             case .runs: "Runs that this process has ended, by entity, kind and state"
             case .requests: "HTTP requests by route and status"
+            case .refusedTokens: "Requests with a wrong token, and those that had to wait because of such"
             }
         }
     }

@@ -122,7 +122,7 @@ extension Schema {
                         has("first_failed_at", .text), has("last_failed_at", .text), null("request_id", .text),
                         null("webhook", .text), null("event", .text), null("record", .text),
                         null("record_base64", .text),
-                    ]))), has("open", .integer),
+                    ]))), has("open", .integer), null("next_after", .integer),
         ]),
         "Retried": .object([has("outcomes", .map(.integer))]),
         "Discarded": .object([has("id", .integer), has("state", .text), has("reason", .text)]),

@@ -14,6 +14,7 @@ struct WebhookIntake: Sendable {
     let configuration: ServerConfiguration
     let metrics: Metrics
     let arrivals: ArrivalLog
+    let bodies: BodyReader
     let logger: Logger
 
     private struct Accepted: Encodable {
@@ -27,7 +28,8 @@ struct WebhookIntake: Sendable {
         let receivedAt = mirror.now()
         let name = context.parameters.get("webhook") ?? ""
         guard let webhook = Catalog.webhook(named: name) else { throw HTTPError(.notFound) }
-        let received = try await request.wholeBody(upTo: WebhookBody.limit)
+        let isProven = try self.isProven(request, webhook: name)
+        let received = try await self.body(of: request, context, webhook: name)
         let query = FormPairs(request.uri.query ?? "")
         let body: WebhookBody
         var damage: String?
@@ -35,12 +37,13 @@ struct WebhookIntake: Sendable {
             body = WebhookBody(
                 try unpacked(received, request.headers[.contentEncoding]), contentType: request.headers[.contentType])
         } catch Gzip.Failure.tooLarge {
+            turnAway(name, "too_large")
             throw Problem(.contentTooLarge, "The body has more than \(WebhookBody.limit) bytes when it is unpacked.")
         } catch {
             damage = "the body is damaged or not compressed as its header says"
             body = WebhookBody(received, contentType: nil)
         }
-        try authenticate(request, query, body, received, webhook: name)
+        guard isProven || isSigned(request, query, body, received) else { throw refusal(name) }
         if body.isEmpty {
             // A test call, or a rule without a body: Zoho would only repeat it.
             count(name, "empty")
@@ -53,6 +56,19 @@ struct WebhookIntake: Sendable {
         return try await store(contents, webhook, receivedAt, context)
     }
 
+    private func body(of request: Request, _ context: ServerContext, webhook: String) async throws -> [UInt8] {
+        do {
+            return try await bodies.body(of: request, context, upTo: WebhookBody.limit)
+        } catch let problem as Problem {
+            switch problem.status {
+            case .contentTooLarge: turnAway(webhook, "too_large")
+            case .serviceUnavailable: count(webhook, "unavailable")
+            default: turnAway(webhook, "broken_off")
+            }
+            throw problem
+        }
+    }
+
     private func unpacked(_ bytes: [UInt8], _ encoding: String?) throws(Gzip.Failure) -> [UInt8] {
         switch encoding?.lowercased() {
         case "gzip", "x-gzip", "deflate": try Gzip.unpack(bytes, limit: WebhookBody.limit)
@@ -62,29 +78,45 @@ struct WebhookIntake: Sendable {
 
     // MARK: - Where it comes from
 
-    private func authenticate(
-        _ request: Request, _ query: FormPairs, _ body: WebhookBody, _ received: [UInt8], webhook: String
-    ) throws {
-        guard configuration.webhookSecret != nil || configuration.webhookKey != nil else { return }
+    /// Whether the headers alone prove it; where not, the body's signature has to.
+    ///
+    /// - Throws: ``Problem`` where nothing claims to be a proof, so that a stranger's body is not even read.
+    private func isProven(_ request: Request, webhook: String) throws -> Bool {
+        guard configuration.webhookSecret != nil || configuration.webhookKey != nil else { return true }
         if let key = configuration.webhookKey, let given = request.headers[.webhookKey],
             WebhookSignature.isEqual(key.revealed.utf8, given.utf8)
         {
-            return
+            return true
         }
-        if let secret = configuration.webhookSecret?.revealed, let signature = request.headers[.webhookSignature] {
-            let pairs = query.pairs + (body.form?.pairs ?? [])
-            let signed = body.form == nil ? body.bytes : []
-            if WebhookSignature.isValid(signature, pairs: pairs, body: signed, secret: secret) { return }
-            // Nobody knows whether Zoho signs a body before or after it is compressed.
-            if signed != received, body.form == nil,
-                WebhookSignature.isValid(signature, pairs: pairs, body: received, secret: secret)
-            {
-                return
-            }
+        guard configuration.webhookSecret != nil, request.headers[.webhookSignature] != nil else {
+            throw refusal(webhook)
         }
+        return false
+    }
+
+    private func isSigned(
+        _ request: Request, _ query: FormPairs, _ body: WebhookBody, _ received: [UInt8]
+    ) -> Bool {
+        guard let secret = configuration.webhookSecret?.revealed, let signature = request.headers[.webhookSignature]
+        else { return false }
+        let pairs = query.pairs + (body.form?.pairs ?? [])
+        let signed = body.form == nil ? body.bytes : []
+        if WebhookSignature.isValid(signature, pairs: pairs, body: signed, secret: secret) { return true }
+        // Nobody knows whether Zoho signs a body before or after it is compressed.
+        return signed != received && body.form == nil
+            && WebhookSignature.isValid(signature, pairs: pairs, body: received, secret: secret)
+    }
+
+    private func refusal(_ webhook: String) -> Problem {
         count(webhook, "refused")
         arrivals.note(.refused, webhook)
-        throw Problem(.unauthorized, "The webhook is not signed with the secret that this server knows.")
+        return Problem(.unauthorized, "The webhook is not signed with the secret that this server knows.")
+    }
+
+    /// Counts what is not taken because of its body; Zoho does not bring it better another time.
+    private func turnAway(_ webhook: String, _ result: String) {
+        count(webhook, result)
+        arrivals.note(.turnedAway, webhook)
     }
 
     private func isDeletion(_ query: FormPairs, _ headers: HTTPFields) -> Bool {

@@ -104,6 +104,7 @@ package struct DeliveryProcessor: Sendable {
                 await staysSilent(worker, pulse)
             } onCancel: {
                 worker.cancel()
+                pulse.stop()
             }
             guard isStuck else {
                 _ = await worker.result

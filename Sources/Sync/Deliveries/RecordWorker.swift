@@ -19,11 +19,24 @@ struct RecordWorker: Sendable {
             try await pulse.beat()
             let entries = try await pulse.uncancelled { try await claim() }
             if entries.isEmpty { return }
-            try await processor.withClaim(on: entries, of: name) { entries in
-                for (mapping, entries) in entries.byEntity {
-                    try await pulse.uncancelled { try await apply(entries, mapping) }
+            do {
+                try await processor.withClaim(on: entries, of: name) { entries in
+                    for (mapping, entries) in entries.byEntity {
+                        try await pulse.uncancelled { try await apply(entries, mapping) }
+                    }
                 }
+            } catch is CancellationError where pulse.isStopped {
+                try await giveBack(entries)
+                throw CancellationError()
             }
+        }
+    }
+
+    /// Gives back what was not done when the time of a shutdown was over; that was no attempt, and no death.
+    private func giveBack(_ entries: [InboxEntry]) async throws {
+        try await uncancelled(for: .seconds(2)) { [processor, name] in
+            try await processor.mirror.postpone(
+                entries, until: processor.mirror.now(), error: nil, countsAttempt: false, holder: name)
         }
     }
 
@@ -38,6 +51,7 @@ struct RecordWorker: Sendable {
             let result = try await processor.mirror.apply(entries, of: mapping)
             processor.report(entries, [(mapping.entity.name, result)])
         } catch {
+            if error is CancellationError { throw error }
             let byID = Dictionary(grouping: entries, by: \.zohoID)
             guard !error.isDatabaseOutage, byID.count > 1 else {
                 return try await processor.fail(entries, error, isOutage: error.isDatabaseOutage, worker: name)

@@ -18,6 +18,7 @@ final class WorkerPulse: Sendable {
         /// Microseconds since 1970; nil before the first.
         var leasedAt: Int64?
         var isGivenUp = false
+        var isStopped = false
         /// Ends each work that may not be left half done.
         var endings: [Int: @Sendable () -> Void] = [:]
         var lastWork = 0
@@ -51,10 +52,13 @@ final class WorkerPulse: Sendable {
     }
 
     /// Does what must not be left half done, such as a commit, although the worker is told to stop meanwhile; only giving
-    /// the worker up ends it.
+    /// the worker up, or the end of the time that a shutdown allows, ends it.
+    ///
+    /// - Throws: what the body throws; `CancellationError` where one of the two came before.
     func uncancelled<T: Sendable>(_ body: @escaping @Sendable () async throws -> T) async throws -> T {
         let task = Task { try await body() }
         let number = state.withLock { state in
+            if state.isGivenUp || state.isStopped { task.cancel() }
             state.lastWork += 1
             state.endings[state.lastWork] = { task.cancel() }
             return state.lastWork
@@ -65,16 +69,28 @@ final class WorkerPulse: Sendable {
 
     /// Gives the worker up: a statement that it waits for is stopped, so that what it holds becomes free.
     func giveUp() {
+        end { $0.isGivenUp = true }
+    }
+
+    /// Ends what the worker does, because the time that a shutdown allows is over.
+    func stop() {
+        end { $0.isStopped = true }
+    }
+
+    /// Whether the worker was told to end what it does, so that what it leaves undone is no fault of the work's.
+    var isStopped: Bool { state.withLock(\.isStopped) }
+
+    private func end(_ change: (inout State) -> Void) {
         let endings = state.withLock { state in
-            state.isGivenUp = true
-            return state.endings.values
+            change(&state)
+            return Array(state.endings.values)
         }
         for end in endings { end() }
     }
 
     /// Gives the lease back.
     func end() async throws {
-        try await uncancelled { [mirror, worker, holder] in
+        try await ZohoBooks.uncancelled(for: .seconds(2)) { [mirror, worker, holder] in
             _ = try await mirror.releaseLease(WorkerPulse.prefix + worker, holder: holder)
         }
     }

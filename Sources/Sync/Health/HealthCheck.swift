@@ -83,6 +83,7 @@ package struct HealthThresholds: Sendable, Hashable {
         // What strangers can do by themselves is never critical: it would let them silence the outside monitor's ping.
         "deliveries_to_unknown_paths": Pair(0, .infinity),
         "deliveries_refused": Pair(0, .infinity),
+        "deliveries_turned_away": Pair(0, .infinity),
         "deliveries_unreadable": Pair(0, 100),
         "webhooks_today": Pair(800, 950),
         "budget_forecast_percent": Pair(90, 100),

@@ -141,6 +141,10 @@ extension HealthInspector {
                 "deliveries_refused", parts(.refused),
                 "Webhooks came without the right signature. Compare the secret in Zoho with ZOHOSYNC_WEBHOOK_SECRET."),
             judge(
+                "deliveries_turned_away", parts(.turnedAway),
+                "Deliveries had more than 1 MiB or broke off before their end. What they were about comes with the next "
+                    + "sweep. Look at the webhook's body in Zoho, and at what is between Zoho and this server."),
+            judge(
                 "deliveries_to_unknown_paths", parts(.unknownPath),
                 "Zoho delivers to a path that nobody serves. Correct the URL of the workflow rule's webhook."),
             thresholds.judge(

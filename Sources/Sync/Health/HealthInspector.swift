@@ -50,6 +50,8 @@ package struct HealthInspector: Sendable {
 
     static let day: Int64 = 86_400_000_000
     private static let database = "database"
+    /// How long the database may take to show that it answers.
+    private static let patience = Duration.seconds(5)
 
     /// Makes the checks, in the order in which a new installation is set up.
     package func inspect(_ depth: Depth) async -> [HealthCheck] {
@@ -81,6 +83,14 @@ package struct HealthInspector: Sendable {
         return checks + stored.filter { !made.contains($0.name) }.compactMap { HealthCheck($0) }
     }
 
+    /// What is known while the database does not answer at all.
+    package static func checks(ofSilentDatabase remembered: [HealthRecord]) -> [HealthCheck] {
+        let check = HealthCheck(
+            database, .critical, -1,
+            "The database does not answer in time. Look whether it hangs, at its load and its disk.")
+        return [check] + remembered.filter { $0.name != database }.compactMap { HealthCheck($0) }
+    }
+
     /// Space where a file or folder lies.
     package static func space(at path: String) -> (free: Double, total: Double)? {
         var status = statvfs()
@@ -95,7 +105,9 @@ package struct HealthInspector: Sendable {
         var checks: [HealthCheck] = []
         let time = clock.stopwatch()
         do {
-            _ = try await mirror.database.read { try $0.query("select 1") }
+            _ = try await within(Self.patience) {
+                try await mirror.database.read { try $0.query("select 1") }
+            }
         } catch {
             return (
                 false, false,

@@ -19,6 +19,8 @@ package struct HealthWatch: Sendable {
     /// The records as they were last, for when the database cannot say.
     private let last = LastRecords()
 
+    /// How long the database may take; where it hangs, that has to be told.
+    private static let patience = Duration.seconds(10)
     /// Microseconds between two looks that cost calls, while all is well there and while it is not.
     private static let deepPause: (well: Int64, unwell: Int64) = (86_400_000_000, 3_600_000_000)
 
@@ -57,7 +59,7 @@ package struct HealthWatch: Sendable {
         let found = records
         last.set(found)
         do {
-            try await uncancelled { [mirror] in try await mirror.save(found) }
+            try await uncancelled { [mirror] in try await within(Self.patience) { try await mirror.save(found) } }
         } catch {
             logger.warning("The state of health cannot be kept", metadata: ["error": "\(error)"])
         }
@@ -68,7 +70,7 @@ package struct HealthWatch: Sendable {
     }
 
     private func records() async -> [String: HealthRecord] {
-        let stored = (try? await mirror.healthRecords()) ?? []
+        let stored = (try? await within(Self.patience) { try await mirror.healthRecords() }) ?? []
         // While the database was away only this process knows what was found and told.
         return last.get().merging(stored.map { ($0.name, $0) }) { known, stored in
             known.checkedAt >= stored.checkedAt ? known : stored

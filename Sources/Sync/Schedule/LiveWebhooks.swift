@@ -68,7 +68,7 @@ extension LiveWebhooks {
             case .missed:
                 known.missedAt = max(known.missedAt ?? 0, arrival.lastAt)
                 known.missed += number
-            case .refused, .unreadable, .unknownPath: continue
+            case .refused, .turnedAway, .unreadable, .unknownPath: continue
             }
             evidence[arrival.subject] = known
         }

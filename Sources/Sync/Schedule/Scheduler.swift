@@ -44,6 +44,8 @@ package struct Scheduler: Sendable {
     private static let emergency = "health without a database"
     /// How often it looks.
     private static let tick = Duration.seconds(15)
+    /// How long a look may take before the database counts as gone.
+    private static let patience = Duration.seconds(30)
     /// Microseconds after which a task is tried again that met another one on its entities.
     static let pause: Int64 = 300_000_000
 
@@ -99,9 +101,11 @@ package struct Scheduler: Sendable {
 
     private func begin() async -> [[ScheduledTask]] {
         do {
-            // What was missed while no server ran is not left until the next hour.
-            try await mirror.noteUptime(tolerance: Healer.downtime, waking: healing)
-            let due = try await dueTasks().filter { underWay.insert($0.name) }
+            let due = try await within(Self.patience) {
+                // What was missed while no server ran is not left until the next hour.
+                try await mirror.noteUptime(tolerance: Healer.downtime, waking: healing)
+                return try await dueTasks()
+            }.filter { underWay.insert($0.name) }
             // What is listed is listed together, so that every record is usable before the first detail is read.
             return Dictionary(grouping: due, by: \.kind).map(\.value)
         } catch {

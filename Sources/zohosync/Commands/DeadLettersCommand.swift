@@ -71,14 +71,8 @@ struct DeadLettersCommand: AsyncParsableCommand {
             let outcomes = try await Installation.with(
                 settings, databaseURL: common.databaseURL, to: .maintain, beside: "POST /api/zoho/dead-letters/retry"
             ) { installation in
-                var outcomes: [String: Int] = [:]
-                for letter in try await installation.mirror.deadLetters(entity: entity?.name, limit: .max) {
-                    switch try await installation.mirror.retry(letter) {
-                    case .applied(let outcome): outcomes[outcome.rawValue, default: 0] += 1
-                    case .queued: outcomes["queued", default: 0] += 1
-                    }
-                }
-                return outcomes
+                try await installation.mirror.retryDeadLetters(entity: entity?.name)
+                    .reduce(into: [String: Int]()) { $0[$1.key.text] = $1.value }
             }
             if common.json {
                 let names = Outcome.allCases.map(\.rawValue) + ["queued"]

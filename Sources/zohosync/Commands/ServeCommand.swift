@@ -85,11 +85,17 @@ struct ServeCommand: AsyncParsableCommand {
                             "The schedule does not fit into the plan", metadata: ["advice": "\(warning)"])
                     }
                 }
-                try await service.run { port in
-                    let address = "\(server.tls == nil ? "http" : "https")://\(server.hostname):\(port)"
-                    // A program that starts the server waits for this line.
-                    try? Console.write(
-                        (isJSON ? ["address": address].json(indented: false) : "zohosync serves at \(address)") + "\n")
+                do {
+                    try await service.run { port in
+                        let address = "\(server.tls == nil ? "http" : "https")://\(server.hostname):\(port)"
+                        // A program that starts the server waits for this line.
+                        try? Console.write(
+                            (isJSON ? ["address": address].json(indented: false) : "zohosync serves at \(address)")
+                                + "\n")
+                    }
+                } catch let error as ShutdownOverdue {
+                    // Closing the database would wait for what does not end.
+                    ExitStatus(error).exit()
                 }
             }
         }

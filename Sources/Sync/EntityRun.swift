@@ -51,6 +51,9 @@ struct PageStep: Sendable {
     let skipped: Int
     /// How many records the list has, with its last page.
     let listCount: Int?
+    /// Whether it is shorter than it said at its beginning: a record that was deleted meanwhile moves the others forward,
+    /// one of them to a page that had been read.
+    let isShort: Bool
     let milliseconds: Int
 }
 
@@ -92,7 +95,10 @@ extension Cursor {
                 min($0, page.zohoStartedAt)
             }
             cursor.listedAt = page.listStartedAt
-            if let count = page.listCount { cursor.listCount = count }
+            if let count = page.listCount {
+                cursor.listCount = count
+                cursor.wholeListAt = page.isShort ? nil : page.listStartedAt
+            }
         }
         if resumePlan == page.plan || page.listCount != nil { cursor.forgetPlace() }
         return cursor

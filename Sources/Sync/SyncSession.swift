@@ -39,7 +39,8 @@ struct SyncSession {
             let counter = entities[0].counter
             let plan = ListPlan(
                 module, mappings, options: sync.options, cursors: entities.map(\.cursor),
-                honoursModifiedFilter: try await honoursModifiedFilter(module, &entities))
+                honoursModifiedFilter: try await honoursModifiedFilter(module, &entities),
+                now: entities[0].run.startedAt)
             place = plan.name
             let phase = ListPhase(
                 plan: plan, options: sync.options, client: sync.client.counted(by: counter), counter: counter,

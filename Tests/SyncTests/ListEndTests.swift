@@ -16,12 +16,13 @@ struct ListEndTests {
         let cursors = mappings.map { mapping in
             var cursor = Cursor(entity: mapping.entity.name)
             cursor.listedAt = 1_000 * second
+            cursor.wholeListAt = 1_000 * second
             cursor.modifiedThrough = 1_000 * second
             return cursor
         }
         return ListPlan(
             try #require(mappings.first).entity.module, mappings, options: SyncOptions(), cursors: cursors,
-            honoursModifiedFilter: false)
+            honoursModifiedFilter: false, now: 0)
     }
 
     private static func page(_ times: [Int?], sortColumn: String? = nil) -> RecordPage {
@@ -57,6 +58,7 @@ struct ListEndTests {
             PageStep(
                 number: 1, isLast: true, movesCursor: true, plan: "p", listStartedAt: 100, zohoStartedAt: 70,
                 resumableUntil: 200, modifiedThrough: seen, pages: 1, calls: 1, fetched: 1, skipped: 0, listCount: 1,
+                isShort: false,
                 milliseconds: 1)
         }
         var cursor = Cursor(entity: "invoices")

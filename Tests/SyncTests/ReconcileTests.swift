@@ -152,7 +152,11 @@ struct ReconcileTests {
             #expect(try await rig.value("select count(*) from invoice_line_items") != "0")
             #expect(try await rig.value("select count(*) from invoices where detail_synced_at is null") == "0")
 
-            try await rig.tamper("update bills set detail_due = \(engine == .postgres ? "true" : "1")")
+            try await rig.tamper(
+                """
+                update bills set detail_due = \(engine == .postgres ? "true" : "1"),
+                    detail_synced_at = '2000-01-01T00:00:00.000000Z'
+                """)
             #expect(try await rig.compare(["bills"])["bills"].outstanding == 10)
         }
     }

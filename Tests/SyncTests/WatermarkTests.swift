@@ -10,10 +10,12 @@ import ZohoSimulator
 @Suite("Up to where an entity is current")
 struct WatermarkTests {
     /// Five pages of invoices, which are listed one page after the other.
-    private static func with(_ body: (Rig) async throws -> Void) async throws {
+    private static func with(totals: SimulatorConfiguration.ListTotals = .none, _ body: (Rig) async throws -> Void)
+        async throws
+    {
         try await Rig.with(.sqlite) {
             $0.counts[.invoices] = 1_000
-            $0.listTotals = .none
+            $0.listTotals = totals
         } _: { rig in
             try await body(rig)
         }
@@ -76,6 +78,28 @@ struct WatermarkTests {
             control.advanceClock(by: .seconds(900))
             try await rig.sync(["invoices"]) { $0.includesDetails = false }
             #expect(try await Self.different(rig).isEmpty)
+        }
+    }
+
+    @Test(
+        "A record that a deletion moves to a page that was read already comes with the next sync", arguments: [1, 40])
+    func deletedMeanwhile(hours: Int) async throws {
+        try await Self.with(totals: .all) { rig in
+            let control = rig.control
+            let moved = control.id(.invoices, at: 200)
+            try await rig.sync(
+                ["invoices"], concurrency: 1, { $0.includesDetails = false },
+                onEvent: Self.afterFirstPage { try control.delete(.invoices, id: control.id(.invoices, at: 3)) })
+            let missing = "select count(*) from invoices where zoho_invoice_id = '\(moved)'"
+            #expect(try await rig.value(missing) == "0")
+            control.advanceClock(by: .seconds(3_600))
+            let next = try await rig.sync(["invoices"]) { $0.includesDetails = false }
+            #expect(next.runs[0].kind == .incremental && next.runs[0].progress.pages == 5)
+            #expect(try await rig.value(missing) == "1")
+            // Once a list has left nothing out, what changed is enough, until that is long ago.
+            control.advanceClock(by: .seconds(hours * 3_600))
+            let short = try await rig.sync(["invoices"]) { $0.includesDetails = false }
+            #expect(short.runs[0].progress.pages == (hours == 1 ? 1 : 5))
         }
     }
 

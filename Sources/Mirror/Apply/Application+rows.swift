@@ -23,7 +23,8 @@ extension Application {
             return row(
                 record, cells: record.cells, raw: record.raw, hash: hashes[position],
                 detailSyncedAt: record.shape == .detail ? .instant(time) : .null,
-                isDetailDue: record.shape == .list, leading: saysChildren ? [.integer(rowIDs[position])] : [])
+                isDetailDue: record.shape == .list || !isFinal(record),
+                leading: saysChildren ? [.integer(rowIDs[position])] : [])
         }
         try transaction.insert(rows, into: table, columns: (saysChildren ? ["id"] : []) + rowColumns)
         try replaceChildren(of: zip(rowIDs, writes).map { $1.childSet(of: $0) })
@@ -59,7 +60,7 @@ extension Application {
             let hash = fingerprint.text
             guard !difference.isEmpty || isFirstDetail else {
                 let isWrong = stored.fingerprint != fingerprint || stored.lacksRecord
-                if record.shape == .detail, stored.isDetailDue || isWrong || renews(write) {
+                if record.shape == .detail, (stored.isDetailDue && isFinal(record)) || isWrong || renews(write) {
                     updates.append((stored.rowID, row(for: write, cells: cells, old: old, hash: hash)))
                 } else if hash != stored.fingerprint?.text {
                     // Written by a version with other columns: put right once, it spares the next comparison.
@@ -102,17 +103,38 @@ extension Application {
         let record = write.record
         let isDetail = record.shape == .detail
         let hasDetail = write.stored?.hasDetail ?? false
-        // What a list shows as modified is outstanding again. A change that moves no time is complete in the list where it
-        // is a balance; where it is stock, the places where that lies are worth their share of a call.
-        let isModified =
-            mapping.entity.module.detail.size > 1
-            || (record.modifiedAt != nil && record.modifiedAt != write.stored?.modifiedAt)
-        let isDue = !isDetail && (isModified || !hasDetail || (write.stored?.isDetailDue ?? true))
+        let isDue =
+            isDetail
+            ? !isFinal(record) : !hasDetail || (write.stored?.isDetailDue ?? true) || outdatesDetail(write)
         return row(
             record, cells: cells,
             raw: isDetail || !hasDetail ? record.raw : old.raw.overlaid(with: record.raw), hash: hash,
             detailSyncedAt: isDetail ? .instant(time) : old.detailSyncedAt, isDetailDue: isDue, leading: [])
     }
+
+    /// Whether a list's record that changes the row shows that its detail has changed too.
+    private func outdatesDetail(_ write: Write) -> Bool {
+        // A change that moves no time is complete in the list where it is a balance. Where it is stock, the places where
+        // that lies are worth their share of a call.
+        guard mapping.entity.module.detail.size == 1, let modifiedAt = write.record.modifiedAt else { return true }
+        guard modifiedAt == write.stored?.modifiedAt else { return true }
+        // It may as well be a second edit in the second of the one that the detail tells.
+        return write.stored?.detailSyncedAt.map { $0 - modifiedAt < Self.settling } ?? true
+    }
+
+    /// Seconds in which the deliveries of a second's edits come, each of them or none, in microseconds.
+    private static let settling: Int64 = 600_000_000
+
+    /// Whether no edit can follow that has the record's own time, which Zoho tells in whole seconds.
+    ///
+    /// What a delivery brings is followed by another delivery.
+    func isFinal(_ record: MappedRecord) -> Bool {
+        guard case .run = origin, let modifiedAt = record.modifiedAt else { return true }
+        return record.observedAt - modifiedAt >= Self.unsettled
+    }
+
+    /// The second itself, and one for clocks that differ, in microseconds.
+    private static let unsettled: Int64 = 2_000_000
 
     private func row(
         _ record: MappedRecord, cells: [FieldValue?], raw: RawJSON, hash: String, detailSyncedAt: SQLValue,

@@ -201,7 +201,7 @@ final class Application {
             case .insert: inserts.append(write)
             case .compare, .restore: candidates.append(write)
             case .settle:
-                if let rowID = write.stored?.rowID { settled.append(rowID) }
+                if isFinal(record), let rowID = write.stored?.rowID { settled.append(rowID) }
                 counts[.unchanged, default: 0] += 1
             case .unchanged:
                 if renews(write), let rowID = write.stored?.rowID { settled.append(rowID) }

@@ -12,6 +12,8 @@ package enum Comparison: Sendable, Hashable {
     /// What the mirror has of the complete record.
     package enum Detail: Sendable, Hashable {
         case present
+        /// It was read in the second of the last change that is known, and another change may have followed.
+        case unsettled
         /// It is known to have changed since.
         case outdated
         /// None was ever read.
@@ -39,18 +41,26 @@ extension Mirror {
             }
             comparisons[record.id] =
                 said.isEmpty && !row.isDeleted
-                ? .same(row.detail) : .suspect(said: said)
+                ? .same(row.detail(modifiedAt: row.cells[mapping.modifiedColumn])) : .suspect(said: said)
         }
         return comparisons
     }
 
     private struct ListedRow {
         let cells: [FieldValue]
-        let hasDetail: Bool
+        /// In microseconds since 1970.
+        let detailSyncedAt: Int64?
         let isDetailDue: Bool
         let isDeleted: Bool
 
-        var detail: Comparison.Detail { !hasDetail ? .lacking : isDetailDue ? .outdated : .present }
+        var hasDetail: Bool { detailSyncedAt != nil }
+
+        func detail(modifiedAt: FieldValue) -> Comparison.Detail {
+            guard let detailSyncedAt else { return .lacking }
+            guard isDetailDue else { return .present }
+            if case .instant(let time) = modifiedAt, time <= detailSyncedAt { return .unsettled }
+            return .outdated
+        }
     }
 
     /// Rows without what Zoho sent, which is most of a row.
@@ -69,7 +79,7 @@ extension Mirror {
                 guard let key = row.text(0) else { continue }
                 listed[key] = ListedRow(
                     cells: columns.enumerated().map { row.fieldValue($0 + 4, $1.kind) },
-                    hasDetail: row.instant(1) != nil, isDetailDue: row.bool(2) ?? false,
+                    detailSyncedAt: row.instant(1), isDetailDue: row.bool(2) ?? false,
                     isDeleted: row.instant(3) != nil)
             }
             return listed

@@ -264,5 +264,9 @@ enum StateSchema {
                 alter table sync_schedule rename column checked_state to state;
                 """)
         },
+        Migration("0010-whole-lists") { transaction in
+            try transaction.script(
+                "alter table sync_cursors add column whole_list_at \(transaction.dialect.type(.instant))")
+        },
     ]
 }

@@ -8,6 +8,9 @@ package struct Cursor: Sendable, Hashable {
     package var modifiedThrough: Int64?
     /// When the last complete, unfiltered list began, in microseconds since 1970.
     package var listedAt: Int64?
+    /// When the last list of everything began that left nothing out, in microseconds since 1970; nil where there was none,
+    /// or where the last one was shorter than it had said.
+    package var wholeListAt: Int64?
     /// How many records the last complete list of everything had, which tells the next one how many pages to expect.
     package var listCount: Int?
     /// The list that was interrupted: only a list of the same plan goes on.
@@ -44,7 +47,7 @@ extension Mirror {
             let row = try transaction.query(
                 """
                 select modified_through, listed_at, list_count, resume_plan, resume_page, resume_modified,
-                    filter_honoured, resume_started_at, resume_expires_at
+                    filter_honoured, resume_started_at, resume_expires_at, whole_list_at
                 from sync_cursors where entity = $1
                 """, [.text(entity)]
             ).first
@@ -59,6 +62,7 @@ extension Mirror {
             cursor.filterHonoured = row.bool(6)
             cursor.resumeStartedAt = row.instant(7)
             cursor.resumeExpiresAt = row.instant(8)
+            cursor.wholeListAt = row.instant(9)
             return cursor
         }
     }
@@ -77,20 +81,21 @@ extension SQLTransaction {
         try send(
             """
             insert into sync_cursors (entity, modified_through, listed_at, list_count, resume_plan, resume_page,
-                resume_modified, filter_honoured, resume_started_at, resume_expires_at)
-            values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)
+                resume_modified, filter_honoured, resume_started_at, resume_expires_at, whole_list_at)
+            values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)
             on conflict (entity) do update set
                 modified_through = excluded.modified_through, listed_at = excluded.listed_at,
                 list_count = excluded.list_count, resume_plan = excluded.resume_plan,
                 resume_page = excluded.resume_page, resume_modified = excluded.resume_modified,
                 filter_honoured = excluded.filter_honoured,
-                resume_started_at = excluded.resume_started_at, resume_expires_at = excluded.resume_expires_at
+                resume_started_at = excluded.resume_started_at, resume_expires_at = excluded.resume_expires_at,
+                whole_list_at = excluded.whole_list_at
             """,
             [
                 .text(cursor.entity), instant(cursor.modifiedThrough), instant(cursor.listedAt),
                 integer(cursor.listCount), cursor.resumePlan.map { .text($0) } ?? .null, integer(cursor.resumePage),
                 instant(cursor.resumeModified), cursor.filterHonoured.map { .boolean($0) } ?? .null,
-                instant(cursor.resumeStartedAt), instant(cursor.resumeExpiresAt),
+                instant(cursor.resumeStartedAt), instant(cursor.resumeExpiresAt), instant(cursor.wholeListAt),
             ])
     }
 }

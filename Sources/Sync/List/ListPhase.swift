@@ -54,8 +54,9 @@ struct ListPhase: Sendable {
                     waiting[nextToCommit] = nil
                     nextToCommit = page.hasMore ? nextToCommit + 1 : .max
                     committing += 1
-                    group.addTask {
-                        try await commit(page, progress, beginning, keepsPlace: keepsPlace, clock.now - start)
+                    group.addTask { [total] in
+                        try await commit(
+                            page, progress, beginning, total: total, keepsPlace: keepsPlace, clock.now - start)
                     }
                 }
                 while failure == nil, fetching + committing + waiting.count < window, let number = pages.next() {
@@ -101,7 +102,8 @@ struct ListPhase: Sendable {
     }
 
     private func commit(
-        _ page: RecordPage, _ progress: ListProgress, _ beginning: Int64, keepsPlace: Bool, _ elapsed: Duration
+        _ page: RecordPage, _ progress: ListProgress, _ beginning: Int64, total: Int?, keepsPlace: Bool,
+        _ elapsed: Duration
     ) async throws -> Step {
         let page = MappedPage(page, plan, options, runs: progress.entities.map(\.run))
         let count = (page.number - 1) * PagePlan.pageSize + page.fetched
@@ -118,6 +120,7 @@ struct ListPhase: Sendable {
                 fetched: batch.records.count + batch.rejected.count + page.skipped[index],
                 skipped: page.skipped[index],
                 listCount: plan.showsEverything ? count : nil,
+                isShort: total.map { count < $0 } ?? false,
                 milliseconds: elapsed.milliseconds)
             for (position, chunk) in chunks.enumerated() {
                 try await commit(chunk, position == chunks.count - 1 ? step : nil, of: index, progress)

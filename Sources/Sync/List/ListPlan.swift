@@ -21,6 +21,9 @@ struct ListPlan: Sendable {
     let name: String
     /// What the list asks for, whatever for.
     private let listName: String
+    /// Whether a place counts that a list of the other kind has left; who asks for everything gets a list that was begun
+    /// for that.
+    private let takesAnyPlace: Bool
 
     /// An edit in the second of the last one seen, or one that Zoho's index showed late, is found again.
     static let overlapSeconds = 300
@@ -28,17 +31,24 @@ struct ListPlan: Sendable {
     static let placeLifetime = 3_600
     /// The same after the return of the day's calls, where their end interrupted it: a list can be longer than a day.
     static let placeLifetimeAfterQuota = 86_400
+    /// Seconds after which modification times alone are relied on no more.
+    ///
+    /// What moves none, and what deletions made a list leave out, only a list of everything shows. It is half a day more
+    /// than a nightly one takes to come again.
+    private static let wholeListLifetime = 129_600
 
     init(
         _ module: Module, _ mappings: [EntityMapping], options: SyncOptions, cursors: [Cursor],
-        honoursModifiedFilter: Bool
+        honoursModifiedFilter: Bool, now: Int64
     ) {
         self.module = module
         self.mappings = mappings
         kind = Self.kind(options, cursors)
 
         var since = options.modifiedSince
-        if since == nil, kind == .incremental, honoursModifiedFilter || module.modifiedFilter == .sorted {
+        if since == nil, kind == .incremental, honoursModifiedFilter || module.modifiedFilter == .sorted,
+            !Self.needsWholeList(options, cursors, at: now)
+        {
             let watermarks = cursors.compactMap(\.modifiedThrough)
             if watermarks.count == cursors.count, let earliest = watermarks.min() {
                 since = earliest - Int64(Self.overlapSeconds) * 1_000_000
@@ -57,11 +67,19 @@ struct ListPlan: Sendable {
             request.modifiedSince.map { String(Int($0.timeIntervalSince1970)) } ?? stopsBefore.map { "\($0)" } ?? "all"
         listName = "\(filter ?? "-")/\(request.sortColumn ?? "-")/\(sinceName)/\(isComplete)"
         name = "\(kind.rawValue)/\(listName)"
+        takesAnyPlace = options.mode != .full
+    }
+
+    private static func needsWholeList(_ options: SyncOptions, _ cursors: [Cursor], at now: Int64) -> Bool {
+        cursors.contains { cursor in
+            guard let wholeListAt = cursor.wholeListAt else { return true }
+            return options.mode == .automatic && now - wholeListAt > Int64(wholeListLifetime) * 1_000_000
+        }
     }
 
     /// Whether such a sync lists everything, or what changed since the cursors.
     static func kind(_ options: SyncOptions, _ cursors: [Cursor]) -> Run.Kind {
-        let known = cursors.allSatisfy { $0.listedAt != nil }
+        let known = options.modifiedSince != nil || cursors.allSatisfy { $0.listedAt != nil }
         return options.mode == .full || (options.mode == .automatic && !known) ? .full : .incremental
     }
 
@@ -98,10 +116,12 @@ struct ListPlan: Sendable {
     }
 
     private func continues(_ cursor: Cursor, at now: Int64) -> Bool {
-        // Who asks for everything gets a list that was begun for that; others are content with it.
         let isSame =
             cursor.resumePlan == name
-            || kind == .incremental && cursor.resumePlan == "\(Run.Kind.full.rawValue)/\(listName)"
+            || takesAnyPlace
+                && [.full, .incremental].contains { (kind: Run.Kind) in
+                    cursor.resumePlan == "\(kind.rawValue)/\(listName)"
+                }
         return isSame && isFresh(cursor, at: now)
     }
 

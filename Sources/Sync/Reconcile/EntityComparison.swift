@@ -93,6 +93,7 @@ struct EntityComparison {
     private mutating func consider(_ id: String, _ detail: Comparison.Detail) {
         switch detail {
         case .present: break
+        case .unsettled: return suspects.append(id)
         // A change is known that the mirror does not show, and its share of a call is little to see it.
         case .outdated where mapping.entity.module.detail.size > 1: return suspects.append(id)
         case .outdated, .lacking:

@@ -106,7 +106,7 @@ struct ReconciliationSession {
         // Its length is known well enough without the total, for which a module that has none would be asked twice.
         let plan = ListPlan(
             module, mappings, options: options, cursors: mappings.map { Cursor(entity: $0.entity.name) },
-            honoursModifiedFilter: false)
+            honoursModifiedFilter: false, now: reconciler.mirror.now())
         let runs = parts.map(\.run)
         let client = reconciler.client.counted(by: calls.counter)
         var pages = PagePlan(expectedCount: cost.records[module.path])

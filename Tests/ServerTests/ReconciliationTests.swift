@@ -119,7 +119,7 @@ struct ReconciliationTests {
             for mapping in Catalog.entities {
                 let module = try #require(SimulatorModule(rawValue: mapping.entity.module.path))
                 for shape in [RecordShape.list, .detail] {
-                    var batch = Batch(mapping, origin: .run(1))
+                    var batch = Batch(mapping, origin: .retry)
                     for id in rig.control.ids(module) {
                         let detail = RawJSON(try #require(rig.control.record(module, id: id))[...])
                         guard try mapping.owns(detail) else { continue }

@@ -120,7 +120,8 @@ struct CopyTests {
             try control.edit(.contacts, id: vendors[0], ["contact_name": "New Name & Sons"])
             try control.merge(contacts: [vendors[1]], into: vendors[2])
             try await rig.sync()
-            #expect(try await rig.compare { $0.repairs = true }.isEqual)
+            let report = try await rig.compare { $0.repairs = true }
+            #expect(report.isEqual, "\(report.entities.map { ($0.entity, $0.findings.note ?? "") })")
             try await Self.expectEqual(rig)
             let names = try await rig.rows(
                 """

@@ -60,7 +60,7 @@ extension Application {
             let hash = fingerprint.text
             guard !difference.isEmpty || isFirstDetail else {
                 let isWrong = stored.fingerprint != fingerprint || stored.lacksRecord
-                if record.shape == .detail, (stored.isDetailDue && isFinal(record)) || isWrong || renews(write) {
+                if record.shape == .detail, stored.isDetailDue || isWrong || renews(write) {
                     updates.append((stored.rowID, row(for: write, cells: cells, old: old, hash: hash)))
                 } else if hash != stored.fingerprint?.text {
                     // Written by a version with other columns: put right once, it spares the next comparison.

@@ -200,8 +200,9 @@ final class Application {
                 counts[.stale, default: 0] += 1
             case .insert: inserts.append(write)
             case .compare, .restore: candidates.append(write)
+            case .settle where !isFinal(record): candidates.append(write)
             case .settle:
-                if isFinal(record), let rowID = write.stored?.rowID { settled.append(rowID) }
+                if let rowID = write.stored?.rowID { settled.append(rowID) }
                 counts[.unchanged, default: 0] += 1
             case .unchanged:
                 if renews(write), let rowID = write.stored?.rowID { settled.append(rowID) }

@@ -37,15 +37,20 @@ struct Transport: Sendable {
     }
 
     private func send(_ request: HTTPClientRequest, within timeout: Duration) async throws -> Result {
+        // The client's own deadline ends with the answer's head; a body may drip for ever after it. A task that sleeps would
+        // stay in memory until then, although it is cancelled with the answer.
+        let expiry = http.eventLoopGroup.any().scheduleTask(in: TimeAmount(timeout)) {}
         do {
             let answer = try await withThrowingTaskGroup(of: Answer?.self) { group in
                 group.addTask { try await exchange(request, within: timeout) }
-                // The client's own deadline ends with the answer's head; a body may drip for ever after it.
                 group.addTask {
-                    try await Task.sleep(for: timeout)
+                    try await expiry.futureResult.get()
                     return nil
                 }
-                defer { group.cancelAll() }
+                defer {
+                    group.cancelAll()
+                    expiry.cancel()
+                }
                 return try await group.next() ?? nil
             }
             return answer.map(Result.answer) ?? .failure(.noAnswer("no whole answer within \(timeout)"))

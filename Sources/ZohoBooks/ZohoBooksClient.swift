@@ -128,10 +128,12 @@ public struct ZohoBooksClient: Sendable {
 
     /// Makes sure that there is an access token; costs no call of the budget, and none at all while one is valid.
     ///
+    /// - Parameter renewing: whether a new one is asked for in any case, which shows that the refresh token is accepted;
+    ///   Zoho gives ten in ten minutes.
     /// - Throws: ``ZohoBooksError`` where the accounts server gives none.
-    public func checkAccess() async throws {
+    public func checkAccess(renewing: Bool = false) async throws {
         do {
-            _ = try await tokens.token()
+            _ = renewing ? try await tokens.renewed() : try await tokens.token()
         } catch is CancellationError {
             throw ZohoBooksError.cancelled
         }

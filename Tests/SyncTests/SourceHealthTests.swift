@@ -33,6 +33,45 @@ struct SourceHealthTests {
         }
     }
 
+    @Test(
+        "A refresh token that is revoked is critical while the access token would still do, and the dead one is dropped",
+        arguments: Engine.allCases)
+    func revoked(engine: Engine) async throws {
+        try await Rig.with(engine) { rig in
+            func state(_ depth: HealthInspector.Depth) async throws -> HealthCheck.State? {
+                try await HealthTests.checks(rig, depth)["token"]?.state
+            }
+            #expect(try await state(.source) == .ok)
+            let issued = rig.control.liveTokens
+            for _ in 0..<3 { #expect(try await state(.access) == .ok) }
+            #expect(rig.control.liveTokens == issued, "an ordinary look asks for none")
+            #expect(try await state(.source) == .ok)
+            #expect(rig.control.liveTokens.count == issued.count + 1)
+            let shared = try #require(rig.control.liveTokens.last)
+            #expect(rig.control.liveTokens.filter { !issued.contains($0) } == [shared])
+            #expect(try await state(.access) == .ok)
+            #expect(rig.control.liveTokens.count == issued.count + 1, "the new one is shared")
+
+            rig.control.revokeTokens()
+            #expect(try await state(.access) == .ok, "nobody has used it since")
+            #expect(try await state(.source) == .critical)
+            #expect(try await state(.access) == .critical)
+            let code = try #require(rig.control.configuration.oauth.grantCodes.first)
+            _ = try await rig.withClient { try await $0.refreshToken(forGrant: Secret(code)) }
+            #expect(try await state(.access) == .ok)
+        }
+    }
+
+    @Test("A call that finds the refresh token revoked leaves no access token that seems to be good")
+    func revokedDuringSync() async throws {
+        try await Rig.with(.sqlite) { rig in
+            try await rig.sync(["pricelists"])
+            rig.control.revokeTokens()
+            _ = try? await rig.sync(["pricelists"])
+            #expect(try await HealthTests.checks(rig, .access)["token"]?.state == .critical)
+        }
+    }
+
     @Test("A missing scope is told module by module, until there is a token that has it")
     func scopes() async throws {
         try await Rig.with(.sqlite) {

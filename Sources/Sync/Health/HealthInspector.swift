@@ -27,7 +27,7 @@ package struct HealthInspector: Sendable {
         case mirror
         /// Also whether there is an access token.
         case access
-        /// Also a call for each module.
+        /// Also whether the refresh token brings another one, and a call for each module.
         case source
     }
 
@@ -187,7 +187,7 @@ package struct HealthInspector: Sendable {
     private func sourceChecks(_ depth: Depth) async -> [HealthCheck] {
         guard depth != .mirror, let client else { return [] }
         return await SourceInspector(client: client, thresholds: thresholds, now: mirror.now)
-            .inspect(asksEveryModule: depth == .source)
+            .inspect(asksZoho: depth == .source)
     }
 }
 

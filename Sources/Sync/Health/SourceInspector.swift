@@ -17,16 +17,18 @@ package struct SourceInspector: Sendable {
 
     /// Makes the checks.
     ///
-    /// - Parameter asksEveryModule: whether a call is made for each module, to see whether it may be read.
-    package func inspect(asksEveryModule: Bool) async -> [HealthCheck] {
+    /// - Parameter asksZoho: whether a token is asked for, to see whether the refresh token is accepted, and a call made
+    ///   for each module, to see whether it may be read.
+    package func inspect(asksZoho: Bool) async -> [HealthCheck] {
+        var checks: [HealthCheck]
         do {
-            try await client.checkAccess()
+            try await client.checkAccess(renewing: asksZoho)
+            checks = [HealthCheck("token", .ok, 1)]
+            if asksZoho { checks.append(try await scopeCheck()) }
         } catch {
             let isPassing = (error as? ZohoBooksError).map { !$0.isConfiguration } ?? true
             return [HealthCheck("token", isPassing ? .warning : .critical, 0, "\(error)")]
         }
-        var checks = [HealthCheck("token", .ok, 1)]
-        if asksEveryModule { checks += await scopeChecks() }
         if let skew = client.clockSkew {
             checks.append(
                 thresholds.judge(
@@ -37,7 +39,8 @@ package struct SourceInspector: Sendable {
         return checks
     }
 
-    private func scopeChecks() async -> [HealthCheck] {
+    /// - Throws: ``ZohoBooksError`` where Zoho lets nobody in, whatever is asked for.
+    private func scopeCheck() async throws -> HealthCheck {
         var faults: [String] = []
         var refused: [String: Int] = [:]
         for mappings in Catalog.entities.byModule {
@@ -49,15 +52,15 @@ package struct SourceInspector: Sendable {
             } catch let error as ZohoBooksError where error.kind == .scope || error.kind == .organisation {
                 faults.append("\(module.path): \(error.description)")
                 refused[error.kind == .scope ? module.scope : module.path] = 1
+            } catch let error as ZohoBooksError where error.kind == .credentials {
+                throw error
             } catch {
-                return [HealthCheck("scopes", .warning, -1, "Zoho could not be asked: \(error)")]
+                return HealthCheck("scopes", .warning, -1, "Zoho could not be asked: \(error)")
             }
         }
-        return [
-            HealthCheck(
-                "scopes", faults.isEmpty ? .ok : .critical, Double(faults.count),
-                faults.first.map { "\($0) Print what is needed with zohosync auth scopes." } ?? "", parts: refused)
-        ]
+        return HealthCheck(
+            "scopes", faults.isEmpty ? .ok : .critical, Double(faults.count),
+            faults.first.map { "\($0) Print what is needed with zohosync auth scopes." } ?? "", parts: refused)
     }
 
     /// What the day's calls come to at today's pace, in percent of the plan.

@@ -11,8 +11,9 @@ struct DoctorCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "doctor", abstract: "Looks at everything that can go wrong, and says what to do.",
         discussion: """
-            The checks come in the order in which an installation is set up, and work before the first sync too. Makes \
-            one call for each kind of record; --offline makes none. Exits with 1 where something is critical.
+            The checks come in the order in which an installation is set up, and work before the first sync too. Gets \
+            an access token, which running servers share, and makes one call for each kind of record; --offline does \
+            neither. Exits with 1 where something is critical.
             """)
 
     @Flag(help: "Make no call to Zoho; what only a call can tell is shown as a running server found it last.")
@@ -102,7 +103,7 @@ struct DoctorCommand: AsyncParsableCommand {
     private static func source(_ settings: Settings, _ thresholds: HealthThresholds) async throws -> [HealthCheck] {
         try await Installation.withLoneClient(settings) { client in
             await SourceInspector(client: client, thresholds: thresholds, now: { Installation.now() })
-                .inspect(asksEveryModule: true)
+                .inspect(asksZoho: true)
         }
     }
 

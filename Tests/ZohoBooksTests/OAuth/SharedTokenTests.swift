@@ -98,6 +98,20 @@ import Testing
         }
     }
 
+    @Test func aTokenThatIsAskedForAnewIsSharedAndHalfOfThemAreLeftToOthers() async throws {
+        try await Script(tokens: { .token(World.accessToken($0)) }).run { world in
+            try await world.client.checkAccess()
+            try await world.client.checkAccess()
+            #expect(world.zoho.tokenRequests.count == 1)
+            try await world.client.checkAccess(renewing: true)
+            #expect(world.zoho.tokenRequests.count == 2)
+            _ = try await world.another().items()
+            #expect(world.zoho.calls.map(\.token) == [World.accessToken(2)])
+            for _ in 0..<12 { try await world.client.checkAccess(renewing: true) }
+            #expect(world.zoho.tokenRequests.count == 5)
+        }
+    }
+
     @Test func aStoreThatFailsIsNotMistakenForZoho() async throws {
         struct Broken: TokenStore, Error {
             func load() async throws -> SealedToken? { throw self }

@@ -45,7 +45,7 @@ struct WatchCommandTests {
 
     @Test("doctor is content with a mirror in use, and sees a PostgreSQL that is not there", arguments: Engine.allCases)
     func inUse(engine: Engine) async throws {
-        try await Self.with(engine) { _, environment, folder in
+        try await Self.with(engine) { simulator, environment, folder in
             #expect(try await Program.run(["sync"], environment, folder: folder).status == 0)
             let well = try await Program.run(["doctor"], environment, folder: folder)
             #expect(well.status == 0)
@@ -57,6 +57,11 @@ struct WatchCommandTests {
             #expect(gone.output.contains("database: "))
             #expect(gone.output.contains("token"))
             #expect(!gone.output.contains("hidden-word") && !gone.errors.contains("hidden-word"))
+
+            simulator.control.revokeTokens()
+            let revoked = try await Program.run(["doctor"], environment, folder: folder)
+            #expect(revoked.status == 1)
+            #expect(revoked.output.contains("token: Zoho does not accept the refresh token."))
         }
     }
 
@@ -232,6 +237,19 @@ struct WatchCommandTests {
             let unknown = try await Program.run(["runs", "undo", "77"], other, folder: folder)
             #expect(unknown.status == 1)
             #expect(unknown.errors.contains("There is no run 77."))
+
+            #expect(try await Program.run(["sync", "products"], environment, folder: folder).status == 0)
+            for wrong in [["--all"], ["--all", "--yes", "--dry-run"], ["--all", "1", "--yes"], []] {
+                #expect(try await Program.run(["runs", "undo"] + wrong, other, folder: folder).status == 2, "\(wrong)")
+            }
+            let plan = try await Program.run(["runs", "undo", "--all", "--dry-run"], other, folder: folder)
+            #expect(plan.output.contains("Run it with --yes to do it."))
+            #expect(try await Program.run(["sync"], other, folder: folder).status == 2)
+            let all = try await Program.run(["runs", "undo", "--all", "--yes", "--json"], other, folder: folder)
+            #expect(all.status == 0, "\(all.errors)")
+            #expect(all.output.contains("\"removed\" : 450"))
+            let free = try await Program.run(["doctor", "--offline"], other, folder: folder)
+            #expect(!free.output.contains("The mirror holds organisation"))
         }
     }
 }

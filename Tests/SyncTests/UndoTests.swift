@@ -249,6 +249,109 @@ struct UndoTests {
         }
     }
 
+    @Test(
+        "Everything is taken back, what deliveries brought too, and the mirror becomes the next organisation's alone",
+        arguments: Engine.allCases)
+    func everything(engine: Engine) async throws {
+        try await Rig.with(engine) { rig in
+            try await rig.sync()
+            let mapping = try #require(Catalog.entity(named: "products"))
+            let id = rig.control.id(.items, at: 0)
+            rig.control.advanceClock(by: .seconds(60))
+            try rig.control.edit(.items, id: id, ["name": "by webhook"])
+            let record = try #require(rig.control.record(.items, id: id))
+            var batch = Batch(mapping, origin: .deliveries([id: DeliveryReference(id: 1, requestID: nil)]))
+            batch.add(RawJSON(record[...]), shape: .detail, observedAt: rig.mirror.now())
+            #expect(try await rig.mirror.apply(batch)[.updated] == 1)
+            _ = try await rig.mirror.mark([id], of: mapping)
+            try await Self.undo(rig, try await Self.runs(rig, after: 0))
+            #expect(try await rig.value("select count(*) from products") == "1", "runs leave it alone")
+
+            let undo = RunUndo(mirror: rig.mirror, holder: "test:1")
+            let planned = try await undo.undoAll(isRehearsal: true)
+            #expect(try await rig.value("select count(*) from products") == "1", "a rehearsal changes nothing")
+            let last = try await rig.mirror.lastChangeID()
+            let done = try await undo.undoAll(isRehearsal: false)
+            #expect(done.map(\.report) == planned.map(\.report))
+            let products = try #require(done.first { $0.entity == "products" }?.report)
+            #expect(products.removed == 1)
+            #expect(products.deliveriesDropped == 1)
+            let changes = try await rig.mirror.changes(after: last, limit: 10)
+            #expect(changes.map(\.kind) == ["deleted"])
+            #expect(changes.map(\.zohoID) == [id])
+            for table in Self.tables {
+                #expect(try await rig.value("select count(*) from \(table)") == "0", "\(table)")
+            }
+            try await rig.mirror.prepare(organizationID: "1")
+            #expect(try await rig.mirror.organizationID() == "1")
+        }
+    }
+
+    @Test("Everything comes again with the next sync, and that run can be taken back", arguments: Engine.allCases)
+    func everythingAgain(engine: Engine) async throws {
+        try await Rig.with(engine) { rig in
+            try await rig.sync()
+            let before = try await Self.content(rig)
+            _ = try await RunUndo(mirror: rig.mirror, holder: "test:1").undoAll(isRehearsal: false)
+            let last = try #require(try await rig.mirror.runs(limit: 1).first).id
+            try await rig.sync()
+            #expect(try await Self.content(rig) == before)
+            let report = try await Self.undo(rig, try await Self.runs(rig, after: last))
+            #expect(report.leftAlone == 0)
+            #expect(try await rig.mirror.isEmpty())
+        }
+    }
+
+    @Test("Everything is not taken back while a server applies what is delivered")
+    func served() async throws {
+        try await Rig.with(.postgres) { rig in
+            try await rig.sync(["pricelists"])
+            try await rig.mirror.acquireLease("worker far:1#1", holder: "far:1", duration: 60)
+            let undo = RunUndo(mirror: rig.mirror, holder: "test:1")
+            await #expect(throws: RunUndoError.served(by: "far:1")) { try await undo.undoAll(isRehearsal: false) }
+            #expect(try await rig.value("select count(*) from pricelists") == "4")
+            rig.control.advanceClock(by: .seconds(61))
+            #expect(try await undo.undoAll(isRehearsal: false).reduce(0) { $0 + $1.report.removed } == 4)
+        }
+    }
+
+    @Test("Nothing that is of the old organisation is left to the new one", arguments: Engine.allCases)
+    func nothingLeft(engine: Engine) async throws {
+        try await Rig.with(engine) { rig in
+            try await rig.sync(["pricelists"])
+            _ = try await RunUndo(mirror: rig.mirror, holder: "test:1").undoAll(isRehearsal: false)
+            let mapping = try #require(Catalog.entity(named: "products"))
+            _ = try await rig.mirror.mark(["1", "2"], of: mapping)
+            let refused = try await rig.mirror.claim([.mark], limit: 1, holder: "w", lease: 60)
+            try await rig.mirror.giveUp(refused, reason: "Zoho answers with 500.")
+            let now = rig.mirror.now()
+            try await rig.mirror.add([
+                Arrival(kind: .received, subject: "products", day: "2026-03-02", number: 1, lastAt: now)
+            ])
+            try await rig.mirror.save([
+                HealthRecord(
+                    name: "drift", state: "critical", figure: 1, advice: "", parts: nil, checkedAt: now, since: now)
+            ])
+            try await rig.mirror.save(ScheduleRecord(name: "healing", dueAt: now))
+            try await rig.mirror.noteUptime(tolerance: 1)
+            let token = try await rig.mirror.makeAPIToken(name: "shop", role: .read).token
+            let runs = try await rig.mirror.runs(limit: 100).count
+            let logged = try await rig.value("select count(*) from sync_changes")
+
+            try await rig.mirror.prepare(organizationID: "1")
+            for table in [
+                "cursors", "inbox", "tokens", "budget", "arrivals", "reconciliations", "health", "schedule", "uptime",
+            ] {
+                #expect(try await rig.value("select count(*) from sync_\(table)") == "0", "\(table)")
+            }
+            #expect(try await rig.mirror.deadLetterCount() == 0)
+            #expect(try await rig.value("select close_reason from sync_dead_letters")?.contains("organisation") == true)
+            #expect(try await rig.mirror.runs(limit: 100).count == runs)
+            #expect(try await rig.value("select count(*) from sync_changes") == logged)
+            #expect(try await rig.value("select count(*) from sync_api_tokens where id = \(token.id)") == "1")
+        }
+    }
+
     @Test("The log tells followers what was taken back", arguments: Engine.allCases)
     func log(engine: Engine) async throws {
         try await Rig.with(engine) { rig in

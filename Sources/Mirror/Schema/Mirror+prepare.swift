@@ -134,7 +134,22 @@ extension Mirror {
             throw MirrorError.otherOrganisation(stored: stored, configured: organizationID)
         }
         try transaction.execute("update sync_organization set organization_id = $1", [.text(organizationID)])
-        try transaction.execute("delete from sync_cursors")
+        try forgetOrganization(stored, transaction)
+    }
+
+    /// Removes what was kept of another organisation and would be taken for this one's; the history of what was done
+    /// stays.
+    private func forgetOrganization(_ organizationID: String, _ transaction: any SQLTransaction) throws {
+        for table in [
+            "sync_cursors", "sync_inbox", "sync_tokens", "sync_budget", "sync_arrivals", "sync_reconciliations",
+            "sync_health", "sync_schedule", "sync_uptime",
+        ] {
+            try transaction.execute("delete from \(table)")
+        }
+        try transaction.execute(
+            """
+            update sync_dead_letters set state = 'discarded', closed_at = $1, close_reason = $2 where state = 'open'
+            """, [.instant(now()), .text("it is of the organisation \(organizationID)")])
     }
 
     private func isEmpty(_ transaction: any SQLTransaction) throws -> Bool {

@@ -8,28 +8,44 @@ extension Application {
         let stored = try transaction.storedStates(of: ids, mapping, isLocking: true)
         let formers = try formers(of: ids, before: runID, assuming: assumed)
         report.leftAlone = ids.count { stored[$0] == nil || formers[$0] == nil }
-        var removed: [StoredState] = []
+        var removed: [(id: String, state: StoredState)] = []
         var reverted: [(id: String, state: StoredState, former: Former)] = []
         for id in ids {
             guard let state = stored[id], let former = formers[id] else { continue }
             if former.isInserted {
-                removed.append(state)
-                var document = ChangeDocument()
-                document.addDeleted(at: time)
-                log(change(.deleted, id, hash: state.fingerprint?.text ?? "", changes: document.json))
+                removed.append((id, state))
             } else {
                 reverted.append((id, state, former))
             }
         }
-        if !removed.isEmpty {
-            let deleted = try transaction.execute(
-                "delete from \(mapping.entity.name) where \(transaction.dialect.contains("id", "$1"))",
-                [.integers(removed.map(\.rowID))])
-            try expect(deleted, of: removed.count, in: mapping.entity.name)
-            report.removed = removed.count
-        }
+        report.removed = try remove(removed)
         try revert(reverted, &report)
         return report
+    }
+
+    /// Takes back all that was ever brought of some records.
+    func takeBackAll(_ ids: [String]) throws -> UndoReport {
+        let stored = try transaction.storedStates(of: ids, mapping, isLocking: true)
+        var report = UndoReport()
+        report.removed = try remove(ids.compactMap { id in stored[id].map { (id, $0) } })
+        return report
+    }
+
+    /// Removes rows with their children; the log says that the records are gone.
+    ///
+    /// - Returns: how many.
+    private func remove(_ records: [(id: String, state: StoredState)]) throws -> Int {
+        guard !records.isEmpty else { return 0 }
+        var document = ChangeDocument()
+        document.addDeleted(at: time)
+        for (id, state) in records {
+            log(change(.deleted, id, hash: state.fingerprint?.text ?? "", changes: document.json))
+        }
+        let deleted = try transaction.execute(
+            "delete from \(mapping.entity.name) where \(transaction.dialect.contains("id", "$1"))",
+            [.integers(records.map(\.state.rowID))])
+        try expect(deleted, of: records.count, in: mapping.entity.name)
+        return records.count
     }
 
     // MARK: - Bringing it back

@@ -52,8 +52,58 @@ extension Mirror {
                 report.add(rehearsed.report)
             }
         }
-        report.lettersClosed = try await closeLetters(of: run, isRehearsal: isRehearsal)
+        report.lettersClosed = try await closeLetters(
+            where: "run_id = $1", .integer(run.id), "run \(run.id) was taken back", isRehearsal: isRehearsal)
         return report
+    }
+
+    /// Takes back all that was ever brought of an entity, whoever brought it, so that its tables are empty.
+    ///
+    /// Deliveries that wait are dropped, and the cursor is forgotten, so that the next sync brings everything that Zoho
+    /// has. It needs no former values, so that it does not matter how far back the log goes.
+    ///
+    /// The caller holds the entity's lease.
+    ///
+    /// - Parameters:
+    ///   - origin: who takes it back: a run of its own.
+    ///   - isRehearsal: whether only to count.
+    /// - Throws: ``DatabaseError``; what was taken back by then stays so, and doing it again goes on.
+    package func undoAll(of mapping: EntityMapping, origin: Origin, isRehearsal: Bool) async throws -> UndoReport {
+        let entity = mapping.entity
+        var report = UndoReport()
+        if isRehearsal {
+            (report.removed, report.deliveriesDropped) = try await database.read { transaction in
+                let rows = try transaction.query("select count(*) from \(entity.name)").first?.int(0)
+                let waiting = try transaction.query(
+                    "select count(*) from sync_inbox where entity = $1", [.text(entity.name)]
+                ).first?.int(0)
+                return (Int(rows ?? 0), Int(waiting ?? 0))
+            }
+        } else {
+            try await forgetCursor(of: entity.name)
+            report.deliveriesDropped = try await database.write { transaction in
+                try transaction.execute("delete from sync_inbox where entity = $1", [.text(entity.name)])
+            }
+            while let part = try await undoNext(of: mapping, origin) { report.add(part) }
+        }
+        report.lettersClosed = try await closeLetters(
+            where: "entity = $1", .text(entity.name), "everything was taken back", isRehearsal: isRehearsal)
+        return report
+    }
+
+    /// Takes back all that was ever brought of the next records; nil where there are none.
+    private func undoNext(of mapping: EntityMapping, _ origin: Origin) async throws -> UndoReport? {
+        let time = now()
+        return try await database.write { transaction in
+            let ids = try transaction.query(
+                "select \(mapping.entity.keyColumn) from \(mapping.entity.name) order by id limit \(Self.undoSize)"
+            ).compactMap { $0.text(0) }
+            guard !ids.isEmpty else { return nil }
+            let application = Application(Batch(mapping, origin: origin), transaction, time: time)
+            let part = try application.takeBackAll(ids)
+            try application.writeLog()
+            return part
+        }
     }
 
     private func forgetCursor(of entity: String) async throws {
@@ -62,21 +112,23 @@ extension Mirror {
         }
     }
 
-    private func closeLetters(of run: Run, isRehearsal: Bool) async throws -> Int {
+    private func closeLetters(
+        where condition: String, _ value: SQLValue, _ reason: String, isRehearsal: Bool
+    ) async throws -> Int {
         let time = now()
         guard !isRehearsal else {
             return try await database.read { transaction in
                 try transaction.query(
-                    "select count(*) from sync_dead_letters where run_id = $1 and state = 'open'", [.integer(run.id)]
+                    "select count(*) from sync_dead_letters where \(condition) and state = 'open'", [value]
                 ).first?.int(0).map { Int($0) } ?? 0
             }
         }
         return try await database.write { transaction in
             try transaction.execute(
                 """
-                update sync_dead_letters set state = 'discarded', closed_at = $1, close_reason = $2
-                where run_id = $3 and state = 'open'
-                """, [.instant(time), .text("run \(run.id) was taken back"), .integer(run.id)])
+                update sync_dead_letters set state = 'discarded', closed_at = $2, close_reason = $3
+                where \(condition) and state = 'open'
+                """, [value, .instant(time), .text(reason)])
         }
     }
 }

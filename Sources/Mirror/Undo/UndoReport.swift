@@ -10,8 +10,10 @@ package struct UndoReport: Sendable, Hashable {
     package var deletedAgain = 0
     /// Records that somebody else has changed since, which stay as they are.
     package var leftAlone = 0
-    /// Dead letters of the run that were closed.
+    /// Dead letters that were closed.
     package var lettersClosed = 0
+    /// Deliveries that waited to be applied and were dropped, where everything is taken back.
+    package var deliveriesDropped = 0
 
     package init() {}
 
@@ -25,5 +27,6 @@ package struct UndoReport: Sendable, Hashable {
         deletedAgain += other.deletedAgain
         leftAlone += other.leftAlone
         lettersClosed += other.lettersClosed
+        deliveriesDropped += other.deliveriesDropped
     }
 }

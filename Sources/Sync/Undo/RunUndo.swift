@@ -2,7 +2,7 @@ import Catalog
 package import Mirror
 import ZohoBooks
 
-/// Takes back what a run changed in the mirror: the answer to "we pointed it at the wrong organisation".
+/// Takes back what a run changed in the mirror, or everything: the answer to "we pointed it at the wrong organisation".
 package struct RunUndo: Sendable {
     private let mirror: Mirror
     private let leases: Leases
@@ -28,36 +28,83 @@ package struct RunUndo: Sendable {
             return try await mirror.undo(run, of: mapping, origin: .run(id), isRehearsal: true, assuming: assumed)
         }
         return try await leases.hold([Leases.name(of: run.entity)]) { holder, mirror in
-            var own = try await mirror.beginRun(
-                of: run.entity, kind: .undo, options: "{\"undoes\":\(id)}", holder: holder)
-            do {
-                let report = try await mirror.undo(run, of: mapping, origin: .run(own.id), isRehearsal: false)
-                own.progress.counts = [
-                    .deleted: report.removed + report.deletedAgain, .updated: report.reverted,
-                    .restored: report.undeleted,
-                ]
-                own.progress.skipped = report.leftAlone
-                let ended = own
-                try await uncancelled { try await mirror.finish(ended, .completed) }
-                return report
-            } catch {
-                let ended = own
-                let state: Run.State = error is CancellationError ? .interrupted : .failed
-                try? await uncancelled { try await mirror.finish(ended, state, error: "\(error)") }
-                throw error
+            try await Self.asRun(of: run.entity, undoing: "\(id)", holder: holder, mirror) { origin in
+                try await mirror.undo(run, of: mapping, origin: origin, isRehearsal: false)
             }
+        }
+    }
+
+    /// Takes back everything, what deliveries brought too, so that the mirror may become another organisation's; as a
+    /// run for each entity.
+    ///
+    /// - Parameter isRehearsal: whether only to count.
+    /// - Returns: what was done, by entity.
+    /// - Throws: ``RunUndoError``, ``MirrorError/leased(name:holder:secondsLeft:)`` where a run goes on.
+    package func undoAll(isRehearsal: Bool) async throws -> [(entity: String, report: UndoReport)] {
+        var reports: [(entity: String, report: UndoReport)] = []
+        if isRehearsal {
+            for mapping in Catalog.entities {
+                let report = try await mirror.undoAll(of: mapping, origin: .run(0), isRehearsal: true)
+                reports.append((mapping.entity.name, report))
+            }
+            return reports
+        }
+        // What a worker applies meanwhile would come in behind our back.
+        let worker = try await mirror.leases().first {
+            $0.name.hasPrefix(WorkerPulse.prefix) && $0.state == .held && !leases.isDead($0.process)
+        }
+        if let worker { throw RunUndoError.served(by: worker.process) }
+        return try await leases.hold(Catalog.entities.map { Leases.name(of: $0.entity.name) }) { holder, mirror in
+            var reports: [(entity: String, report: UndoReport)] = []
+            for mapping in Catalog.entities {
+                let entity = mapping.entity.name
+                let report = try await Self.asRun(of: entity, undoing: "\"all\"", holder: holder, mirror) { origin in
+                    try await mirror.undoAll(of: mapping, origin: origin, isRehearsal: false)
+                }
+                reports.append((entity, report))
+            }
+            return reports
+        }
+    }
+
+    /// - Parameter mirror: the one that writes only while the lease is held.
+    private static func asRun(
+        of entity: String, undoing: String, holder: String, _ mirror: Mirror,
+        _ body: (Origin) async throws -> UndoReport
+    ) async throws -> UndoReport {
+        var own = try await mirror.beginRun(
+            of: entity, kind: .undo, options: "{\"undoes\":\(undoing)}", holder: holder)
+        do {
+            let report = try await body(.run(own.id))
+            own.progress.counts = [
+                .deleted: report.removed + report.deletedAgain, .updated: report.reverted,
+                .restored: report.undeleted,
+            ]
+            own.progress.skipped = report.leftAlone
+            let ended = own
+            try await uncancelled { try await mirror.finish(ended, .completed) }
+            return report
+        } catch {
+            let ended = own
+            let state: Run.State = error is CancellationError ? .interrupted : .failed
+            try? await uncancelled { try await mirror.finish(ended, state, error: "\(error)") }
+            throw error
         }
     }
 }
 
-/// Why a run cannot be taken back.
+/// Why nothing is taken back.
 package enum RunUndoError: Error, Sendable, Hashable, CustomStringConvertible {
     case isUndo(Int64)
+    /// A process applies what is delivered.
+    case served(by: String)
 
     package var description: String {
         switch self {
         case .isUndo(let id):
             "Run \(id) has taken back another one. To have the records again, run zohosync sync."
+        case .served(let process):
+            "The server \(process) works on this mirror. Stop it first: it would bring records while they are taken back."
         }
     }
 }

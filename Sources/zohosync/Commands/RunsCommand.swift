@@ -51,56 +51,91 @@ struct ListRuns: AsyncParsableCommand {
 
 struct UndoRuns: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "undo", abstract: "Takes back what runs changed in the mirror.",
+        commandName: "undo", abstract: "Takes back what runs changed in the mirror, or everything.",
         discussion: """
             What a run inserted is removed, what it changed has its former values again, what it deleted is back. A \
-            record that somebody else has changed since stays as it is. The next sync looks at everything again. Works \
-            whichever organisation is configured.
+            record that somebody else has changed since, a webhook for instance, stays as it is; --all takes back what \
+            anybody has brought, and leaves an empty mirror, which becomes that of the organisation that comes next. The \
+            next sync looks at everything again. Works whichever organisation is configured.
             """)
 
     @Argument(help: "The runs, as zohosync runs shows them; the newest is taken back first.")
-    var ids: [Int64]
+    var ids: [Int64] = []
+
+    @Flag(help: "Take back everything, deliveries too; wants --dry-run or --yes.")
+    var all = false
+
+    @Flag(help: "Let --all empty the mirror.")
+    var yes = false
 
     @Flag(help: "Show what would be done, and do nothing.")
     var dryRun = false
 
     @OptionGroup var common: CommonOptions
 
+    func validate() throws {
+        guard all == ids.isEmpty else { throw ValidationError("Name the runs, or say --all.") }
+        guard !all || dryRun != yes else {
+            throw ValidationError("--all empties the mirror: look with --dry-run what goes, then say --yes instead.")
+        }
+    }
+
     func run() async throws {
         let settings = try await Settings(file: common.config)
-        let isRehearsal = dryRun
-        let wanted = Set(ids).sorted(by: >)
+        let (isRehearsal, wanted) = (dryRun, all ? nil : Set(ids).sorted(by: >))
         let documents = try await Installation.with(
             settings, databaseURL: common.databaseURL, to: .amend
         ) { installation in
             try await cancelledBySignals {
                 let undo = RunUndo(
                     mirror: installation.mirror, holder: Holder.current, isDead: { Holder.isDead($0) })
-                var documents: [UndoDocument] = []
-                for id in wanted {
-                    let before = Set(documents.map(\.run))
-                    let report = try await undo.undo(id, isRehearsal: isRehearsal, assuming: before)
-                    documents.append(UndoDocument(id, report, isRehearsal))
+                if let wanted { return try await Self.undo(wanted, undo, isRehearsal) }
+                return try await undo.undoAll(isRehearsal: isRehearsal).map {
+                    UndoDocument(entity: $0.entity, $0.report, isRehearsal: isRehearsal)
                 }
-                return documents
             }
         }
         if common.json { return print(documents.json(indented: true)) }
-        var rows = [["run", "removed", "reverted", "undeleted", "deleted again", "left alone", "dead letters closed"]]
-        for document in documents {
-            rows.append([
-                String(document.run), document.removed.grouped, document.reverted.grouped, document.undeleted.grouped,
-                document.deletedAgain.grouped, document.leftAlone.grouped, document.deadLettersClosed.grouped,
-            ])
+        print(TextTable(all ? Self.entityRows(documents) : Self.runRows(documents)).lines.joined(separator: "\n"))
+        if dryRun { print("Nothing was changed. Run it \(all ? "with --yes" : "without --dry-run") to do it.") }
+    }
+
+    private static func undo(_ ids: [Int64], _ undo: RunUndo, _ isRehearsal: Bool) async throws -> [UndoDocument] {
+        var documents: [UndoDocument] = []
+        for id in ids {
+            let before = Set(documents.compactMap(\.run))
+            let report = try await undo.undo(id, isRehearsal: isRehearsal, assuming: before)
+            documents.append(UndoDocument(run: id, report, isRehearsal: isRehearsal))
         }
-        print(TextTable(rows).lines.joined(separator: "\n"))
-        if isRehearsal { print("Nothing was changed. Run it without --dry-run to do it.") }
+        return documents
+    }
+
+    private static func runRows(_ documents: [UndoDocument]) -> [[String]] {
+        [["run", "removed", "reverted", "undeleted", "deleted again", "left alone", "dead letters closed"]]
+            + documents.map {
+                [
+                    $0.run.map { String($0) } ?? "", $0.removed.grouped, $0.reverted.grouped, $0.undeleted.grouped,
+                    $0.deletedAgain.grouped, $0.leftAlone.grouped, $0.deadLettersClosed.grouped,
+                ]
+            }
+    }
+
+    private static func entityRows(_ documents: [UndoDocument]) -> [[String]] {
+        [["entity", "removed", "deliveries dropped", "dead letters closed"]]
+            + documents.map {
+                [
+                    $0.entity ?? "", $0.removed.grouped, $0.deliveriesDropped.grouped, $0.deadLettersClosed.grouped,
+                ]
+            }
     }
 }
 
-/// What taking back a run did or would do, as JSON for machines.
+/// What taking something back did or would do, as JSON for machines.
 private struct UndoDocument: Encodable, Sendable {
-    let run: Int64
+    /// Nil where everything is taken back.
+    let run: Int64?
+    /// Where everything is taken back.
+    let entity: String?
     let dryRun: Bool
     let removed: Int
     let reverted: Int
@@ -108,9 +143,11 @@ private struct UndoDocument: Encodable, Sendable {
     let deletedAgain: Int
     let leftAlone: Int
     let deadLettersClosed: Int
+    let deliveriesDropped: Int
 
-    init(_ run: Int64, _ report: UndoReport, _ isRehearsal: Bool) {
+    init(run: Int64? = nil, entity: String? = nil, _ report: UndoReport, isRehearsal: Bool) {
         self.run = run
+        self.entity = entity
         dryRun = isRehearsal
         removed = report.removed
         reverted = report.reverted
@@ -118,5 +155,6 @@ private struct UndoDocument: Encodable, Sendable {
         deletedAgain = report.deletedAgain
         leftAlone = report.leftAlone
         deadLettersClosed = report.lettersClosed
+        deliveriesDropped = report.deliveriesDropped
     }
 }

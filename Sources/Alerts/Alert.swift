@@ -14,14 +14,49 @@ package struct Alert: Sendable, Hashable, Encodable {
         package let advice: String
         /// When it came into this state, as `2026-03-02T12:00:00Z`.
         package let since: String
+        /// The largest parts of the figure by name, such as entities or paths; nil where it has none.
+        package let parts: [String: Int]?
+        /// How many parts there are beside these; nil where there are none.
+        package let more: Int?
 
-        package init(check: String, state: String, before: String, figure: Double, advice: String, since: String) {
+        /// Parts that are told.
+        private static let told = 5
+        /// Characters of a part's name that are told.
+        private static let nameLength = 80
+
+        package init(
+            check: String, state: String, before: String, figure: Double, advice: String, since: String,
+            parts: [String: Int] = [:]
+        ) {
             self.check = check
             self.state = state
             self.before = before
             self.figure = figure
             self.advice = advice
             self.since = since
+            let first = parts.sorted { ($1.value, $0.key) < ($0.value, $1.key) }.prefix(Self.told)
+            self.parts =
+                first.isEmpty
+                ? nil : Dictionary(first.map { (Self.plain($0.key), $0.value) }, uniquingKeysWith: { $0 + $1 })
+            more = parts.count > first.count ? parts.count - first.count : nil
+        }
+
+        /// A name without what a chat would take for a mention or a link: strangers choose paths.
+        private static func plain(_ name: String) -> String {
+            String(
+                name.prefix(nameLength).map { character in
+                    let isPlain = character.isASCII && (character.isLetter || character.isNumber)
+                    return isPlain || "/._-:%~+ ".contains(character) ? character : "?"
+                })
+        }
+
+        /// The parts in words, the largest first.
+        fileprivate var partList: String {
+            let names = (parts ?? [:]).sorted { ($1.value, $0.key) < ($0.value, $1.key) }.map {
+                "\($0.key): \($0.value)"
+            }
+            guard !names.isEmpty else { return "" }
+            return " (\((names + (more.map { ["and \($0) more"] } ?? [])).joined(separator: ", ")))"
         }
     }
 
@@ -51,7 +86,7 @@ package struct Alert: Sendable, Hashable, Encodable {
         let lines = items.map { item in
             item.state == "ok"
                 ? "\(item.check): well again (was \(item.before))"
-                : "\(item.check): \(item.state), \(number(item.figure)), since \(item.since). \(item.advice)"
+                : "\(item.check): \(item.state), \(number(item.figure))\(item.partList), since \(item.since). \(item.advice)"
         }
         return ([title] + lines).joined(separator: "\n")
     }

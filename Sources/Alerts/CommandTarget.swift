@@ -8,6 +8,8 @@ package struct CommandTarget: AlertTarget {
 
     /// Seconds that the command may take.
     private static let limit = 30
+    /// Bytes of what it says last on its standard error that are looked at.
+    private static let said = 2_000
 
     /// - Parameter command: as a shell takes it.
     package init(_ command: String) {
@@ -24,9 +26,18 @@ package struct CommandTarget: AlertTarget {
                 let script = "( \(command)\n); status=$?; cat >/dev/null; exit $status"
                 let result = try await run(
                     .path("/bin/sh"), arguments: ["-c", script], input: .data(json), output: .discarded,
-                    error: .string(limit: 2_000))
+                    error: .sequence
+                ) { execution in
+                    // All of it is taken, so that the command need not wait, and its end is kept.
+                    var end: [UInt8] = []
+                    for try await buffer in execution.standardError {
+                        buffer.withUnsafeBytes { end.append(contentsOf: $0) }
+                        if end.count > Self.said { end.removeFirst(end.count - Self.said) }
+                    }
+                    return String(decoding: end, as: UTF8.self)
+                }
                 guard result.terminationStatus.isSuccess else {
-                    let reason = result.standardError.split(separator: "\n").last ?? ""
+                    let reason = result.closureResult.split(separator: "\n").last ?? ""
                     throw AlertError("The command ended with \(result.terminationStatus). \(reason)")
                 }
             }

@@ -105,6 +105,40 @@ struct TargetTests {
         #expect(error?.description.contains("no pager") == true)
     }
 
+    @Test("A command that talks a lot is no failure where it works, and its last words are told where it does not")
+    func talkativeCommand() async throws {
+        let talk = "i=0; while [ $i -lt 20000 ]; do echo 'line of talk' >&2; i=$((i+1)); done"
+        try await CommandTarget(talk).send(Self.alert)
+        let error = await #expect(throws: AlertError.self) {
+            try await CommandTarget("\(talk); echo 'no pager' >&2; exit 3").send(Self.alert)
+        }
+        #expect(error?.description.contains("no pager") == true)
+        #expect(error?.description.contains("line of talk") == false)
+    }
+
+    @Test("An alert says which: the largest parts of a figure, and how many more there are")
+    func parts() throws {
+        func item(_ parts: [String: Int], state: String = "warning") -> Alert.Item {
+            .init(
+                check: "deliveries_to_unknown_paths", state: state, before: "ok", figure: 9, advice: "Correct it.",
+                since: "2026-03-02T12:00:00Z", parts: parts)
+        }
+        func text(_ item: Alert.Item) -> String { Alert(organization: "1", items: [item]).text }
+        #expect(text(item(["/a": 2, "/b": 7])).contains("warning, 9 (/b: 7, /a: 2), since"))
+        #expect(text(item([:])).contains("warning, 9, since"))
+        #expect(!text(item(["/a": 2], state: "ok")).contains("/a"))
+        let many = item(Dictionary(uniqueKeysWithValues: (1...9).map { ("/p\($0)", $0) }))
+        #expect(text(many).contains("(/p9: 9, /p8: 8, /p7: 7, /p6: 6, /p5: 5, and 4 more)"))
+        let json = try #require(
+            try JSONSerialization.jsonObject(with: Alert(organization: "1", items: [many]).json()) as? [String: Any])
+        let first = try #require((json["items"] as? [[String: Any]])?.first)
+        #expect((first["parts"] as? [String: Int])?.count == 5)
+        #expect(first["more"] as? Int == 4)
+        let strange = item(["/<!channel>\n@here": 1, String(repeating: "/", count: 200): 2])
+        #expect(strange.parts?["/??channel???here"] == 1)
+        #expect(strange.parts?[String(repeating: "/", count: 80)] == 2)
+    }
+
     // MARK: - Mail
 
     private static let tls: (certificate: String, key: String) = {

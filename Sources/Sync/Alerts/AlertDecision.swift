@@ -30,7 +30,7 @@ package struct AlertDecision: Sendable, Hashable {
             items: due.map {
                 Alert.Item(
                     check: $0.name, state: $0.state, before: $0.toldState(target), figure: $0.figure,
-                    advice: $0.advice, since: Timestamp.seconds($0.since))
+                    advice: $0.advice, since: Timestamp.seconds($0.since), parts: HealthCheck($0)?.parts ?? [:])
             })
     }
 

@@ -94,6 +94,9 @@ struct AlertTests {
             // The clock that was moved is seen as well.
             #expect(Set(alert.items.map(\.check)).isSuperset(of: ["leases_stuck", "cursor_age_seconds"]))
             #expect(alert.items.allSatisfy { $0.before == "ok" && !$0.advice.isEmpty })
+            let ages = try #require(alert.items.first { $0.check == "cursor_age_seconds" })
+            #expect(ages.parts?.count == 5)
+            #expect(ages.more == 4)
             rig.control.advanceClock(by: .seconds(900))
             _ = await watch.check()
             #expect(recorder.take().flatMap(\.items).filter { $0.check == "leases_stuck" } == [])
@@ -181,6 +184,60 @@ struct AlertTests {
                 rig.control.advanceClock(by: .seconds(-1_900))
             }
             #expect(well == 1)
+        }
+    }
+
+    /// Keeps a check as an earlier look found it, and as the recorder was told of it.
+    private static func keep(_ name: String, _ state: String, _ rig: Rig) async throws {
+        let now = rig.mirror.now()
+        try await rig.mirror.save([
+            HealthRecord(
+                name: name, state: state, figure: 1, advice: "Look.", parts: nil, checkedAt: now, since: now,
+                told: ["recorder": .init(state: state, at: now - 7_200_000_000)])
+        ])
+    }
+
+    @Test("The outside monitor hears nothing while what only the daily look finds is critical")
+    func pingBetweenDeepLooks() async throws {
+        try await Self.withWatch(.sqlite) { rig, watch, _ in
+            func pings() async -> Int {
+                let before = rig.control.statistics.callsByPath["/ping"] ?? 0
+                _ = await watch.check()
+                return (rig.control.statistics.callsByPath["/ping"] ?? 0) - before
+            }
+            #expect(await pings() == 1)
+            try await Self.keep("scopes", "critical", rig)
+            #expect(await pings() == 0)
+            #expect(await pings() == 0)
+            try await Self.keep("scopes", "ok", rig)
+            #expect(await pings() == 1)
+        }
+    }
+
+    @Test("A check that is no longer made is told to be over, and shown no more", arguments: Engine.allCases)
+    func lapsed(engine: Engine) async throws {
+        try await Self.withWatch(engine) { rig, watch, recorder in
+            func shown() async throws -> [String] {
+                let inspector = HealthInspector(
+                    mirror: rig.mirror, client: nil, organizationID: nil, disk: { _ in nil })
+                return await inspector.inspectWithStored(.mirror).map(\.name)
+            }
+            _ = await watch.check()
+            _ = recorder.take()
+            try await Self.keep("schedule_percent", "critical", rig)
+            #expect(try await !shown().contains("schedule_percent"))
+            #expect(try await shown().contains("scopes"), "it stands until the next deep look")
+            let pings = rig.control.statistics.callsByPath["/ping"] ?? 0
+            _ = await watch.check()
+            let item = recorder.take().flatMap(\.items).first { $0.check == "schedule_percent" }
+            #expect(item?.before == "critical")
+            #expect(item?.state == "ok")
+            #expect(rig.control.statistics.callsByPath["/ping"] ?? 0 == pings + 1)
+            #expect(watch.remembered.first { $0.name == "schedule_percent" }?.state == "ok")
+
+            try await Self.keep("schedule_percent", "critical", rig)
+            try await rig.mirror.database.write { try $0.script("alter table sync_inbox rename to elsewhere") }
+            #expect(try await shown().contains("schedule_percent"), "whether it is made is not known now")
         }
     }
 

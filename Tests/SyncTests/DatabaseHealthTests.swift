@@ -85,14 +85,14 @@ struct DatabaseHealthTests {
         }
     }
 
-    @Test("A disk that fills up is seen, and seen to have space again", .enabled(if: getuid() == 0))
+    @Test(
+        "A disk that fills up is seen, and seen to have space again",
+        .enabled("A small disk can be mounted here; elsewhere the test of the thresholds has to do") {
+            DatabaseHealthTests.mayMount
+        })
     func fullDisk() async throws {
-        let folder = FileManager.default.temporaryDirectory.appending(path: "zohosync-\(UUID().uuidString)").path
-        try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: false)
-        defer { try? FileManager.default.removeItem(atPath: folder) }
-        // Not every root may mount; elsewhere the test of the thresholds has to do.
-        guard Self.run("mount", "-t", "tmpfs", "-o", "size=16m", "tmpfs", folder) else { return }
-        defer { _ = Self.run("umount", "-l", folder) }
+        let folder = try #require(Self.mountedFolder())
+        defer { Self.unmount(folder) }
         try await withDatabase(at: .sqlite(path: "\(folder)/mirror.sqlite")) { database in
             let mirror = Mirror(database: database, now: { 0 }, logger: Logger(label: "test"))
             try await mirror.prepare(organizationID: testOrganisation)
@@ -112,6 +112,28 @@ struct DatabaseHealthTests {
             for percent in [90, 97] { try FileManager.default.removeItem(atPath: "\(folder)/filling\(percent)") }
             #expect(await state() == .ok)
         }
+    }
+
+    /// Whether this process may mount a disk; not every root may.
+    private static let mayMount: Bool = {
+        guard let folder = mountedFolder() else { return false }
+        unmount(folder)
+        return true
+    }()
+
+    /// A folder on a disk of its own of 16 MiB; nil where it cannot be mounted.
+    private static func mountedFolder() -> String? {
+        let folder = FileManager.default.temporaryDirectory.appending(path: "zohosync-\(UUID().uuidString)").path
+        guard (try? FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: false)) != nil
+        else { return nil }
+        if run("mount", "-t", "tmpfs", "-o", "size=16m", "tmpfs", folder) { return folder }
+        try? FileManager.default.removeItem(atPath: folder)
+        return nil
+    }
+
+    private static func unmount(_ folder: String) {
+        _ = run("umount", "-l", folder)
+        try? FileManager.default.removeItem(atPath: folder)
     }
 
     private static func run(_ command: String...) -> Bool {
@@ -236,6 +258,47 @@ struct DatabaseHealthTests {
             let steps = try #require(HealthTests.byName(await inspector.inspect(.mirror))["privileges"])
             #expect(try await Self.run(steps, by: owner) == "grant select on zoho.sync_migrations to \(role)")
             #expect(HealthTests.byName(await inspector.inspect(.mirror))["privileges"]?.state == .ok)
+        }
+    }
+
+    @Test(
+        "A role that may read nothing, or not whose mirror it is, hears the exact grant, which works",
+        arguments: ["all tables in schema zoho", "zoho.sync_organization"])
+    func unreadableTables(tables: String) async throws {
+        try await Self.withRole { inspector, owner, role in
+            try await owner.write { try $0.script("revoke select on \(tables) from \(role)") }
+            let checks = HealthTests.byName(await inspector.inspect(.mirror))
+            let check = try #require(checks["privileges"])
+            #expect(check.state == .critical)
+            #expect(checks["schema"]?.advice.contains("permission denied") != true)
+            #expect(try await Self.run(check, by: owner).contains("grant select on zoho.sync_organization to \(role)"))
+            let again = HealthTests.byName(await inspector.inspect(.mirror))
+            for name in ["database", "privileges", "row_level_security", "schema", "organisation"] {
+                #expect(again[name]?.state == .ok, "\(name)")
+            }
+        }
+    }
+
+    @Test("Row-level security that hides the steps of the schema is told before what it seems to lack, and mended")
+    func hiddenSteps() async throws {
+        try await Self.withRole { inspector, owner, role in
+            try await owner.write { transaction in
+                try transaction.script(
+                    """
+                    alter table zoho.sync_migrations enable row level security;
+                    alter table zoho.sync_organization enable row level security;
+                    """)
+            }
+            let checks = HealthTests.byName(await inspector.inspect(.mirror))
+            let check = try #require(checks["row_level_security"])
+            #expect(check.state == .critical)
+            #expect(check.figure == 2)
+            #expect(checks["schema"] == nil, "nothing is outstanding")
+            try await Self.run(check, by: owner)
+            let again = HealthTests.byName(await inspector.inspect(.mirror))
+            #expect(again["row_level_security"]?.state == .ok)
+            #expect(again["schema"]?.state == .ok)
+            #expect(again["organisation"]?.state == .ok)
         }
     }
 

@@ -50,37 +50,62 @@ package struct HealthInspector: Sendable {
 
     static let day: Int64 = 86_400_000_000
     private static let database = "database"
+    private static let privileges = "privileges"
+    private static let policies = "row_level_security"
     /// How long the database may take to show that it answers.
     private static let patience = Duration.seconds(5)
 
     /// Makes the checks, in the order in which a new installation is set up.
-    package func inspect(_ depth: Depth) async -> [HealthCheck] {
+    package func inspect(_ depth: Depth) async -> [HealthCheck] { await look(depth).checks }
+
+    /// Makes the checks.
+    ///
+    /// - Returns: the checks, and whether nothing has kept any of this depth from being made.
+    func look(_ depth: Depth) async -> (checks: [HealthCheck], isWhole: Bool) {
         let database = await databaseChecks()
         // Token and budget are in the mirror: without it they say nothing.
-        guard database.isReachable else { return database.checks }
-        guard database.isUsable else { return database.checks + (await sourceChecks(depth)) }
+        guard database.isReachable else { return (database.checks, false) }
+        guard database.isUsable else { return (database.checks + (await sourceChecks(depth)), false) }
         var checks = database.checks
         checks += await sourceChecks(depth)
         do {
             checks += try await scheduleChecks()
             checks += try await workChecks()
             checks += try await deliveryChecks()
+            let isHindered = checks.contains {
+                $0.state == .critical && ($0.name == Self.privileges || $0.name == Self.policies)
+            }
+            return (checks, !isHindered)
         } catch {
             // In the place of the one that only says that the database answers: a check has one state.
             checks.removeAll { $0.name == Self.database }
             checks.insert(HealthCheck(Self.database, .critical, -1, "The mirror cannot be read: \(error)"), at: 0)
+            return (checks, false)
         }
-        return checks
     }
 
     /// The checks, and as they were found last those that only a deeper look makes.
     ///
     /// - Parameter remembered: what stands for the kept ones where the database cannot give them.
     package func inspectWithStored(_ depth: Depth, remembered: [HealthRecord] = []) async -> [HealthCheck] {
-        let checks = await inspect(depth)
-        let made = Set(checks.map(\.name))
+        let (checks, isWhole) = await look(depth)
         let stored = (try? await mirror.healthRecords()) ?? remembered
-        return checks + stored.filter { !made.contains($0.name) }.compactMap { HealthCheck($0) }
+        return checks
+            + stored.filter { stands($0, beside: checks, isWhole: isWhole) }.compactMap { HealthCheck($0) }
+    }
+
+    /// What only a look that calls Zoho finds.
+    private static let ofSource: Set = ["token", "scopes", "clock_skew_seconds", "budget_forecast_percent"]
+
+    /// Whether a check that was found before a look still says something after it.
+    ///
+    /// One that is no longer made would stay as it was for ever.
+    ///
+    /// - Parameter isWhole: whether the look has made every check of its depth.
+    func stands(_ record: HealthRecord, beside checks: [HealthCheck], isWhole: Bool) -> Bool {
+        guard !checks.contains(where: { $0.name == record.name }) else { return false }
+        guard isWhole else { return true }
+        return Self.ofSource.contains(record.name) && mirror.now() - record.checkedAt < 2 * Self.day
     }
 
     /// What is known while the database does not answer at all.
@@ -151,36 +176,42 @@ package struct HealthInspector: Sendable {
         }
     }
 
+    /// Rights and policies come first: without them the rest cannot be read, or does not show everything.
     private func schemaChecks() async throws -> [HealthCheck] {
-        let difference = try await mirror.schemaDifference()
-        let (grants, policies, stored) = try await mirror.database.read { transaction in
+        let (grants, policies) = try await mirror.database.read { transaction in
             (
                 try transaction.missingPrivileges(tables: Mirror.tableNames, readOnly: [Mirror.migrationTable]),
-                try transaction.missingPolicies(tables: Mirror.tableNames),
-                try transaction.query("select organization_id from sync_organization").first?.text(0)
+                try transaction.missingPolicies(tables: Mirror.tableNames + [Mirror.migrationTable])
             )
         }
         var checks = [
             HealthCheck(
-                "schema", difference.count == 0 ? .ok : .critical, Double(difference.count), difference.advice)
-        ]
-        checks.append(
+                Self.privileges, grants.isEmpty ? .ok : .critical, Double(grants.count),
+                "The role lacks rights. Run as the tables' owner: \(grants.joined(separator: "; "))"),
             HealthCheck(
-                "privileges", grants.isEmpty ? .ok : .critical, Double(grants.count),
-                "The role lacks rights. Run as the tables' owner: \(grants.joined(separator: "; "))"))
-        checks.append(
-            HealthCheck(
-                "row_level_security", policies.isEmpty ? .ok : .critical, Double(policies.count),
+                Self.policies, policies.isEmpty ? .ok : .critical, Double(policies.count),
                 "Row-level security refuses rows. Run as the tables' owner, and what alters a role as an administrator: "
-                    + policies.joined(separator: "; ")))
-        var isOther = stored != nil && organizationID != nil && stored != organizationID
-        // An empty mirror becomes that of whoever comes.
-        if isOther, difference.tables.isEmpty, grants.isEmpty { isOther = try await !mirror.isEmpty() }
+                    + policies.joined(separator: "; ")),
+        ]
+        // Steps of the schema that are hidden would seem to be outstanding.
+        guard policies.isEmpty else { return checks }
+        let difference = try await mirror.schemaDifference()
         checks.append(
             HealthCheck(
-                "organisation", isOther ? .critical : .ok, isOther ? 0 : 1,
-                "The mirror holds organisation \(stored ?? "-"), and \(organizationID ?? "-") is configured. Correct "
-                    + "ZOHO_ORGANIZATION_ID or DATABASE_URL."))
+                "schema", difference.count == 0 ? .ok : .critical, Double(difference.count), difference.advice))
+        do {
+            let stored = try await mirror.organizationID()
+            var isOther = stored != nil && organizationID != nil && stored != organizationID
+            // An empty mirror becomes that of whoever comes.
+            if isOther, difference.tables.isEmpty, grants.isEmpty { isOther = try await !mirror.isEmpty() }
+            checks.append(
+                HealthCheck(
+                    "organisation", isOther ? .critical : .ok, isOther ? 0 : 1,
+                    "The mirror holds organisation \(stored ?? "-"), and \(organizationID ?? "-") is configured. Correct "
+                        + "ZOHO_ORGANIZATION_ID or DATABASE_URL."))
+        } catch let error as DatabaseError where error.kind == .denied && !grants.isEmpty {
+            // The missing right is told already.
+        }
         return checks
     }
 

@@ -46,12 +46,14 @@ package struct HealthWatch: Sendable {
     package func check() async -> String {
         await prepare()
         let before = await records()
-        let checks = await inspector.inspect(depth(before.values.first { $0.name == "scopes" }))
+        let (checks, isWhole) = await inspector.look(depth(before["scopes"]))
         let time = mirror.now()
         var records = checks.map { check in check.record(before: before[check.name], at: time) }
         let made = Set(checks.map(\.name))
-        // What was not looked at now stays as it was found, and can still be told.
-        records += before.values.filter { !made.contains($0.name) }
+        // What was not looked at now stays as it was found, and can still be told; what no look makes any more is over.
+        records += before.values.filter { !made.contains($0.name) }.map { record in
+            inspector.stands(record, beside: checks, isWhole: isWhole) ? record : record.lapsed(at: time)
+        }
         for target in targets {
             let decision = AlertDecision(records, for: target.name, now: time)
             if await tell(target, decision) { records = decision.told(records, at: time) }
@@ -63,8 +65,8 @@ package struct HealthWatch: Sendable {
         } catch {
             logger.warning("The state of health cannot be kept", metadata: ["error": "\(error)"])
         }
-        let worst = checks.map(\.state).max() ?? .ok
-        if worst != .critical { await sendPing() }
+        // What only a deeper look finds counts until the next one.
+        if !found.contains(where: { $0.state == HealthCheck.State.critical.rawValue }) { await sendPing() }
         let unwell = checks.filter { $0.state != .ok }
         return unwell.isEmpty ? "ok" : unwell.map { "\($0.name) \($0.state.rawValue)" }.joined(separator: ", ")
     }
@@ -114,6 +116,16 @@ extension HealthCheck {
             name: name, state: state.rawValue, figure: figure, advice: advice,
             parts: parts.flatMap { try? JSONEncoder().encode($0) }.map { RawJSON(ArraySlice($0)) }, checkedAt: time,
             since: isSame ? before?.since ?? time : time, told: before?.told ?? [:])
+    }
+}
+
+extension HealthRecord {
+    /// The check once nothing makes it any more: nobody has to do anything about it.
+    fileprivate func lapsed(at time: Int64) -> HealthRecord {
+        let well = HealthCheck.State.ok.rawValue
+        guard state != well else { return self }
+        return HealthRecord(
+            name: name, state: well, figure: 0, advice: "", parts: nil, checkedAt: time, since: time, told: told)
     }
 }
 

@@ -33,9 +33,9 @@ struct HealWorkTests {
             #expect(try await HealTests.heal(rig)["release_leases"] == nil)
             #expect(try await silence() == .critical)
             // Of a process on another machine nothing is known but that it prolongs nothing.
-            rig.control.advanceClock(by: .seconds(3_600))
+            rig.control.advanceClock(by: .seconds(180))
             #expect(try await HealTests.heal(rig)["release_leases"] == nil)
-            rig.control.advanceClock(by: .seconds(61))
+            rig.control.advanceClock(by: .seconds(1))
             #expect(try await HealTests.heal(rig)["release_leases"]?.changed == 2)
             #expect(
                 try await rig.mirror.leases().map(\.name) == ["worker test:1#1"], "healing itself proves that it lives")
@@ -47,6 +47,31 @@ struct HealWorkTests {
             #expect(try await silence() == .critical)
             #expect(try await HealTests.heal(rig)["release_leases"]?.changed == 1)
             #expect(try await silence() == .warning, "no worker runs")
+        }
+    }
+
+    @Test(
+        "A server that is killed on another machine is no fault while others work, and healing clears it away",
+        arguments: Engine.allCases)
+    func killedServer(engine: Engine) async throws {
+        try await Rig.with(engine) { rig in
+            func beat(_ process: String) async throws {
+                try await rig.mirror.acquireLease("worker \(process)#1", holder: process, duration: 60)
+            }
+            func silence() async throws -> HealthCheck.State? {
+                try await HealthTests.checks(rig, expectsWebhooks: true)["worker_silence_seconds"]?.state
+            }
+            try await beat("killed:1")
+            for minute in 1...16 {
+                rig.control.advanceClock(by: .seconds(60))
+                try await beat("test:1")
+                #expect(try await silence() == .ok, "minute \(minute)")
+            }
+            #expect(try await HealTests.heal(rig)["release_leases"]?.changed == 1)
+            #expect(try await rig.mirror.leases().map(\.process) == ["test:1"])
+            // The last one that worked is missed.
+            rig.control.advanceClock(by: .seconds(961))
+            #expect(try await silence() == .critical)
         }
     }
 

@@ -3,8 +3,6 @@ import Mirror
 extension Healer {
     /// Seconds after its end for which a lease may still be prolonged by a slow process.
     private static let leaseGrace: Int64 = 60
-    /// Seconds after which a process is taken for ended that prolongs no lease at all.
-    private static let obituary: Int64 = 3_600
 
     func leaseNeeds() async throws -> [HealingNeed] {
         let stuck = try await stuckLeases()
@@ -30,12 +28,12 @@ extension Healer {
     /// its process.
     private func stuckLeases() async throws -> [Lease] {
         let leases = try await mirror.leases()
-        let signs = Dictionary(leases.map { ($0.process, $0.left) }, uniquingKeysWith: max)
+        let ended = leases.endedProcesses
         return leases.filter { lease in
             if isDead(lease.process) { return true }
             guard lease.name.hasPrefix(WorkerPulse.prefix) else { return lease.left < -Self.leaseGrace * 1_000_000 }
             // Of other machines nothing is known but what their processes prolong.
-            return lease.process != holder && (signs[lease.process] ?? 0) < -Self.obituary * 1_000_000
+            return lease.process != holder && ended.contains(lease.process)
         }
     }
 
@@ -52,5 +50,20 @@ extension Healer {
                 return ("\(ended) runs were marked as interrupted.", ended)
             }
         ]
+    }
+}
+
+extension [Lease] {
+    /// Microseconds after its end for which the last lease of a process is waited for: it was prolonged three minutes
+    /// ago.
+    private static var obituary: Int64 { Int64(180 - WorkerPulse.seconds) * 1_000_000 }
+
+    /// The processes that prolong no lease any more.
+    ///
+    /// One that prolongs some of them lives, and those that it does not prolong are stuck.
+    var endedProcesses: Set<String> {
+        Set(
+            Dictionary(map { ($0.process, $0.left) }, uniquingKeysWith: Swift.max).filter { $0.value < -Self.obituary }
+                .keys)
     }
 }

@@ -31,8 +31,13 @@ extension HealthInspector {
     }
 
     /// Workers prove that they live by a lease that they prolong between deliveries.
+    ///
+    /// Those of a process that has ended are no fault while others work.
     private func leaseChecks(_ work: WorkState) -> [HealthCheck] {
-        let workers = work.leases.filter { $0.name.hasPrefix(WorkerPulse.prefix) }
+        let known = work.leases.filter { $0.name.hasPrefix(WorkerPulse.prefix) }
+        let ended = work.leases.endedProcesses
+        let living = known.filter { !ended.contains($0.process) }
+        let workers = living.isEmpty ? known : living
         let silence = workers.map { Double(-$0.left) / 1_000_000 + Double(WorkerPulse.seconds) }.max() ?? 0
         let patience = thresholds.patience("leases_stuck")
         let stuck = work.leases.filter { $0.left < -patience && !$0.name.hasPrefix(WorkerPulse.prefix) }

@@ -317,6 +317,26 @@ struct HealTests {
         }
     }
 
+    @Test("A run can be taken back as long as its changes are kept", arguments: Engine.allCases)
+    func runsOfKeptChanges(engine: Engine) async throws {
+        try await Rig.with(engine) { rig in
+            try await rig.sync(["pricelists"])
+            rig.control.advanceClock(by: .seconds(600))
+            try rig.control.edit(.pricebooks, at: 0, ["name": "changed"])
+            try await rig.sync(["pricelists"])
+            let run = try #require(try await rig.mirror.runs(limit: 1).first)
+            for _ in 0..<2 { try await rig.sync(["pricelists"]) }
+            rig.control.advanceClock(by: .seconds(300 * 86_400))
+            #expect(try await Self.heal(rig)["prune"]?.changed == 1, "one run has changed nothing")
+            let report = try await RunUndo(mirror: rig.mirror, holder: "test:1").undo(run.id, isRehearsal: true)
+            #expect(report.reverted == 1)
+            try await rig.sync(["pricelists"])
+            rig.control.advanceClock(by: .seconds(66 * 86_400))
+            try await Self.heal(rig)
+            #expect(try await rig.mirror.run(run.id) == nil)
+        }
+    }
+
     @Test("What is older than its retention goes; the last run of each entity stays", arguments: Engine.allCases)
     func retention(engine: Engine) async throws {
         try await Rig.with(engine) { rig in

@@ -232,6 +232,39 @@ struct ScheduleTests {
         }
     }
 
+    @Test(
+        "What is due follows the schedule as soon as it says something else, and what was due by then stays so",
+        arguments: Engine.allCases)
+    func changedSchedule(engine: Engine) async throws {
+        let time = ManualTime()
+        try await withMirror(engine, time: time) { mirror async throws -> Void in
+            let log = Log()
+            func run(_ trigger: String) async throws -> [String] {
+                await (try Self.scheduler(mirror, log, schedule: Self.invoicesOnly(trigger))).runDue()
+                return log.take()
+            }
+            func due() async throws -> Int64 {
+                (try #require(try await mirror.scheduleRecords().first).dueAt - mirror.now()) / 1_000_000
+            }
+            #expect(try await run("0 2 1 1 *") == [])
+            #expect(try await due() > 200 * 86_400)
+            // From noon on.
+            #expect(try await run("0 14 * * *") == [])
+            #expect(try await due() == 7_200)
+            time.advance(by: 60)
+            #expect(try await run("0 14 * * *") == [], "it is reckoned once")
+            #expect(try await run("1h") == ["automatic invoices"])
+            time.advance(by: 600)
+            #expect(try await run("6h") == [])
+            #expect(try await due() == 6 * 3_600 - 600)
+            #expect(try await run("15m") == [])
+            #expect(try await due() == 300)
+            time.advance(by: 301)
+            #expect(try await run("0 2 1 1 *") == ["automatic invoices"], "it was due already")
+            #expect(try await due() > 200 * 86_400)
+        }
+    }
+
     @Test("Health is looked at where the database is gone and nobody knows what is due")
     func databaseGone() async throws {
         try await PostgresServer.withStoppable { server in

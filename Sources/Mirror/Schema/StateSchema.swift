@@ -268,5 +268,8 @@ enum StateSchema {
             try transaction.script(
                 "alter table sync_cursors add column whole_list_at \(transaction.dialect.type(.instant))")
         },
+        Migration("0011-schedule-trigger") { transaction in
+            try transaction.script("alter table sync_schedule add column due_by text")
+        },
     ]
 }

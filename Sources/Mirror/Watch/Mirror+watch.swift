@@ -11,6 +11,8 @@ package struct ScheduleRecord: Sendable, Hashable {
     /// What came of it last; nil before its first time.
     package var state: State?
     package var note: String?
+    /// The trigger by which it is due, as text; nil where an older program has reckoned it.
+    package var trigger: String?
 
     /// The states of a task; docs/states.md draws them.
     package enum State: String, Sendable, Hashable, CaseIterable {
@@ -23,7 +25,7 @@ package struct ScheduleRecord: Sendable, Hashable {
 
     package init(
         name: String, dueAt: Int64, startedAt: Int64? = nil, endedAt: Int64? = nil, state: State? = nil,
-        note: String? = nil
+        note: String? = nil, trigger: String? = nil
     ) {
         self.name = name
         self.dueAt = dueAt
@@ -31,6 +33,7 @@ package struct ScheduleRecord: Sendable, Hashable {
         self.endedAt = endedAt
         self.state = state
         self.note = note
+        self.trigger = trigger
     }
 }
 
@@ -69,12 +72,13 @@ extension Mirror {
     package func scheduleRecords() async throws -> [ScheduleRecord] {
         try await database.read { transaction in
             try transaction.query(
-                "select name, due_at, started_at, ended_at, state, note from sync_schedule order by name"
+                "select name, due_at, started_at, ended_at, state, note, due_by from sync_schedule order by name"
             ).compactMap { row in
                 guard let name = row.text(0), let dueAt = row.instant(1) else { return nil }
                 return ScheduleRecord(
                     name: name, dueAt: dueAt, startedAt: row.instant(2), endedAt: row.instant(3),
-                    state: row.text(4).flatMap { ScheduleRecord.State(rawValue: $0) }, note: row.text(5))
+                    state: row.text(4).flatMap { ScheduleRecord.State(rawValue: $0) }, note: row.text(5),
+                    trigger: row.text(6))
             }
         }
     }
@@ -86,14 +90,15 @@ extension Mirror {
         try await database.write { transaction in
             _ = try transaction.execute(
                 """
-                insert into sync_schedule (name, due_at, started_at, ended_at, state, note)
-                values ($1, $2, $3, $4, $5, $6)
+                insert into sync_schedule (name, due_at, started_at, ended_at, state, note, due_by)
+                values ($1, $2, $3, $4, $5, $6, $7)
                 on conflict (name) do update set due_at = excluded.due_at, started_at = excluded.started_at,
-                    ended_at = excluded.ended_at, state = excluded.state, note = excluded.note
+                    ended_at = excluded.ended_at, state = excluded.state, note = excluded.note,
+                    due_by = excluded.due_by
                 """,
                 [
                     .text(record.name), .instant(record.dueAt), instant(record.startedAt), instant(record.endedAt),
-                    text(record.state?.rawValue), text(record.note),
+                    text(record.state?.rawValue), text(record.note), text(record.trigger),
                 ])
         }
     }
@@ -158,7 +163,7 @@ extension Mirror {
         /// The first complete run and the last run and comparison of each entity stay, and when a delivery was last heard
         /// of.
         package let history: Int64
-        /// Entries of the change log.
+        /// Entries of the change log, and with them the runs that brought them, so that these can be taken back as long.
         package let changes: Int64
 
         package init(history: Int64, changes: Int64) {
@@ -169,12 +174,15 @@ extension Mirror {
         /// Which rows go, by table; `$1` is when.
         fileprivate var conditions: [(table: String, condition: String, before: Int64)] {
             [
+                ("sync_changes", "changed_at < $1", changes),
                 (
                     "sync_runs",
+                    // What it looks for in the log is answered by the index on its runs.
                     """
                     finished_at < $1 and id not in (select max(id) from sync_runs group by entity)
                         and id not in (
                             select min(id) from sync_runs where state in ('completed', 'partial') group by entity)
+                        and not exists (select 1 from sync_changes c where c.run_id = sync_runs.id)
                     """, history
                 ),
                 ("sync_dead_letters", "state <> 'open' and closed_at < $1", history),
@@ -199,7 +207,6 @@ extension Mirror {
                         where c.entity = sync_inbox.entity and c.listed_at > sync_inbox.received_at)
                     """, history
                 ),
-                ("sync_changes", "changed_at < $1", changes),
             ]
         }
     }

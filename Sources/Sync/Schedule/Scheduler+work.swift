@@ -26,7 +26,9 @@ extension Scheduler {
         let startedAt = mirror.now()
         for task in tasks {
             try await mirror.save(
-                ScheduleRecord(name: task.name, dueAt: startedAt, startedAt: startedAt, state: .running))
+                ScheduleRecord(
+                    name: task.name, dueAt: startedAt, startedAt: startedAt, state: .running,
+                    trigger: task.trigger.description))
         }
         let outcomes: [Ending]
         switch kind {
@@ -45,7 +47,7 @@ extension Scheduler {
             let record = ScheduleRecord(
                 // What took longer than its interval comes again after it, not at once.
                 name: task.name, dueAt: max(dueAt, endedAt + 1_000_000), startedAt: startedAt, endedAt: endedAt,
-                state: outcome.state, note: outcome.note)
+                state: outcome.state, note: outcome.note, trigger: task.trigger.description)
             try await uncancelled { [mirror] in try await mirror.save(record) }
         }
     }

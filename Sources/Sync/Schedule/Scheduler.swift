@@ -128,11 +128,14 @@ package struct Scheduler: Sendable {
         var due: [ScheduledTask] = []
         for task in timetable.schedule.tasks {
             guard let dueAt = timetable.dueAt(task, records[task.name], live: live, now: now) else { continue }
+            let record = records[task.name]
             if dueAt <= now {
                 due.append(task)
-            } else if records[task.name] == nil {
+            } else if record.map({ timetable.hasChanged(task, $0) }) ?? true {
                 // Kept, so that it is known to have been missed if no server runs then.
-                try await mirror.save(ScheduleRecord(name: task.name, dueAt: dueAt))
+                var kept = record ?? ScheduleRecord(name: task.name, dueAt: dueAt)
+                (kept.dueAt, kept.trigger) = (dueAt, task.trigger.description)
+                try await mirror.save(kept)
             }
         }
         return due

@@ -26,11 +26,20 @@ struct Timetable: Sendable {
             if case .every = task.trigger { return now }
             return next(task, after: now, live: live, random: 0)
         }
-        // Webhooks may have fallen silent since it was decided, or the configuration may have changed.
+        if hasChanged(task, record), record.dueAt > now {
+            guard case .every = task.trigger else { return next(task, after: now, live: live, random: 0) }
+            return record.startedAt.map { next(task, after: $0, live: live, random: 0) } ?? now
+        }
+        // Webhooks may have fallen silent since it was decided.
         guard let startedAt = record.startedAt, let latest = next(task, after: startedAt, live: live, random: 1) else {
             return record.dueAt
         }
         return min(record.dueAt, latest)
+    }
+
+    /// Whether the configuration says something else by now than when a task was decided to be due.
+    func hasChanged(_ task: ScheduledTask, _ record: ScheduleRecord) -> Bool {
+        record.trigger.map { $0 != task.trigger.description } ?? false
     }
 
     /// When a task is due again.

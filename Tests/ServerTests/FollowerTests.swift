@@ -78,7 +78,9 @@ struct FollowerTests {
     private static func log(_ ids: ClosedRange<Int64>, in mirror: Mirror, at time: Int64 = 0) async throws {
         try await mirror.database.write { transaction in
             try transaction.insert(
-                ids.map { [.integer($0), .text("bills"), .text("7"), .text("inserted"), .instant(time), .text("")] },
+                ids.map { id -> [SQLValue] in
+                    [.integer(id), .text("bills"), .text("7"), .text("inserted"), .instant(time), .text("")]
+                },
                 into: "sync_changes", columns: ["id", "entity", "zoho_id", "kind", "changed_at", "content_hash"])
             try transaction.skipNumbers(Int64(ids.count), in: "sync_changes")
         }

@@ -264,7 +264,7 @@ enum StateSchema {
                 alter table sync_schedule rename column checked_state to state;
                 """)
         },
-        Migration("0010-removed-changes") { transaction in
+        Migration("0011-removed-changes") { transaction in
             try transaction.script("alter table sync_numbering add column removed_through bigint not null default 0")
         },
     ]

@@ -116,6 +116,8 @@ package struct Module: Sendable {
     package let otherDeliveryKey: String?
     package let detail: Detail
     package let modifiedFilter: ModifiedFilter
+    /// The keys that may hold when a record was modified last, in order of preference.
+    package let modifiedKeys: [String]
     /// The `filter_by` that shows every record; lists of items and contacts hide inactive ones without it.
     package let everything: String?
     /// The `filter_by` that shows active records only, where the module has one.
@@ -131,7 +133,8 @@ package struct Module: Sendable {
     package init(
         path: String, listKey: String? = nil, detailKey: String, otherDeliveryKey: String? = nil,
         detail: Detail = .single,
-        modifiedFilter: ModifiedFilter, everything: String?, activeOnly: String? = nil, stableSort: String?,
+        modifiedFilter: ModifiedFilter, modifiedKeys: [String] = ["last_modified_time"], everything: String?,
+        activeOnly: String? = nil, stableSort: String?,
         detailLifetime: Int? = nil, scope: String
     ) {
         self.path = path
@@ -140,6 +143,7 @@ package struct Module: Sendable {
         self.otherDeliveryKey = otherDeliveryKey
         self.detail = detail
         self.modifiedFilter = modifiedFilter
+        self.modifiedKeys = modifiedKeys
         self.everything = everything
         self.activeOnly = activeOnly
         self.stableSort = stableSort

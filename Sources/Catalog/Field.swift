@@ -71,6 +71,11 @@ package struct Field: Sendable {
         Field(column, .instant, keys, presence, false)
     }
 
+    /// When the records of a module were modified last.
+    static func modified(_ column: String, of module: Module) -> Field {
+        Field(column, .instant, module.modifiedKeys, .both, false)
+    }
+
     package static func date(_ column: String, _ keys: String..., in presence: Presence = .both) -> Field {
         Field(column, .date, keys, presence, false)
     }

@@ -27,6 +27,23 @@ extension SQLTransaction {
         ).first?.text(0) ?? ""
     }
 
+    /// The highest number that the table has given or left out, 0 where it has given none; the highest possible one where
+    /// this role may not know.
+    package func lastNumber(in table: String) throws -> Int64 {
+        switch dialect {
+        case .postgres:
+            try query(
+                """
+                select case when has_sequence_privilege(sequence.name, 'select, usage')
+                    then coalesce(pg_sequence_last_value(sequence.name), 0) else $2::bigint end
+                from (select pg_get_serial_sequence($1, 'id')::regclass as name offset 0) as sequence
+                """, [.text(table), .integer(.max)]
+            ).first?.int(0) ?? 0
+        case .sqlite:
+            try query("select seq from sqlite_sequence where name = $1", [.text(table)]).first?.int(0) ?? 0
+        }
+    }
+
     /// Never gives the table's next `count` numbers.
     package func skipNumbers(_ count: Int64, in table: String) throws {
         switch dialect {

@@ -47,6 +47,15 @@ package enum MirrorError: Error, Sendable, Hashable, CustomStringConvertible {
     case leaseLost(name: String)
     /// There is nothing with this id.
     case unknown(String)
+    /// Entries of the change log that a follower has not seen are gone.
+    ///
+    /// - Parameters:
+    ///   - after: what it has seen.
+    ///   - through: the last one that was removed.
+    ///   - last: the newest that there is.
+    case changesRemoved(after: Int64, through: Int64, last: Int64)
+    /// The change log has never come so far.
+    case changesUnknown(after: Int64, last: Int64)
     /// The database holds no mirror.
     case missing
     /// The mirror's tables are not those that this program knows.
@@ -75,6 +84,16 @@ package enum MirrorError: Error, Sendable, Hashable, CustomStringConvertible {
             """
             The mirror's tables are not up to date: \(lack). Run zohosync sync, which brings them up to date, or undo what \
             was changed by hand.
+            """
+        case .changesRemoved(let after, let through, let last):
+            """
+            Not all that followed change \(after) is in the change log any more: what is older than its retention was \
+            removed, up to \(through). Read the tables anew, and go on after \(last).
+            """
+        case .changesUnknown(let after, let last):
+            """
+            The change log ends at \(last) and never came to \(after): that number is of another mirror, or this one was \
+            restored from a backup. Read the tables anew, and go on after \(last).
             """
         case .missing:
             "This database holds no mirror. Run zohosync sync first, or correct DATABASE_URL."

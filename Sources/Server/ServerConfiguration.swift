@@ -26,6 +26,8 @@ package struct ServerConfiguration: Sendable {
     var shutdownBound = Duration.seconds(20)
     /// How long what is stopped after that may take to end.
     var stopBound = Duration.seconds(5)
+    /// Streams of events that may be followed at once.
+    var streams = 256
     /// PEM files of the certificate chain and its key; nil for plain HTTP.
     package var tls: (certificate: String, key: String)?
 
@@ -36,10 +38,29 @@ package struct ServerConfiguration: Sendable {
         hostname == "localhost" || AddressRange.loopback.contains { $0.contains(hostname) }
     }
 
+    /// Characters of a secret that others may try to guess; Zoho itself takes no fewer (reference, section 8.4).
+    private static let leastSecret = 12
+
+    /// Where the server listens, as a person reads it.
+    var address: String { "\(hostname.contains(":") ? "[\(hostname)]" : hostname):\(port)" }
+
+    /// The URL of the server.
+    ///
+    /// - Parameter port: the one that it listens on.
+    package func url(port: Int) -> String {
+        var listening = self
+        listening.port = port
+        return "\(tls == nil ? "http" : "https")://\(listening.address)"
+    }
+
     /// Throws what keeps the server from being safe.
     func validate() throws(ServerConfigurationError) {
         guard isLoopback || webhookSecret != nil || webhookKey != nil || allowsUnsignedWebhooks else {
             throw .unsigned(hostname: hostname)
+        }
+        guard !isLoopback else { return }
+        for (name, secret) in [("ZOHOSYNC_WEBHOOK_SECRET", webhookSecret), ("ZOHOSYNC_WEBHOOK_KEY", webhookKey)] {
+            if let secret, secret.revealed.utf8.count < Self.leastSecret { throw .weak(name) }
         }
     }
 }
@@ -48,6 +69,9 @@ package struct ServerConfiguration: Sendable {
 package enum ServerConfigurationError: Error, Sendable, Hashable, CustomStringConvertible {
     case unsigned(hostname: String)
     case certificate(String)
+    /// The setting of this name is too easy to guess.
+    case weak(String)
+    case address(String, reason: String)
 
     package var description: String {
         switch self {
@@ -58,6 +82,16 @@ package enum ServerConfigurationError: Error, Sendable, Hashable, CustomStringCo
             --allow-unsigned-webhooks.
             """
         case .certificate(let reason): "The certificate or its key cannot be used: \(reason)."
+        case .weak(let name):
+            """
+            \(name) is too easy to guess where others can reach the server. Choose 12 to 50 letters and digits, such as \
+            openssl rand -hex 20 gives, and set the same in Zoho.
+            """
+        case .address(let address, let reason):
+            """
+            The server cannot listen at \(address): \(reason). Stop what listens there, or choose another place with \
+            --hostname and --port.
+            """
         }
     }
 }

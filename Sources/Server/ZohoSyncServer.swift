@@ -1,4 +1,5 @@
 import Catalog
+import Foundation
 import Hummingbird
 import HummingbirdCore
 import HummingbirdTLS
@@ -20,6 +21,8 @@ package struct ZohoSyncServer: Sendable {
     let routes: Routes
     private let metrics: Metrics
     private let arrivals: ArrivalLog
+    private let proof: WebhookProof
+    private let unknownPaths = UnknownPaths()
     private let scheduler: Scheduler
     private let feed: ChangeFeed
     private let bodies: BodyReader
@@ -59,9 +62,10 @@ package struct ZohoSyncServer: Sendable {
         let client = client.observed { metrics.count(.calls, .init(["result": $0.result.rawValue])) }
         let arrivals = ArrivalLog(mirror, logger: logger)
         self.arrivals = arrivals
+        proof = WebhookProof(secret: configuration.webhookSecret, key: configuration.webhookKey)
         let inspector = HealthInspector(
             mirror: mirror, client: client, organizationID: watch.organization, thresholds: watch.thresholds,
-            expectsWebhooks: configuration.webhookSecret != nil || configuration.webhookKey != nil,
+            expectsWebhooks: proof.isExpected,
             schedule: watch.schedule, reserve: watch.reserve)
         feed = ChangeFeed(mirror)
         inbox = InboxWriter(mirror, clock: configuration.clock)
@@ -90,7 +94,7 @@ package struct ZohoSyncServer: Sendable {
         let synchronise: @Sendable (SyncOptions) async throws -> SyncReport = { [runs] options in
             let report = try await runs.start(options).report
             return try await withTaskCancellationHandler {
-                try await report.value
+                try await report.value.get()
             } onCancel: {
                 report.cancel()
             }
@@ -113,19 +117,21 @@ package struct ZohoSyncServer: Sendable {
                 }, checkHealth: { await health.check() }, heal: { try await healer.heal() }),
             logger: logger)
         bodies = BodyReader(capacity: configuration.bodyCapacity, clock: configuration.bodyClock)
+        let streams = StreamPlaces(limit: configuration.streams)
         let budget: @Sendable () async throws -> BudgetSnapshot = { try await client.budget() }
         routes = Routes(
             health: HealthAPI(
                 mirror: mirror, inspector: inspector, arrivals: arrivals, clock: configuration.clock,
-                remembered: { health.remembered }),
+                unknownPaths: unknownPaths, remembered: { health.remembered }),
             metrics: MetricsAPI(mirror: mirror, metrics: metrics, clock: configuration.clock, budget: budget),
             intake: WebhookIntake(
-                mirror: mirror, inbox: inbox, configuration: configuration, metrics: metrics, arrivals: arrivals,
+                mirror: mirror, inbox: inbox, proof: proof, metrics: metrics, arrivals: arrivals,
                 bodies: bodies, logger: logger),
             bulkSync: BulkSyncAPI(
-                mirror: mirror, runs: runs, budget: budget, bodies: bodies, keepAlive: configuration.keepAlive),
+                mirror: mirror, runs: runs, budget: budget, bodies: bodies, streams: streams,
+                keepAlive: configuration.keepAlive),
             deadLetters: DeadLettersAPI(mirror: mirror, logger: logger),
-            changes: ChangesAPI(mirror: mirror, feed: feed, keepAlive: configuration.keepAlive),
+            changes: ChangesAPI(mirror: mirror, feed: feed, streams: streams, keepAlive: configuration.keepAlive),
             tokens: TokensAPI(mirror: mirror, bodies: bodies, logger: logger))
         authenticator = Authenticator(mirror, configuration.clock, metrics: metrics, logger: logger)
     }
@@ -174,11 +180,18 @@ package struct ZohoSyncServer: Sendable {
             end.leave()
         }
         defer { alarm.cancel() }
-        try await withTaskCancellationHandler {
-            try await end.wait()
-        } onCancel: {
-            end.cancel()
-            stop.finish()
+        do {
+            try await withTaskCancellationHandler {
+                try await end.wait()
+            } onCancel: {
+                end.cancel()
+                stop.finish()
+            }
+        } catch let error as IOError {
+            throw ServerConfigurationError.address(
+                configuration.address, reason: String(cString: strerror(error.errnoCode)))
+        } catch let error as SocketAddressError {
+            throw ServerConfigurationError.address(configuration.address, reason: "\(error)")
         }
     }
 
@@ -210,7 +223,8 @@ package struct ZohoSyncServer: Sendable {
         router.add(middleware: HeadMiddleware())
         router.add(
             middleware: EdgeMiddleware(
-                metrics: metrics, arrivals: arrivals, served: ServedPaths(routes.all),
+                metrics: metrics, arrivals: arrivals, served: ServedPaths(routes.all), proof: proof, bodies: bodies,
+                unknownPaths: unknownPaths,
                 trustedProxies: configuration.trustedProxies, logger: logger))
         for route in routes.all {
             let (authenticator, clock) = (authenticator, configuration.clock)
@@ -231,11 +245,14 @@ package struct ZohoSyncServer: Sendable {
     private func httpServer() throws -> HTTPServerBuilder {
         let http = HTTPServerBuilder.http1(configuration: .init(idleTimeout: .seconds(Int64(Self.idleBound))))
         guard let tls = configuration.tls else { return http }
+        func read<T>(_ file: String, _ read: (String) throws -> T) throws -> T {
+            do { return try read(file) } catch { throw ServerConfigurationError.certificate("\(file): \(error)") }
+        }
+        let chain = try read(tls.certificate) { try NIOSSLCertificate.fromPEMFile($0) }.map {
+            NIOSSLCertificateSource.certificate($0)
+        }
+        let key = try read(tls.key) { try NIOSSLPrivateKey(file: $0, format: .pem) }
         do {
-            let chain = try NIOSSLCertificate.fromPEMFile(tls.certificate).map {
-                NIOSSLCertificateSource.certificate($0)
-            }
-            let key = try NIOSSLPrivateKey(file: tls.key, format: .pem)
             return try .tls(
                 http,
                 tlsConfiguration: .makeServerConfiguration(certificateChain: chain, privateKey: .privateKey(key)))

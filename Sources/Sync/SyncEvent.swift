@@ -46,6 +46,14 @@ package struct SyncReport: Sendable {
 
     package init() {}
 
+    /// The report of a sync that could go on to its end.
+    ///
+    /// - Throws: ``failure``.
+    package func get() throws -> SyncReport {
+        if let failure { throw failure }
+        return self
+    }
+
     /// Details that the mirror still lacks.
     package var detailsOutstanding: Int { runs.reduce(0) { $0 + ($1.progress.detailsOutstanding ?? 0) } }
 

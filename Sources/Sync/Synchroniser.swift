@@ -37,9 +37,7 @@ package struct Synchroniser: Sendable {
     /// - Throws: ``SyncOptionsError``, ``MirrorError`` where another sync has the lease, and whatever makes it
     ///   pointless to go on: a refused login, a database that is gone, cancellation. The runs are recorded first.
     package func run() async throws -> SyncReport {
-        let report = try await report()
-        if let failure = report.failure { throw failure }
-        return report
+        try await report().get()
     }
 
     /// Runs the sync, and tells what was done also where it could not go on: ``SyncReport/failure`` says why.

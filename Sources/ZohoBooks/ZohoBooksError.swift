@@ -16,6 +16,8 @@ public struct ZohoBooksError: Error, Sendable, Hashable {
         case quota(until: Date)
         /// Zoho, or what answers in its place, asks not to be called until then, which is too long to wait out.
         case unavailable(until: Date)
+        /// The budget allows no call for a single record until then, and nobody waits for it.
+        case pace(until: Date)
         /// The piece of work has made as many calls as it may.
         case allowance
         /// The accounts server refuses more tokens for now (ten in ten minutes).
@@ -68,7 +70,8 @@ public struct ZohoBooksError: Error, Sendable, Hashable {
     /// Whether every other call would fail for the same reason.
     public var concernsEveryCall: Bool {
         switch kind {
-        case .credentials, .organisation, .quota, .unavailable, .tokenThrottle, .throttled, .network, .cancelled: true
+        case .credentials, .organisation, .quota, .unavailable, .pace, .tokenThrottle, .throttled, .network, .cancelled:
+            true
         case .allowance, .scope, .moduleUnavailable, .notFound, .badRequest, .server, .invalidAnswer: false
         }
     }
@@ -94,6 +97,12 @@ extension ZohoBooksError {
             advice:
                 "It may be under maintenance, or something else uses the organisation's calls. What was read is kept; "
                 + "run the command again then.")
+    }
+
+    static func pace(until: Date) -> ZohoBooksError {
+        ZohoBooksError(
+            .pace(until: until), "The minute's calls for single records are used up until \(until.formatted(.iso8601))."
+        )
     }
 
     static func allowance(_ limit: Int) -> ZohoBooksError {

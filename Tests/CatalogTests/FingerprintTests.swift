@@ -23,7 +23,8 @@ struct FingerprintTests {
         #expect(list.fingerprint(sharedWith: detail) == detail.fingerprint(sharedWith: list))
     }
 
-    /// Not so for customers (the detail says no e-mail address), price lists and payments (no modification time).
+    /// Not so for customers (the detail says no e-mail address), price lists (no modification time) and payments (only
+    /// the list says the numbers of their invoices).
     @Test(
         "where a detail record says all that its list record says, their summaries are the same",
         arguments: ["products", "vendors", "invoices", "bills", "credit_notes", "sales_orders"])

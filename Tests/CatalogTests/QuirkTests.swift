@@ -50,16 +50,38 @@ struct QuirkTests {
     }
 
     @Test(
-        "a detail record without times and state leaves them alone: payments and price lists have no last_modified_time"
+        "a detail record without times and state leaves them alone: price lists have no last_modified_time"
     )
     func missingTimes() throws {
-        for fixture in Fixture.all where ["pricelists", "customer_payments"].contains(fixture.entity) {
+        for fixture in Fixture.all where fixture.entity == "pricelists" {
             let mapped = try fixture.record()
             #expect(mapped["zoho_modified_at"] == nil || fixture.shape == .list)
             #expect((mapped.record.modifiedAt == nil) == (fixture.shape == .detail))
         }
         let bare = try Mapped(#"{"item_id":"1"}"#)
         for column in ["status", "is_active", "zoho_created_at", "zoho_modified_at"] { #expect(bare[column] == nil) }
+    }
+
+    @Test(
+        "the details of payments and credit notes say as updated_time what their lists say as last_modified_time",
+        arguments: [("customer_payments", "payment_id"), ("credit_notes", "creditnote_id")])
+    func updatedTime(entity: String, id: String) throws {
+        let (old, new) = ("2026-03-05T12:00:01+0000", "2026-03-06T12:00:00+0000")
+        let detail = try Mapped(#"{"\#(id)":"1","updated_time":"\#(old)"}"#, as: entity)
+        let list = try Mapped(#"{"\#(id)":"1","last_modified_time":"\#(old)"}"#, as: entity, shape: .list)
+        #expect(detail.record.modifiedAt != nil && detail.record.modifiedAt == list.record.modifiedAt)
+        #expect(detail["zoho_modified_at"] == list["zoho_modified_at"])
+        // What a list said later is laid over what a detail record said.
+        for members in [
+            #""last_modified_time":"\#(new)","updated_time":"\#(old)""#,
+            #""updated_time":"\#(old)","last_modified_time":"\#(new)""#,
+        ] {
+            let both = try Mapped(#"{"\#(id)":"1",\#(members)}"#, as: entity)
+            #expect(
+                both["zoho_modified_at"]
+                    == (try Mapped(#"{"\#(id)":"1","updated_time":"\#(new)"}"#, as: entity))["zoho_modified_at"])
+            #expect(both.mapping.modifiedAt(of: both.record.raw) == both.record.modifiedAt)
+        }
     }
 
     @Test("a contact's detail record without the primary person's e-mail address leaves the list's alone")

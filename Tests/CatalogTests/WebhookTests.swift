@@ -36,6 +36,18 @@ struct WebhookTests {
         #expect(try read("vendors", body).map(\.mapping.entity.name) == ["vendors"])
     }
 
+    @Test("a mark of the byte order in front of a body is none of its JSON", arguments: ["", " "])
+    func byteOrderMark(space: String) throws {
+        let json = #"{"invoice":{"invoice_id":"346"}}"#
+        let body = WebhookBody([0xEF, 0xBB, 0xBF] + Array((space + json).utf8), contentType: "application/json")
+        #expect(body.json.description == json)
+        #expect(body.bytes.count == json.utf8.count + space.utf8.count + 3, "what is signed stays as it came")
+        let form = WebhookBody(
+            [0xEF, 0xBB, 0xBF] + Array("JSONString={}".utf8), contentType: "application/x-www-form-urlencoded")
+        #expect(form.json.description == "{}")
+        #expect(WebhookBody([0xEF, 0xBB, 0xBF], contentType: nil).isEmpty)
+    }
+
     @Test("a payment comes under either key", arguments: ["payment", "customer_payment"])
     func payments(key: String) throws {
         let body = #"{"\#(key)":{"payment_id":"7","created_time":"2026-02-20T10:06:12+0000"}}"#

@@ -144,7 +144,15 @@ struct ServeCommandTests {
     func usage() async throws {
         try await withFolder { folder in
             try await ZohoSimulator.withSimulator(.small) { simulator in
+                let taken = try #require(simulator.baseURL.split(separator: ":").last.map(String.init))
                 for (arguments, environment, hint) in [
+                    (["--port", taken], [:], "cannot listen at 127.0.0.1:\(taken): Address already in use"),
+                    (["--hostname", "0.0.0.0"], ["ZOHOSYNC_WEBHOOK_SECRET": "a"], "12 to 50"),
+                    (["--hostname", "0.0.0.0"], ["ZOHOSYNC_WEBHOOK_KEY": " "], "could send webhooks"),
+                    (
+                        [], ["ZOHOSYNC_TLS_CERTIFICATE": "/nowhere.pem", "ZOHOSYNC_TLS_KEY": "/key.pem"],
+                        "/nowhere.pem"
+                    ),
                     (["--port", "70000"], [:], "70000"), (["--workers", "0"], [:], "1 to 16"),
                     (["--hostname", "0.0.0.0"], [:], "ZOHOSYNC_WEBHOOK_SECRET"),
                     ([], ["ZOHOSYNC_HOSTNAME": "0.0.0.0"], "ZOHOSYNC_WEBHOOK_KEY"),

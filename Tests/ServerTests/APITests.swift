@@ -85,6 +85,26 @@ struct APITests {
         }
     }
 
+    @Test("A sync that Zoho's end stops midway tells what it has done until then", arguments: Engine.allCases)
+    func brokenOff(engine: Engine) async throws {
+        try await ServerRig.with(engine) { rig in
+            // The lists come, and the first detail of a customer finds nobody.
+            rig.control.script(.connectionReset, next: 10_000, prefix: "/contacts/")
+            let answer = try await rig.post("/api/zoho/bulk-sync/sync-all", "{}", headers: ["Prefer": "wait=100"])
+            #expect(answer.status == 200)
+            #expect(answer.json["success"] as? Bool == false)
+            #expect((answer.json["error"] as? String)?.contains("cannot be reached") == true)
+            #expect((answer.json["message"] as? String)?.contains("stays") == true)
+            let runs = try #require(answer.json["runs"] as? [[String: Any]])
+            #expect(runs.count == 9)
+            #expect(runs.contains { $0["state"] as? String == "failed" })
+            let stats = try #require(answer.json["stats"] as? [String: Int])
+            let inserted = try await rig.value("select count(*) from sync_changes where kind = 'inserted'")
+            #expect(stats["inserted"].map { "\($0)" } == inserted && stats["inserted"] ?? 0 > 250)
+            #expect(stats["total_processed"] ?? 0 >= stats["inserted"] ?? 0)
+        }
+    }
+
     @Test(
         "A second sync of an entity is refused with the running one, which can be cancelled", arguments: Engine.allCases
     )

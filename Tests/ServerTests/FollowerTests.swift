@@ -1,6 +1,8 @@
+import AsyncHTTPClient
 import Database
 import Foundation
 import Mirror
+import NIOCore
 import NIOHTTP1
 import TestSupport
 import Testing
@@ -69,6 +71,113 @@ struct FollowerTests {
             let rest = try await feed.page(after: handed.last ?? 0, entity: "bills")
             #expect(rest.map(\.id) == [Int64(ChangeFeed.buffer) + 1, Int64(ChangeFeed.buffer) + 2])
             #expect(try await feed.page(after: 0, entity: "products").isEmpty)
+        }
+    }
+
+    /// Writes so many entries of one delivery each, the first of them numbered 1.
+    private static func log(_ ids: ClosedRange<Int64>, in mirror: Mirror, at time: Int64 = 0) async throws {
+        try await mirror.database.write { transaction in
+            try transaction.insert(
+                ids.map { id -> [SQLValue] in
+                    [.integer(id), .text("bills"), .text("7"), .text("inserted"), .instant(time), .text("")]
+                },
+                into: "sync_changes", columns: ["id", "entity", "zoho_id", "kind", "changed_at", "content_hash"])
+            try transaction.skipNumbers(Int64(ids.count), in: "sync_changes")
+        }
+    }
+
+    @Test(
+        "Who catches up and does not read costs a page, and deliveries are taken all the same",
+        arguments: Engine.allCases)
+    func deaf(engine: Engine) async throws {
+        try await ServerRig.with(engine) { rig in
+            try await Self.log(1...1_000, in: rig.mirror)
+            let feed = ChangeFeed(rig.mirror)
+            #expect(try await feed.page(after: 0, entity: nil).map(\.id) == (1...50).map { Int64($0) })
+            // Their answers are never read.
+            var answers: [HTTPClientResponse] = []
+            for _ in 0..<10 {
+                var request = HTTPClientRequest(url: rig.address + "/api/zoho/changes/stream?after=0")
+                request.headers.add(name: "Authorization", value: "Bearer \(rig.readToken)")
+                answers.append(try await rig.http.execute(request, timeout: .seconds(120)))
+            }
+            let body = try rig.body(of: .items, rig.control.id(.items, at: 0), key: "item")
+            #expect(try await rig.deliver(body, to: "products").status == 202)
+            let text = try await rig.follow("/api/zoho/changes/stream?after=0") { Self.ids($0).count >= 1_000 }
+            #expect(Self.ids(text).prefix(1_000).elementsEqual((1...1_000).map { "\($0)" }))
+            for answer in answers { for try await _ in answer.body { break } }
+        }
+    }
+
+    @Test("Only so many streams are followed at once, and an ended one makes room", arguments: Engine.allCases)
+    func places(engine: Engine) async throws {
+        try await ServerRig.with(engine) {
+            $0.server.streams = 2
+            $0.server.keepAlive = .milliseconds(50)
+        } _: { rig in
+            let path = "/api/zoho/changes/stream"
+            _ = try await rig.follow(path) { _ in
+                _ = try await rig.follow(path) { _ in
+                    let refused = try await rig.get(path)
+                    #expect(refused.status == 503)
+                    #expect(refused.headers.first(name: "Retry-After") != nil)
+                    return true
+                }
+                return true
+            }
+            // The server hears of the ends a little later.
+            try await waitUntil("a place is free") {
+                var request = HTTPClientRequest(url: rig.address + path)
+                request.headers.add(name: "Authorization", value: "Bearer \(rig.readToken)")
+                let answer = try await rig.http.execute(request, timeout: .seconds(120))
+                for try await _ in answer.body { break }
+                return answer.status == .ok
+            }
+        }
+    }
+
+    @Test("A follower is told of entries that are gone, and of a number that never was", arguments: Engine.allCases)
+    func gap(engine: Engine) async throws {
+        try await ServerRig.with(engine) { rig in
+            let day: Int64 = 86_400_000_000
+            try await Self.log(1...20, in: rig.mirror, at: rig.mirror.now() - 400 * day)
+            for after in [0, 5, 20] { #expect(try await rig.get("/api/zoho/changes?after=\(after)").status == 200) }
+            let retention = Mirror.Retention(
+                history: rig.mirror.now() - 90 * day, changes: rig.mirror.now() - 365 * day)
+            #expect(try await rig.mirror.prune(olderThan: retention)["sync_changes"] == 20)
+            let item = try rig.body(of: .items, rig.control.id(.items, at: 0), key: "item")
+            #expect(try await rig.deliver(item, to: "products").status == 202)
+            try await rig.expect("select count(*) from sync_changes", gives: "1")
+            let last = try await rig.mirror.lastChangeID()
+            #expect(last > 20)
+
+            for after in [0, 19] {
+                let gone = try await rig.get("/api/zoho/changes?after=\(after)")
+                #expect(gone.status == 410)
+                #expect((gone.json["detail"] as? String)?.contains("up to 20") == true)
+                #expect((gone.json["detail"] as? String)?.contains("go on after \(last)") == true)
+            }
+            // Who has seen all that is gone goes on, and so does who begins anywhere.
+            for query in ["?after=20", ""] {
+                let list = try await rig.get("/api/zoho/changes\(query)").json
+                #expect((list["changes"] as? [Any])?.count == 1)
+            }
+            let text = try await rig.follow(
+                "/api/zoho/changes/stream", headers: ["Last-Event-ID": "7"]
+            ) { $0.contains("event: change") }
+            let events = text.components(separatedBy: "\n\n").filter { $0.contains("data: ") }
+            #expect(events.first == "id: 20\nevent: gap\ndata: {\"after\":7,\"removed_through\":20}")
+            #expect(Self.ids(text) == ["20", "\(last)"])
+
+            let (query, header) = (
+                try await rig.get("/api/zoho/changes?after=99999999"),
+                try await rig.request(
+                    .GET, "/api/zoho/changes/stream", token: rig.readToken, headers: ["Last-Event-ID": "99999999"])
+            )
+            for answer in [query, header] {
+                #expect(answer.status == 409)
+                #expect((answer.json["detail"] as? String)?.contains("ends at \(last)") == true)
+            }
         }
     }
 

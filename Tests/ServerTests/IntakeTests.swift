@@ -134,6 +134,7 @@ struct IntakeTests {
             #expect(letters.map(\.record.description) == [body])
             #expect(letters.first?.requestID == "abc-1")
             #expect("\(letters.first?.id ?? 0)" == "\(answer.json["id"] ?? "")")
+            #expect(answer.json["kind"] as? String == "dead_letter")
             let health = try await rig.get("/api/zoho/health").json
             #expect(health["status"] as? String == "warning")
         }
@@ -203,7 +204,7 @@ struct IntakeTests {
             #expect(unknown.status == 404)
             #expect((unknown.json["detail"] as? String)?.contains("openapi.yaml") == true)
 
-            // What carries a signature or a key is Zoho's, whatever it tries.
+            // What carries a signature or a key may be Zoho's, whatever it tries.
             #expect(
                 try await rig.request(.DELETE, "/api/zoho/webhooks/bills", headers: ["X-Webhook-Key": "k"]).status
                     == 405)
@@ -214,6 +215,32 @@ struct IntakeTests {
             #expect(check["parts"] as? [String: Int] == ["/old": 1, "DELETE /api/zoho/webhooks/bills": 1])
             let metrics = try await rig.get("/metrics").text
             #expect(metrics.contains(#"zohosync_unknown_webhook_paths_total{path="other"} 60"#))
+        }
+    }
+
+    @Test("A signed delivery to a wrong path is seen however many strangers tried others", arguments: Engine.allCases)
+    func provenPath(engine: Engine) async throws {
+        try await ServerRig.with(engine) { rig in
+            for number in 0..<55 {
+                let garbage = try await rig.request(
+                    .POST, "/x\(number)", headers: ["X-Zoho-Webhook-Signature": "garbage"], body: Array("{}".utf8))
+                #expect(garbage.status == 404)
+                #expect(try await rig.request(.POST, "/zoho/scan\(number)", body: Array("{}".utf8)).status == 404)
+            }
+            let body = Array(#"{"item":{"item_id":"1"}}"#.utf8)
+            let signature = WebhookSignature.sign(
+                pairs: [(key: "event", value: "saved")], body: body, secret: ServerRig.secret, .base64)
+            let signed = try await rig.request(
+                .POST, "/api/zoho/hook/products?event=saved", headers: ["X-Zoho-Webhook-Signature": signature],
+                body: body)
+            #expect(signed.status == 404)
+            let health = try await rig.get("/api/zoho/health").json
+            let checks = try #require(health["checks"] as? [[String: Any]])
+            let check = try #require(checks.first { $0["name"] as? String == "deliveries_to_unknown_paths" })
+            let parts = try #require(check["parts"] as? [String: Int])
+            #expect(parts["/api/zoho/hook/products"] == 1)
+            #expect(parts["other"] ?? 0 >= 50)
+            #expect((check["advice"] as? String)?.hasSuffix("The last of the others came to /zoho/scan54.") == true)
         }
     }
 
@@ -229,6 +256,26 @@ struct IntakeTests {
             #expect(try await rig.request(.GET, "/health/live").status == 200)
             try await rig.mirror.database.write { try $0.script("alter table elsewhere rename to sync_inbox") }
             #expect(try await rig.deliver(body, to: "products").status == 202)
+            try await rig.expect("select count(*) from products", gives: "1")
+        }
+    }
+
+    @Test(
+        "A body with a byte order mark, or packed in several members, is read as it is meant",
+        arguments: Engine.allCases)
+    func wrappedBodies(engine: Engine) async throws {
+        try await ServerRig.with(engine) {
+            $0.server.webhookSecret = nil
+        } _: { rig in
+            let body = try rig.body(of: .items, rig.control.id(.items, at: 0), key: "item")
+            let marked = try await rig.request(
+                .POST, "/api/zoho/webhooks/products", body: [0xEF, 0xBB, 0xBF] + Array(body.utf8))
+            #expect(marked.status == 202 && marked.json["kind"] as? String == "delivery")
+            let bytes = Array(body.utf8)
+            let members = try PieceTests.packed(Array(bytes[..<100])) + PieceTests.packed(Array(bytes[100...]))
+            let packed = try await rig.request(
+                .POST, "/api/zoho/webhooks/products", headers: ["Content-Encoding": "gzip"], body: members)
+            #expect(packed.status == 202 && packed.json["kind"] as? String == "delivery")
             try await rig.expect("select count(*) from products", gives: "1")
         }
     }

@@ -74,11 +74,16 @@ struct PieceTests {
             #expect(throws: Gzip.Failure.tooLarge) { try Gzip.unpack(packed, limit: size - 1) }
             #expect(throws: Gzip.Failure.damaged) { try Gzip.unpack(packed.dropLast(9), limit: size) }
         }
+        #expect(try Gzip.unpack(packed + packed + [0, 0], limit: 2 * size) == bytes + bytes)
+        #expect(throws: Gzip.Failure.damaged) { try Gzip.unpack(packed + packed.dropLast(9), limit: 2 * size) }
+        if size > 1 {
+            #expect(throws: Gzip.Failure.tooLarge) { try Gzip.unpack(packed + packed, limit: 2 * size - 1) }
+        }
         #expect(throws: Gzip.Failure.damaged) { try Gzip.unpack(Array("plain".utf8), limit: 100) }
         #expect(throws: Gzip.Failure.damaged) { try Gzip.unpack([], limit: 100) }
     }
 
-    private static func packed(_ bytes: [UInt8]) throws -> [UInt8] {
+    static func packed(_ bytes: [UInt8]) throws -> [UInt8] {
         let process = Process()
         process.executableURL = URL(fileURLWithPath: "/usr/bin/env")
         process.arguments = ["gzip", "-c"]
@@ -132,14 +137,23 @@ struct PieceTests {
         #expect(text.hasSuffix("\n"))
     }
 
-    @Test("Who tries many paths does not fill the memory")
+    @Test("Who tries many paths fills neither the memory nor the places of others")
     func unknownPaths() {
         let paths = UnknownPaths()
-        let labels = (0..<100).map { paths.label(for: "/\($0)") }
-        #expect(Set(labels).count == 51)
-        #expect(paths.label(for: "/0") == "/0")
+        let minute: Int64 = 60_000_000
+        let labels = (0..<100).map { paths.label(for: "/\($0)", isProven: false, at: Int64($0)) }
+        #expect(Set(labels).count == 52, "50 have places, and one of them gave way")
         #expect(labels.last == "other")
-        #expect(paths.label(for: "/zoho", isProven: true) == "/zoho", "what is signed has places of its own")
+        #expect(paths.lastWithoutPlace == "/99")
+        #expect(paths.label(for: "/zoho", isProven: true, at: 100) == "/zoho", "what is proven has places of its own")
+        // Who comes again keeps its place; the one that was not seen for longest gives way, one a minute.
+        #expect(paths.label(for: "/1", isProven: false, at: 101) == "/1")
+        #expect(paths.label(for: "/new", isProven: false, at: minute + 50) == "/new")
+        #expect(paths.label(for: "/newer", isProven: false, at: minute + 51) == "other")
+        #expect(paths.label(for: "/1", isProven: false, at: minute + 52) == "/1")
+        for step in 2..<200 { _ = paths.label(for: "/x\(step)", isProven: false, at: Int64(step) * minute) }
+        #expect(paths.label(for: "/zoho", isProven: false, at: 200 * minute) == "/zoho")
+        #expect(Set((0..<500).map { paths.metricsLabel(for: "\($0)") }).count == 101)
     }
 
     @Test(
@@ -167,5 +181,32 @@ struct PieceTests {
             configuration.hostname = hostname
             #expect(configuration.isLoopback == isLoopback, "\(hostname)")
         }
+    }
+
+    @Test("A secret that can be guessed is refused where others can reach the server", arguments: [true, false])
+    func weakSecrets(isKey: Bool) throws {
+        for (text, isWeak) in [("a", true), ("elevenchars", true), ("twelve chars", false)] {
+            var configuration = ServerConfiguration()
+            configuration.webhookKey = isKey ? Secret(text) : nil
+            configuration.webhookSecret = isKey ? nil : Secret(text)
+            try configuration.validate()
+            configuration.hostname = "0.0.0.0"
+            guard isWeak else {
+                try configuration.validate()
+                continue
+            }
+            #expect(throws: ServerConfigurationError.weak(isKey ? "ZOHOSYNC_WEBHOOK_KEY" : "ZOHOSYNC_WEBHOOK_SECRET")) {
+                try configuration.validate()
+            }
+        }
+    }
+
+    @Test("The URL of a server is one that can be used")
+    func url() {
+        var configuration = ServerConfiguration()
+        #expect(configuration.url(port: 80) == "http://127.0.0.1:80")
+        configuration.hostname = "::1"
+        configuration.tls = ("c", "k")
+        #expect(configuration.url(port: 443) == "https://[::1]:443")
     }
 }

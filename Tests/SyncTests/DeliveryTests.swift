@@ -87,6 +87,95 @@ struct DeliveryTests {
         }
     }
 
+    @Test("Stock is read while deletions wait for their calls, and is read once", arguments: Engine.allCases)
+    func pace(engine: Engine) async throws {
+        var limits = BudgetLimits()
+        limits.callsPerMinute = nil
+        try await Rig.with(engine, limits: limits) {
+            $0.counts[.invoices] = 70
+        } _: { rig in
+            try await rig.withClient { client in
+                let worker = ReadingWorker(processor: processor(rig, client), name: "w")
+                for index in 0..<70 {
+                    try await mark(rig, rig.control.id(.invoices, at: index), .deletion, of: "invoices")
+                }
+                try await mark(rig, rig.control.id(.items, at: 0))
+                let (began, calls) = (rig.control.now, rig.control.statistics.calls)
+                try await worker.drain(WorkerPulse(rig.mirror, worker: "w", holder: "test:1"))
+                #expect(rig.control.now.timeIntervalSince(began) < 5, "nobody waited")
+                #expect(rig.control.statistics.calls == calls + 51)
+                #expect(try await rig.value("select count(*) from products") == "1")
+                #expect(
+                    try await rig.rows("select count(*), max(attempts), max(claimed_by) from sync_inbox")
+                        == [["20", "0", nil]])
+                // What comes meanwhile waits for none of them either.
+                try await mark(rig, rig.control.id(.items, at: 1))
+                try await worker.drain(WorkerPulse(rig.mirror, worker: "w", holder: "test:1"))
+                #expect(try await rig.value("select count(*) from products") == "2")
+                rig.control.advanceClock(by: .seconds(61))
+                try await worker.drain(WorkerPulse(rig.mirror, worker: "w", holder: "test:1"))
+                #expect(try await rig.value("select count(*) from sync_inbox") == "0")
+            }
+        }
+    }
+
+    @Test("Items that a call does not know are asked for one by one, as the budget allows", arguments: Engine.allCases)
+    func unknownItems(engine: Engine) async throws {
+        var limits = BudgetLimits()
+        limits.detailCallsPerMinute = 20
+        try await Rig.with(engine, limits: limits) { rig in
+            try await rig.withClient { client in
+                let worker = ReadingWorker(processor: processor(rig, client), name: "w")
+                for number in 0..<30 { try await mark(rig, "999\(number)") }
+                try await mark(rig, rig.control.id(.items, at: 0))
+                let calls = rig.control.statistics.calls
+                try await worker.drain(WorkerPulse(rig.mirror, worker: "w", holder: "test:1"))
+                #expect(try await rig.value("select count(*) from products") == "1")
+                #expect(try await rig.value("select count(*) from sync_inbox") == "10")
+                rig.control.advanceClock(by: .seconds(61))
+                try await worker.drain(WorkerPulse(rig.mirror, worker: "w", holder: "test:1"))
+                #expect(try await rig.value("select count(*) from sync_inbox") == "0")
+                #expect(rig.control.statistics.calls == calls + 32)
+            }
+        }
+    }
+
+    @Test("What becomes a dead letter is told, with its request and the reason", arguments: Engine.allCases)
+    func told(engine: Engine) async throws {
+        try await Rig.with(engine) { rig in
+            let recorder = LogRecorder()
+            let bodies = [
+                ("7", #"{"item_id":"7","name":"Oak","rate":"x"}"#), ("8", #"{"item_id":"8","name":"Elm"}"#),
+                ("9", #"{"item_id":"9","name":"Ash","tax_percentage":"much"}"#),
+            ]
+            for (id, body) in bodies {
+                _ = try await rig.mirror.store([
+                    NewDelivery(
+                        entity: "products", content: .readable(.record, zohoID: id, record: RawJSON(body)),
+                        receivedAt: rig.mirror.now(), requestID: "request-\(id)")
+                ])
+            }
+            try await rig.withClient { client in
+                let processor = DeliveryProcessor(
+                    mirror: rig.mirror, client: client, holder: "test:1", random: { 0 }, logger: recorder.logger)
+                try await RecordWorker(processor: processor, name: "w").drain(
+                    WorkerPulse(rig.mirror, worker: "w", holder: "test:1"))
+            }
+            let letter = try #require(try await rig.mirror.deadLetters().first)
+            let warning = try #require(recorder.lines.first { $0.contains("became a dead letter") })
+            #expect(warning.hasPrefix("warning"))
+            for text in ["request-7", "\"dead_letter\": \(letter.id)", "unit_price", "is not a decimal number"] {
+                #expect(warning.contains(text), "\(text) in \(warning)")
+            }
+            let processed = recorder.lines.filter { $0.contains("Delivery processed") }
+            for (id, outcome) in [("7", "failed"), ("8", "inserted"), ("9", "inserted")] {
+                #expect(processed.contains { $0.contains("request-\(id)") && $0.contains("\"outcome\": \(outcome)") })
+            }
+            let notice = try #require(recorder.lines.first { $0.contains("could not be read and was left out") })
+            #expect(notice.contains("request-9") && notice.contains("tax_percentage"))
+        }
+    }
+
     @Test("A database that fails for a moment costs a record an attempt, not its life", arguments: Engine.allCases)
     func passingFault(engine: Engine) async throws {
         try await Rig.with(engine) { rig in

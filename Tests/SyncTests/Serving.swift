@@ -27,7 +27,7 @@ struct Serving: Sendable {
                 Synchroniser(client: client, mirror: mirror, options: options, holder: holder, onEvent: onEvent)
             }
             let synchronise: @Sendable (SyncOptions) async throws -> SyncReport = { options in
-                try await runs.start(options).report.value
+                try await runs.start(options).report.value.get()
             }
             let healer = Healer(
                 mirror: mirror, client: client, options: HealingOptions(), holder: holder, isDead: { _ in false },

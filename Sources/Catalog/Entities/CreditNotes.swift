@@ -1,10 +1,13 @@
 extension Entity {
     /// Credit notes with their line items (reference, section 6.6).
+    ///
+    /// Their details are documented with `updated_time`, and were seen with `last_modified_time` too.
     static let creditNotes = Entity(
         name: "credit_notes",
         module: Module(
-            path: "creditnotes", detailKey: "creditnote", modifiedFilter: .documented, everything: "Status.All",
-            stableSort: "created_time", scope: "ZohoBooks.creditnotes.READ"),
+            path: "creditnotes", detailKey: "creditnote", modifiedFilter: .documented,
+            modifiedKeys: ["last_modified_time", "updated_time"], everything: "Status.All", stableSort: "created_time",
+            scope: "ZohoBooks.creditnotes.READ"),
         keyColumn: "zoho_creditnote_id", idKeys: ["creditnote_id"],
         fields: [
             .text("creditnote_number"),

@@ -1,10 +1,12 @@
 extension Entity {
     /// Payments of customers and the invoices they were applied to (reference, section 6.7).
+    ///
+    /// When one was modified is `last_modified_time` in the list and `updated_time` in its details.
     static let customerPayments = Entity(
         name: "customer_payments",
         module: Module(
             path: "customerpayments", detailKey: "payment", otherDeliveryKey: "customer_payment",
-            modifiedFilter: .probed, everything: nil,
+            modifiedFilter: .probed, modifiedKeys: ["last_modified_time", "updated_time"], everything: nil,
             stableSort: "created_time", scope: "ZohoBooks.customerpayments.READ"),
         keyColumn: "zoho_payment_id", idKeys: ["payment_id"],
         fields: [

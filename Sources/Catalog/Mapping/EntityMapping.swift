@@ -54,7 +54,7 @@ package struct EntityMapping: Sendable {
         self.entity = entity
         let common: [Field] = [
             .text("status"), .boolean("is_active"), .instant("zoho_created_at", "created_time"),
-            .instant("zoho_modified_at", "last_modified_time"),
+            .modified("zoho_modified_at", of: entity.module),
         ]
         columns = entity.fields + common
         columnIDs = columns.map { Fingerprint.id(of: $0.column) }

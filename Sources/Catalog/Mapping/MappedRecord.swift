@@ -21,7 +21,7 @@ package struct MappedRecord: Sendable {
     /// For each child table the positions in ``Child/sources`` of those that the record does not mention: what they
     /// brought before stays.
     package let unsaid: [[Int]]
-    /// `last_modified_time` in microseconds since 1970, where the record has one.
+    /// When it was modified last, in microseconds since 1970, where the record says so.
     package let modifiedAt: Int64?
     /// When Zoho said it, in microseconds since 1970: the receipt of the answer or delivery.
     package let observedAt: Int64
@@ -76,7 +76,7 @@ extension MappedRecord {
     ///
     /// - Parameters:
     ///   - said: what the other one says, by the position of the column.
-    ///   - modifiedColumn: where `last_modified_time` stands.
+    ///   - modifiedColumn: where the time of modification stands.
     package func completed(by said: [Int: FieldValue], modifiedColumn: Int) -> MappedRecord {
         let cells = cells.enumerated().map { $1 ?? said[$0] }
         var modifiedAt = modifiedAt

@@ -74,8 +74,8 @@ package struct Webhook: Sendable {
         let owner = try candidates.first { try $0.owns(raw) } ?? candidates[0]
         guard let id = try owner.deliverableID(in: record) else { throw DeliveryFault.noID(keys: owner.entity.idKeys) }
         var isWhole = false
-        // Every detail record has one of these (reference, section 6), a payment only the second.
-        for key in ["last_modified_time", "created_time"] {
+        // Every detail record has one of these (reference, section 6).
+        for key in module.modifiedKeys + ["created_time"] {
             if let time = try record.member(key), !time.isBlank { isWhole = true }
         }
         return Delivery(owner, id: id, record: content == .records && isWhole ? raw : nil)

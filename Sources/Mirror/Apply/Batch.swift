@@ -137,16 +137,34 @@ package struct ApplyResult: Sendable {
     package var faults: [(id: String, fault: FieldFault)] = []
     /// Records of deliveries of which nobody can tell whether they are what Zoho said last; they have to be read again.
     package var contested: Set<String> = []
-    /// Ids of records that could not be applied.
-    package var refused: [String] = []
+    /// Records that could not be applied.
+    package var refused: [Refusal] = []
+    /// Ids of records that were older than what the mirror holds.
+    package var stale: Set<String> = []
     /// What was written to the change log.
     package var changes: [RecordChange] = []
+
+    /// What became of one of the records.
+    package func outcome(of id: String) -> Outcome {
+        if refused.contains(where: { $0.zohoID == id }) { return .failed }
+        if let change = changes.last(where: { $0.zohoID == id }) { return change.outcome }
+        return stale.contains(id) ? .stale : .unchanged
+    }
 
     package subscript(_ outcome: Outcome) -> Int { counts[outcome] ?? 0 }
 
     mutating func count(_ outcome: Outcome, _ number: Int = 1) {
         if number > 0 { counts[outcome, default: 0] += number }
     }
+}
+
+/// A record that could not be applied and is kept as a dead letter.
+package struct Refusal: Sendable, Hashable {
+    /// The Zoho id, where the record has one.
+    package let zohoID: String?
+    /// The id of its dead letter.
+    package let letter: Int64
+    package let reason: String
 }
 
 /// What an application changed in one record.

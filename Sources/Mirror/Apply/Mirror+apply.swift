@@ -87,15 +87,18 @@ final class Application {
         if let fault = faults.first, faults.count == records.count { throw fault }
         result.count(.failed, refused.count)
         result.contested = contested.subtracting(refused.compactMap(\.id))
-        try transaction.bury(refused, of: mapping.entity.name, origin: origin, time: time)
+        result.refused = try transaction.bury(refused, of: mapping.entity.name, origin: origin, time: time)
         let buried = Set(refused.compactMap(\.id))
         try transaction.resolveDeadLetters(
             of: mapping.entity.name, by: records.filter { !buried.contains($0.id) && !stale.contains($0.id) },
             isRead: !origin.isDelivery, time: time)
-        result.refused = refused.compactMap(\.id)
-        result.changes = changes.compactMap { RecordChange($0) }
+        result.stale = stale
+        result.changes = logged
         return result
     }
+
+    /// What waits to be written to the change log.
+    var logged: [RecordChange] { changes.compactMap { RecordChange($0) } }
 
     /// Adds to the change log, which is written at the end.
     func log(_ change: [SQLValue]) { changes.append(change) }

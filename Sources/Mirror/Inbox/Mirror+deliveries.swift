@@ -98,6 +98,7 @@ extension Mirror {
                 var outcome = try application.applyRecords()
                 let marks = try application.markDeleted(reading.gone, observedAt: reading.goneAt)
                 outcome.count(.deleted, marks.marked)
+                outcome.changes = application.logged
                 deleted += marks.marked
                 contradicted.formUnion(marks.contradicted)
                 applications.append(application)

@@ -271,5 +271,8 @@ enum StateSchema {
         Migration("0011-schedule-trigger") { transaction in
             try transaction.script("alter table sync_schedule add column due_by text")
         },
+        Migration("0012-removed-changes") { transaction in
+            try transaction.script("alter table sync_numbering add column removed_through bigint not null default 0")
+        },
     ]
 }

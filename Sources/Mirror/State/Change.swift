@@ -66,9 +66,45 @@ extension Mirror {
         from sync_changes
         """
 
+    /// Up to which number entries have been removed that come after one that a follower has seen; nil where all are there.
+    package func removedChanges(after: Int64) async throws -> Int64? {
+        let removed = try await database.read { try $0.removedChanges() }
+        return removed > after ? removed : nil
+    }
+
+    /// Makes sure that a follower who has seen a number can go on with the next one.
+    ///
+    /// - Throws: ``MirrorError/changesRemoved(after:through:last:)`` where what came next is gone,
+    ///   ``MirrorError/changesUnknown(after:last:)`` where the mirror has never given such a number.
+    package func checkChanges(after: Int64) async throws {
+        try await database.read { transaction in
+            let last = try transaction.query("select max(id) from sync_changes").first?.int(0) ?? 0
+            let removed = try transaction.removedChanges()
+            if removed > after {
+                throw MirrorError.changesRemoved(after: after, through: removed, last: max(removed, last))
+            }
+            // After a failure of the machine numbers are left out that followers may have seen.
+            guard try after > max(last, transaction.lastNumber(in: "sync_changes")) else { return }
+            throw MirrorError.changesUnknown(after: after, last: last)
+        }
+    }
+
     /// The number of the newest entry, 0 where there is none.
     package func lastChangeID() async throws -> Int64 {
         try await database.read { try $0.query("select max(id) from sync_changes").first?.int(0) ?? 0 }
+    }
+}
+
+extension SQLTransaction {
+    /// The highest number of an entry that was removed, 0 where none was.
+    fileprivate func removedChanges() throws -> Int64 {
+        try query("select removed_through from sync_numbering").first?.int(0) ?? 0
+    }
+
+    /// Notes that entries were removed.
+    func noteRemovedChanges(_ ids: [Int64]) throws {
+        guard let last = ids.max() else { return }
+        try execute("update sync_numbering set removed_through = $1 where removed_through < $1", [.integer(last)])
     }
 }
 

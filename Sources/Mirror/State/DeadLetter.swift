@@ -249,15 +249,16 @@ struct LetterContent {
 
 extension SQLTransaction {
     /// Keeps refused records, each once: a record that fails again replaces its letter and counts the attempt.
-    func bury(_ records: [RejectedRecord], of entity: String, origin: Origin, time: Int64) throws {
-        for record in records {
+    func bury(_ records: [RejectedRecord], of entity: String, origin: Origin, time: Int64) throws -> [Refusal] {
+        try records.map { record in
             let delivery = record.id.flatMap { origin.delivery(of: $0) }
-            _ = try bury(
+            let letter = try bury(
                 LetterContent(
                     entity: entity, zohoID: record.id, form: record.shape == .list ? .list : .detail,
                     record: Array(record.raw.bytes), observedAt: record.observedAt, reason: record.reason,
                     code: record.code, runID: origin.runID, deliveryID: delivery?.id, requestID: delivery?.requestID),
                 time: time)
+            return Refusal(zohoID: record.id, letter: letter, reason: record.reason)
         }
     }
 

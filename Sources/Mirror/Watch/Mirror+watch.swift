@@ -234,11 +234,16 @@ extension Mirror {
             let key = table == "sync_arrivals" ? "kind || subject || day" : "id"
             while true {
                 let number = try await database.write { transaction in
-                    try transaction.execute(
-                        """
+                    let delete = """
                         delete from \(table) where \(key) in (
                             select \(key) from \(table) where \(condition) limit \(Self.pruneSize))
-                        """, [.instant(before)])
+                        """
+                    guard table == "sync_changes" else { return try transaction.execute(delete, [.instant(before)]) }
+                    let ids = try transaction.query(delete + " returning id", [.instant(before)]).compactMap {
+                        $0.int(0)
+                    }
+                    try transaction.noteRemovedChanges(ids)
+                    return ids.count
                 }
                 if number > 0 { removed[table, default: 0] += number }
                 if number < Self.pruneSize { break }

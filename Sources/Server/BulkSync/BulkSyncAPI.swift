@@ -14,6 +14,7 @@ struct BulkSyncAPI: Sendable {
     let runs: SyncRuns
     let budget: @Sendable () async throws -> BudgetSnapshot
     let bodies: BodyReader
+    let streams: StreamPlaces
     /// How often a stream without news shows that it is alive.
     let keepAlive: Duration
 
@@ -65,7 +66,7 @@ struct BulkSyncAPI: Sendable {
     ) async throws -> Result<SyncReport, any Error>? {
         guard let result = try await sync.report.result(within: duration) else { return nil }
         // What only the shutdown has stopped has not failed: the next sync goes on with it.
-        if case .failure = result, await runs.isStopping { return nil }
+        if (try? result.get().get()) == nil, await runs.isStopping { return nil }
         return result
     }
 
@@ -129,7 +130,7 @@ struct BulkSyncAPI: Sendable {
     /// Tells a run's progress until its end, whichever process runs it.
     func events(_ request: Request, _ context: ServerContext) async throws -> Response {
         let first = try await run(context)
-        return .events { [mirror, keepAlive] stream in
+        return .events(in: try streams.take()) { [mirror, keepAlive] stream in
             var last = first
             var silence = Duration.zero
             try await stream.send("progress", data: RunDocument(first).json)

@@ -62,29 +62,31 @@ struct SyncResultDocument: Encodable {
     ///   - endedAt: microseconds since 1970.
     init(_ result: Result<SyncReport, any Error>, startedAt: Int64, endedAt: Int64) {
         durationSeconds = Double(endedAt - startedAt) / 1_000_000
-        switch result {
-        case .success(let report):
-            stats = Stats(report.runs)
-            runs = report.runs.map { RunDocument($0) }
-            success = report.isSuccess
-            error = report.runs.compactMap(\.lastError).first
-            if let returns = report.quotaReturnsAt {
-                message = """
-                    Zoho allows no more calls until \(Timestamp.seconds(returns)); \
-                    \(report.detailsOutstanding) details are outstanding and come with the next sync.
-                    """
-            } else if report.isSuccess {
-                message = "Everything that was asked for is in the mirror."
-            } else if stats.failed > 0 {
-                message = "\(stats.failed) records could not be applied; see /api/zoho/dead-letters."
-            } else {
-                message = "The sync has failed."
+        let report = (try? result.get()) ?? SyncReport()
+        let failure: (any Error)? =
+            switch result {
+            case .success(let report): report.failure
+            case .failure(let error): error
             }
-        case .failure(let failure):
-            stats = Stats([])
-            runs = []
-            success = false
-            error = Problem(failure).detail
+        stats = Stats(report.runs)
+        runs = report.runs.map { RunDocument($0) }
+        success = failure == nil && report.isSuccess
+        error = failure.map { Problem($0).detail } ?? report.runs.compactMap(\.lastError).first
+        if failure != nil {
+            message =
+                stats.totalProcessed > 0
+                ? "The sync could not go on. What it has brought so far stays, and the next one brings the rest."
+                : "The sync has failed."
+        } else if let returns = report.quotaReturnsAt {
+            message = """
+                Zoho allows no more calls until \(Timestamp.seconds(returns)); \
+                \(report.detailsOutstanding) details are outstanding and come with the next sync.
+                """
+        } else if report.isSuccess {
+            message = "Everything that was asked for is in the mirror."
+        } else if stats.failed > 0 {
+            message = "\(stats.failed) records could not be applied; see /api/zoho/dead-letters."
+        } else {
             message = "The sync has failed."
         }
     }

@@ -28,11 +28,13 @@ actor ChangeFeed {
     private var reading = 0
     private var waiting: [CheckedContinuation<Void, Never>] = []
 
-    /// Entries that are read at a time.
+    /// Entries that are read at a time for all followers.
     static let page = 500
+    /// Entries that are read at a time for one that catches up: what it costs although it reads none of them.
+    static let ownPage = 50
     /// Portions that a follower may leave lying.
     static let buffer = 16
-    /// Pages that are read side by side for those who catch up: the other connections are for deliveries.
+    /// Pages that are made ready side by side for those who catch up: the other connections are for deliveries.
     private static let readers = 2
 
     init(_ mirror: Mirror) { self.mirror = mirror }
@@ -56,7 +58,7 @@ actor ChangeFeed {
     /// A page of entries for a follower that catches up.
     ///
     /// - Parameter after: only entries with a higher number.
-    func page(after: Int64, entity: String?) async throws -> [Change] {
+    func page(after: Int64, entity: String?) async throws -> [Entry] {
         if reading < Self.readers {
             reading += 1
         } else {
@@ -66,7 +68,17 @@ actor ChangeFeed {
             // The place goes straight to the next in line.
             if waiting.isEmpty { reading -= 1 } else { waiting.removeFirst().resume() }
         }
-        return try await mirror.changes(after: after, entity: entity, limit: Self.page)
+        return await Self.entries(try await mirror.changes(after: after, entity: entity, limit: Self.ownPage))
+    }
+
+    /// Makes entries ready to be sent, one after the other, so that a delivery waits for one and not for all.
+    @concurrent private static func entries(_ changes: [Change]) async -> [Entry] {
+        var entries: [Entry] = []
+        for change in changes {
+            entries.append(Entry(change))
+            await Task.yield()
+        }
+        return entries
     }
 
     /// Hands out what is committed until the program shuts down.
@@ -83,7 +95,7 @@ actor ChangeFeed {
                 let changes = try await mirror.changes(after: from, limit: Self.page)
                 guard let last = changes.last else { break }
                 position = last.id
-                let entries = changes.map { Entry($0) }
+                let entries = await Self.entries(changes)
                 for (id, follower) in followers {
                     if case .enqueued = follower.yield(entries) { continue }
                     follower.finish()

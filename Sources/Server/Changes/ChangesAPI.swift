@@ -9,22 +9,33 @@ import ZohoBooks
 struct ChangesAPI: Sendable {
     let mirror: Mirror
     let feed: ChangeFeed
+    let streams: StreamPlaces
     /// How often a stream without news shows that it is alive.
     let keepAlive: Duration
 
+    /// What a follower has missed.
+    private struct Gap: Encodable {
+        let after: Int64
+        let removedThrough: Int64
+    }
+
     func list(_ request: Request, _ context: ServerContext) async throws -> Response {
         var query = QueryReader(request, known: ["after", "entity", "limit"])
-        let after = query.number("after", in: 0...Int.max) ?? 0
+        let given = query.number("after", in: 0...Int.max).map(Int64.init)
         let entity = query.entity()
         let limit = query.number("limit", in: 1...1_000) ?? 100
         try query.finish()
-        let changes = try await mirror.changes(after: Int64(after), entity: entity, limit: limit)
-        let last = changes.last?.id ?? Int64(after)
+        if let given { try await mirror.checkChanges(after: given) }
+        let after = given ?? 0
+        let changes = try await mirror.changes(after: after, entity: entity, limit: limit)
+        let last = changes.last?.id ?? after
         let members = changes.map { ChangeDocument.json($0) }.joined(separator: ",")
         return .json(.ok, text: "{\"changes\":[\(members)],\"last\":\(last)}")
     }
 
     /// Goes on with the entry after `Last-Event-ID` or `after`; without either, with what comes from now on.
+    ///
+    /// Where entries that the follower has not seen are gone, an event `gap` comes in their place.
     func stream(_ request: Request, _ context: ServerContext) async throws -> Response {
         var query = QueryReader(request, known: ["after", "entity"])
         let after = query.number("after", in: 0...Int.max).map(Int64.init)
@@ -36,21 +47,31 @@ struct ChangesAPI: Sendable {
         }
         try query.finish()
         let first: Int64
-        if let seen { first = seen } else { first = try await mirror.lastChangeID() }
-        return .events { [feed, keepAlive] stream in
+        if let seen {
+            first = seen
+            // What was removed is told in the stream, so that a client that only reconnects hears of it too.
+            do { try await mirror.checkChanges(after: seen) } catch MirrorError.changesRemoved {}
+        } else {
+            first = try await mirror.lastChangeID()
+        }
+        return .events(in: try streams.take()) { [mirror, feed, keepAlive] stream in
             var last = first
             while !Task.isShuttingDownGracefully {
                 try Task.checkCancellation()
                 // Followed before it is read, so that nothing falls between.
                 let entries = try await feed.follow()
+                if let removed = try await mirror.removedChanges(after: last) {
+                    try await stream.send("gap", id: removed, data: Gap(after: last, removedThrough: removed).json)
+                    last = removed
+                }
                 var hasMore = true
                 while hasMore {
-                    let changes = try await feed.page(after: last, entity: entity)
-                    for change in changes {
-                        try await stream.send("change", id: change.id, data: ChangeDocument.json(change))
-                        last = change.id
+                    let page = try await feed.page(after: last, entity: entity)
+                    for entry in page {
+                        try await stream.send("change", id: entry.id, data: entry.json)
+                        last = entry.id
                     }
-                    hasMore = changes.count == ChangeFeed.page
+                    hasMore = page.count == ChangeFeed.ownPage
                 }
                 let news = chain(entries.map { News.entries($0) }, [News.end].async)
                 let ticks = AsyncTimerSequence(interval: keepAlive, clock: .continuous).map { _ in News.silence }

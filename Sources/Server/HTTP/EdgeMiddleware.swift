@@ -2,16 +2,17 @@ import HTTPTypes
 import Hummingbird
 import Logging
 import Mirror
-import Synchronization
 
 /// What every request passes first: it gets its id, its errors become problems, and it is counted and logged.
 struct EdgeMiddleware: RouterMiddleware {
     let metrics: Metrics
     let arrivals: ArrivalLog
     let served: ServedPaths
+    let proof: WebhookProof
+    let bodies: BodyReader
+    let unknownPaths: UnknownPaths
     let trustedProxies: [AddressRange]
     let logger: Logger
-    let unknownPaths = UnknownPaths()
 
     @concurrent func handle(
         _ request: Request, context: ServerContext,
@@ -36,7 +37,7 @@ struct EdgeMiddleware: RouterMiddleware {
                         "path": "\(request.uri.path)", "error": "\(problem.cause ?? error)",
                     ])
             }
-            if [.notFound, .methodNotAllowed].contains(problem.status) { noteUnknownPath(request, context) }
+            if [.notFound, .methodNotAllowed].contains(problem.status) { await noteUnknownPath(request, context) }
             response = problem.response
         }
         response.headers[.requestID] = context.requestID
@@ -56,26 +57,29 @@ struct EdgeMiddleware: RouterMiddleware {
     }
 
     /// A Zoho organisation that delivers to a wrong path must be seen, among everything that scanners try.
-    private func noteUnknownPath(_ request: Request, _ context: ServerContext) {
+    private func noteUnknownPath(_ request: Request, _ context: ServerContext) async {
         let path = request.uri.path
         let methods = served.methods(at: path)
         // Who comes to another route with a token sees the answer himself.
         guard !methods.contains(request.method) || path.contains("/webhooks/") else { return }
         let isDelivery = [.post, .put].contains(request.method)
-        let isProven = request.headers[.webhookSignature] != nil || request.headers[.webhookKey] != nil
+        let claims = request.headers[.webhookSignature] != nil || request.headers[.webhookKey] != nil
         let isNamed = ["webhook", "zoho"].contains { path.lowercased().contains($0) }
-        guard isProven || (isDelivery && isNamed && (methods.isEmpty || methods.contains(request.method))) else {
+        guard claims || (isDelivery && isNamed && (methods.isEmpty || methods.contains(request.method))) else {
             if isDelivery, methods.isEmpty { metrics.count(.unknownPaths, .init(["path": UnknownPaths.other])) }
             return
         }
-        let label = unknownPaths.label(for: isDelivery ? path : "\(request.method) \(path)", isProven: isProven)
-        metrics.count(.unknownPaths, .init(["path": label]))
+        // Anybody can send a header; only what it proves keeps a place from everybody else.
+        let isProven = claims ? await proof.isGiven(by: request, context, bodies) : false
+        let label = unknownPaths.label(
+            for: isDelivery ? path : "\(request.method) \(path)", isProven: isProven, at: arrivals.now())
+        metrics.count(.unknownPaths, .init(["path": unknownPaths.metricsLabel(for: label)]))
         arrivals.note(.unknownPath, label)
         logger.warning(
             "A webhook came to a path that nobody serves",
             metadata: [
                 "request_id": "\(context.requestID)", "method": "\(request.method)", "path": "\(path)",
-                "caller": "\(context.caller)",
+                "caller": "\(context.caller)", "is_proven": "\(isProven)",
             ])
     }
 
@@ -90,26 +94,5 @@ struct EdgeMiddleware: RouterMiddleware {
             return given
         }
         return String(UInt64.random(in: .min ... .max), radix: 36)
-    }
-}
-
-/// The paths that are counted one by one; who tries many paths must not fill the memory, nor hide those that carry a
-/// signature.
-final class UnknownPaths: Sendable {
-    /// What stands for all others.
-    static let other = "other"
-
-    private static let capacity = 50
-    private let paths = Mutex<[Bool: Set<String>]>([:])
-
-    /// - Parameter isProven: whether the delivery claims to be Zoho's by a signature or a key.
-    func label(for path: String, isProven: Bool = false) -> String {
-        let path = String(path.prefix(200))
-        return paths.withLock { paths in
-            if paths.values.contains(where: { $0.contains(path) }) { return path }
-            guard paths[isProven, default: []].count < Self.capacity else { return Self.other }
-            paths[isProven, default: []].insert(path)
-            return path
-        }
     }
 }

@@ -2,6 +2,7 @@ import HTTPTypes
 import Hummingbird
 import NIOCore
 import ServiceLifecycle
+import Synchronization
 
 /// Server-sent events on their way to one client.
 struct EventStream {
@@ -39,12 +40,15 @@ struct EventStream {
 
 extension Response {
     /// An answer that goes on for as long as `body` sends events.
+    ///
+    /// - Parameter place: freed when the answer has ended, however it does.
     static func events(
-        _ body: @escaping @Sendable @concurrent (inout EventStream) async throws -> Void
+        in place: StreamPlaces.Place, _ body: @escaping @Sendable @concurrent (inout EventStream) async throws -> Void
     ) -> Response {
         Response(
             status: .ok, headers: [.contentType: "text/event-stream", .cacheControl: "no-cache"],
             body: ResponseBody { writer in
+                defer { withExtendedLifetime(place) {} }
                 var stream = EventStream(writer: writer)
                 // Clients may see the beginning only with the first bytes.
                 try await stream.keepAlive()
@@ -52,5 +56,35 @@ extension Response {
                 writer = stream.writer
                 try await writer.finish(nil)
             })
+    }
+}
+
+/// How many streams may go on at once: each keeps a connection and memory for as long as its client likes.
+final class StreamPlaces: Sendable {
+    private let limit: Int
+    private let taken = Mutex(0)
+
+    init(limit: Int) { self.limit = limit }
+
+    /// A place that is free again when nobody holds it any more.
+    final class Place: Sendable {
+        private let places: StreamPlaces
+
+        fileprivate init(_ places: StreamPlaces) { self.places = places }
+
+        deinit { places.taken.withLock { $0 -= 1 } }
+    }
+
+    /// Takes a place.
+    ///
+    /// - Throws: ``Problem`` where all are taken.
+    func take() throws(Problem) -> Place {
+        let isFree = taken.withLock { taken in
+            if taken >= limit { return false }
+            taken += 1
+            return true
+        }
+        guard isFree else { throw .unavailable("\(limit) streams are followed already. Try again later.") }
+        return Place(self)
     }
 }

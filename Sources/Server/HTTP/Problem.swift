@@ -66,7 +66,11 @@ extension Problem {
         case SyncRunsError.stopping: self = .unavailable("\(error)")
         case let error as SyncRunsError: self.init(.conflict, error.description)
         case let error as MirrorError:
-            if case .leased = error { self.init(.conflict, error.description) } else { self = .unavailable("\(error)") }
+            switch error {
+            case .leased, .changesUnknown: self.init(.conflict, error.description)
+            case .changesRemoved: self.init(.gone, error.description)
+            default: self = .unavailable("\(error)")
+            }
         case let error as InboxFull: self = .unavailable(error.description)
         case is DeadlinePassed: self = .unavailable("The database does not answer in time.")
         case is DatabaseError: self = .unavailable("The database does not do what is asked of it; the log says why.")

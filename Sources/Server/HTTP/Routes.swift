@@ -199,7 +199,11 @@ struct Routes: Sendable {
                 method: .get, path: base, access: .token(.read),
                 summary: "What was inserted, updated, deleted and restored, in the order of the commits",
                 parameters: [Self.after, Self.entity, Self.limit],
-                answers: [200: "The changes", 422: "Parameters that cannot be used, each with its reason"],
+                answers: [
+                    200: "The changes", 409: "The log has never come to the number after which to go on",
+                    410: "Entries that come after that number have been removed",
+                    422: "Parameters that cannot be used, each with its reason",
+                ],
                 document: "Changes",
                 handler: changes.list),
             Route(
@@ -210,8 +214,10 @@ struct Routes: Sendable {
                     .init(name: "Last-Event-ID", place: .header, description: "Goes on after this change."),
                 ],
                 answers: [
-                    200: "The changes, each as an event named change",
+                    200: "The changes, each as an event named change; an event named gap where some have been removed",
+                    409: "The log has never come to the number after which to go on",
                     422: "Parameters that cannot be used, each with its reason",
+                    503: "As many streams are followed as may be",
                 ],
                 contentType: "text/event-stream", handler: changes.stream),
         ]

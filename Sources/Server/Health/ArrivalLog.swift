@@ -31,8 +31,11 @@ final class ArrivalLog: Sendable {
         self.logger = logger
     }
 
+    /// The present, in microseconds since 1970.
+    func now() -> Int64 { mirror.now() }
+
     func note(_ kind: Arrival.Kind, _ subject: String) {
-        let time = mirror.now()
+        let time = now()
         add(
             Key(kind: kind, subject: subject, day: String(Timestamp.text(time).prefix(10))),
             Count(number: 1, lastAt: time))

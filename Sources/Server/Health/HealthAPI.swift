@@ -10,6 +10,7 @@ struct HealthAPI: Sendable {
     let inspector: HealthInspector
     let arrivals: ArrivalLog
     let clock: any Clock<Duration>
+    let unknownPaths: UnknownPaths
     /// The checks as this process has found them last, for while the database cannot say.
     let remembered: @Sendable () -> [HealthRecord]
 
@@ -36,7 +37,12 @@ struct HealthAPI: Sendable {
     }
 
     func report(_ request: Request, _ context: ServerContext) async throws -> Response {
-        let checks = await checks()
+        var checks = await checks()
+        if let last = unknownPaths.lastWithoutPlace,
+            let index = checks.firstIndex(where: { $0.parts?[UnknownPaths.other] != nil })
+        {
+            checks[index].advise("The last of the others came to \(last).")
+        }
         return .json(.ok, Report(status: checks.map(\.state).max() ?? .ok, checks: checks))
     }
 

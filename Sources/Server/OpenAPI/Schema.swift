@@ -90,7 +90,10 @@ extension Schema {
                         may("parts", .map(.integer)),
                     ]))),
         ]),
-        "Accepted": .object([may("id", .integer), has("ids", .list(.integer)), has("status", .text)]),
+        "Accepted": .object([
+            may("kind", .word(["delivery", "dead_letter"])), may("id", .integer), has("ids", .list(.integer)),
+            has("status", .text),
+        ]),
         "Run": .object([
             has("id", .integer), has("entity", .text), has("kind", .text), has("state", runState),
             has("started_at", .text), null("finished_at", .text), has("fetched", .integer),

@@ -1,4 +1,5 @@
 import CZlib
+import Catalog
 
 /// Unpacks compressed bodies.
 enum Gzip {
@@ -8,7 +9,15 @@ enum Gzip {
         case tooLarge
     }
 
-    /// Unpacks gzip or zlib data.
+    /// A body without the compression that its header names.
+    static func unpacked(_ bytes: [UInt8], _ encoding: String?) throws(Failure) -> [UInt8] {
+        switch encoding?.lowercased() {
+        case "gzip", "x-gzip", "deflate": try unpack(bytes, limit: WebhookBody.limit)
+        default: bytes
+        }
+    }
+
+    /// Unpacks gzip or zlib data; several members after one another are one body (RFC 1952, section 2.2).
     ///
     /// - Parameter limit: bytes that the result may have; more is not even unpacked, so that a small body cannot fill
     ///   the memory.
@@ -33,11 +42,18 @@ enum Gzip {
                 output += chunk[..<written]
                 // Nothing left to read and the end not reached: the body was cut off.
                 if status == Z_OK, written == 0, stream.avail_in == 0 { status = Z_DATA_ERROR }
+                if status == Z_STREAM_END, hasAnotherMember(stream) { status = inflateReset(&stream) }
             }
             return status
         }
         guard output.count <= limit else { throw .tooLarge }
         guard status == Z_STREAM_END else { throw .damaged }
         return output
+    }
+
+    /// Whether what is left begins as gzip data does; anything else behind the end is padding.
+    private static func hasAnotherMember(_ stream: z_stream) -> Bool {
+        guard stream.avail_in >= 2, let next = stream.next_in else { return false }
+        return next[0] == 0x1F && next[1] == 0x8B
     }
 }

@@ -11,16 +11,23 @@ import ZohoBooks
 struct WebhookIntake: Sendable {
     let mirror: Mirror
     let inbox: InboxWriter
-    let configuration: ServerConfiguration
+    let proof: WebhookProof
     let metrics: Metrics
     let arrivals: ArrivalLog
     let bodies: BodyReader
     let logger: Logger
 
     private struct Accepted: Encodable {
+        /// What the ids are of; nil where nothing was stored.
+        let kind: Kind?
         let id: Int64?
         let ids: [Int64]
         let status: String
+
+        enum Kind: String, Encodable, CaseIterable {
+            case delivery
+            case deadLetter = "dead_letter"
+        }
     }
 
     /// Answers one webhook.
@@ -35,7 +42,8 @@ struct WebhookIntake: Sendable {
         var damage: String?
         do {
             body = WebhookBody(
-                try unpacked(received, request.headers[.contentEncoding]), contentType: request.headers[.contentType])
+                try Gzip.unpacked(received, request.headers[.contentEncoding]),
+                contentType: request.headers[.contentType])
         } catch Gzip.Failure.tooLarge {
             turnAway(name, "too_large")
             throw Problem(.contentTooLarge, "The body has more than \(WebhookBody.limit) bytes when it is unpacked.")
@@ -43,11 +51,11 @@ struct WebhookIntake: Sendable {
             damage = "the body is damaged or not compressed as its header says"
             body = WebhookBody(received, contentType: nil)
         }
-        guard isProven || isSigned(request, query, body, received) else { throw refusal(name) }
+        guard isProven || proof.isSigned(request, body, received: received) else { throw refusal(name) }
         if body.isEmpty {
             // A test call, or a rule without a body: Zoho would only repeat it.
             count(name, "empty")
-            return .json(.ok, Accepted(id: nil, ids: [], status: "ignored: the body is empty"))
+            return .json(.ok, Accepted(kind: nil, id: nil, ids: [], status: "ignored: the body is empty"))
         }
         let source = DeliverySource(
             webhook: name, isDeletion: isDeletion(query, request.headers),
@@ -69,42 +77,15 @@ struct WebhookIntake: Sendable {
         }
     }
 
-    private func unpacked(_ bytes: [UInt8], _ encoding: String?) throws(Gzip.Failure) -> [UInt8] {
-        switch encoding?.lowercased() {
-        case "gzip", "x-gzip", "deflate": try Gzip.unpack(bytes, limit: WebhookBody.limit)
-        default: bytes
-        }
-    }
-
     // MARK: - Where it comes from
 
     /// Whether the headers alone prove it; where not, the body's signature has to.
     ///
     /// - Throws: ``Problem`` where nothing claims to be a proof, so that a stranger's body is not even read.
     private func isProven(_ request: Request, webhook: String) throws -> Bool {
-        guard configuration.webhookSecret != nil || configuration.webhookKey != nil else { return true }
-        if let key = configuration.webhookKey, let given = request.headers[.webhookKey],
-            WebhookSignature.isEqual(key.revealed.utf8, given.utf8)
-        {
-            return true
-        }
-        guard configuration.webhookSecret != nil, request.headers[.webhookSignature] != nil else {
-            throw refusal(webhook)
-        }
+        if !proof.isExpected || proof.hasKey(request) { return true }
+        guard proof.claimsSignature(request) else { throw refusal(webhook) }
         return false
-    }
-
-    private func isSigned(
-        _ request: Request, _ query: FormPairs, _ body: WebhookBody, _ received: [UInt8]
-    ) -> Bool {
-        guard let secret = configuration.webhookSecret?.revealed, let signature = request.headers[.webhookSignature]
-        else { return false }
-        let pairs = query.pairs + (body.form?.pairs ?? [])
-        let signed = body.form == nil ? body.bytes : []
-        if WebhookSignature.isValid(signature, pairs: pairs, body: signed, secret: secret) { return true }
-        // Nobody knows whether Zoho signs a body before or after it is compressed.
-        return signed != received && body.form == nil
-            && WebhookSignature.isValid(signature, pairs: pairs, body: received, secret: secret)
     }
 
     private func refusal(_ webhook: String) -> Problem {
@@ -159,10 +140,12 @@ struct WebhookIntake: Sendable {
             throw Problem.unavailable("The delivery cannot be stored now. Send it again later.", cause: error)
         }
         var status = "stored"
+        var kind = Accepted.Kind.delivery
         if case .unreadable(_, let reason, _)? = contents.first?.content {
             count(webhook.name, "unreadable")
             arrivals.note(.unreadable, webhook.name)
             status = "stored as a dead letter: \(reason)"
+            kind = .deadLetter
             logger.warning(
                 "A delivery cannot be read and waits as a dead letter",
                 metadata: [
@@ -181,7 +164,7 @@ struct WebhookIntake: Sendable {
                     "delivery": "\(ids.map(String.init).joined(separator: ","))",
                 ])
         }
-        return .json(.accepted, Accepted(id: ids.first, ids: ids, status: status))
+        return .json(.accepted, Accepted(kind: kind, id: ids.first, ids: ids, status: status))
     }
 
     private func count(_ webhook: String, _ result: String) {

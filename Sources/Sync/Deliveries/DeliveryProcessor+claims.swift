@@ -61,17 +61,40 @@ extension DeliveryProcessor {
                 onProcessed(DeliveryReport(entity: entity, outcomes: result.counts, lags: lags))
             }
             lags = [:]
-            for (id, fault) in result.faults {
-                logger.notice(
-                    "A value could not be read and was left out",
-                    metadata: ["entity": "\(entity)", "zoho_id": "\(id)", "field": "\(fault.field)"])
-            }
+            tell(entries, entity, result)
         }
         guard logger.logLevel <= .debug else { return }
         for entry in entries {
+            // A contact is a customer or a vendor, and nothing became of it in the other table.
+            let outcome = outcomes.map { $0.result.outcome(of: entry.zohoID) }.first { $0 != .unchanged } ?? .unchanged
             logger.debug(
                 "Delivery processed",
-                metadata: entry.metadata.merging(["lag_ms": "\((time - entry.receivedAt) / 1_000)"]) { $1 })
+                metadata: entry.metadata.merging([
+                    "outcome": "\(outcome.rawValue)", "lag_ms": "\((time - entry.receivedAt) / 1_000)",
+                ]) { $1 })
+        }
+    }
+
+    /// Tells what could not be applied or read of what was delivered, and by which request it came.
+    private func tell(_ entries: [InboxEntry], _ entity: String, _ result: ApplyResult) {
+        for refusal in result.refused {
+            let about = entries.filter { $0.zohoID == refusal.zohoID }
+            for metadata in about.isEmpty ? [["entity": "\(entity)"]] : about.map(\.metadata) {
+                logger.warning(
+                    "A delivery became a dead letter",
+                    metadata: metadata.merging([
+                        "dead_letter": "\(refusal.letter)", "error": "\(refusal.reason)",
+                    ]) { $1 })
+            }
+        }
+        for (id, fault) in result.faults {
+            let request = entries.last { $0.zohoID == id }?.requestID
+            logger.notice(
+                "A value could not be read and was left out",
+                metadata: [
+                    "request_id": "\(request ?? "-")", "entity": "\(entity)", "zoho_id": "\(id)",
+                    "field": "\(fault.field)",
+                ])
         }
     }
 

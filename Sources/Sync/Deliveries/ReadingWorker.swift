@@ -14,6 +14,8 @@ struct ReadingWorker: Sendable {
 
     /// Entries that are claimed at once.
     private static let claimSize = 1_000
+    /// Microseconds for which what the budget has no call for waits at least.
+    private static let leastPause: Int64 = 5_000_000
     /// Calls that are made side by side.
     private static let concurrency = 4
 
@@ -50,14 +52,20 @@ struct ReadingWorker: Sendable {
                 }
             }
         }
-        for (mapping, entries) in rest.byEntity { try await read(entries, mapping, pulse) }
+        // What a hundred records share a call for waits behind nothing.
+        let groups = rest.byEntity.sorted {
+            $0.mapping.entity.module.detail.size > $1.mapping.entity.module.detail.size
+        }
+        for (mapping, entries) in groups { try await read(entries, mapping, pulse) }
     }
 
     private func read(_ entries: [InboxEntry], _ mapping: EntityMapping, _ pulse: WorkerPulse) async throws {
         let byID = Dictionary(grouping: entries, by: \.zohoID)
-        // A webhook's reading may use the reserve that syncs leave alone.
+        // A webhook's reading may use the reserve that syncs leave alone. It waits in the inbox and not in the client, or
+        // all that was claimed with it would wait too.
         let reader = DetailReader(
-            client: processor.client, module: mapping.entity.module, priority: .interactive, now: processor.mirror.now)
+            client: processor.client.withoutWaitingForDetails(), module: mapping.entity.module, priority: .interactive,
+            now: processor.mirror.now)
         var calls = reader.calls(for: byID.keys.sorted())[...]
         var outage: (any Error)?
         await withTaskGroup(of: (any Error)?.self) { group in
@@ -86,8 +94,10 @@ struct ReadingWorker: Sendable {
         let entries = ids.flatMap { byID[$0] ?? [] }
         do {
             let answer = try await cancelWhenGracefulShutdown { try await reader.answer(to: ids) }
+            let unread = Set(answer.unread)
+            let answered = entries.filter { !unread.contains($0.zohoID) }
             try await pulse.uncancelled {
-                let contradicted = try await apply(answer, entries, mapping)
+                let contradicted = try await apply(answer, answered, mapping)
                 guard !contradicted.isEmpty else { return }
                 // Delivered while the call was under way; the next one departs later than that.
                 let mirror = processor.mirror
@@ -95,6 +105,9 @@ struct ReadingWorker: Sendable {
                     contradicted, until: mirror.now() + Mirror.gatheringTime,
                     error: "Zoho says that the record is gone, and it was delivered since.", countsAttempt: false,
                     holder: name)
+            }
+            if let obstacle = answer.obstacle {
+                try await giveBack(entries.filter { unread.contains($0.zohoID) }, obstacle)
             }
             return nil
         } catch {
@@ -148,6 +161,9 @@ struct ReadingWorker: Sendable {
             switch (error as? ZohoBooksError)?.kind {
             case .quota(let date), .unavailable(let date), .tokenThrottle(let date):
                 Int64((date.timeIntervalSince1970 + 30 * processor.random()) * 1_000_000)
+            case .pace(let date):
+                // Not for every single call that becomes free.
+                max(Int64(date.timeIntervalSince1970 * 1_000_000), mirror.now() + Self.leastPause)
             case .cancelled: mirror.now()
             default: error is CancellationError ? mirror.now() : nil
             }

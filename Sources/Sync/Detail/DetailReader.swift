@@ -27,7 +27,15 @@ struct DetailReader: Sendable {
             answer.records = try await client.itemDetails(ids: ids, priority: priority)
             let found = Set(answer.records.compactMap { Catalog.id(of: $0.json, in: module) })
             // The call leaves unknown ids out without a word; only a read of the record itself confirms it.
-            for id in ids where !found.contains(id) { try await read(id, into: &answer) }
+            for id in ids where !found.contains(id) {
+                do {
+                    try await read(id, into: &answer)
+                } catch let error as ZohoBooksError where error.isPace {
+                    // What the call has brought must not be lost for those that it does not know.
+                    answer.unread.append(id)
+                    answer.obstacle = answer.obstacle ?? error
+                }
+            }
         }
         return answer
     }
@@ -53,6 +61,10 @@ struct DetailAnswer: Sendable {
     ///
     /// What was told of a record after that may be newer.
     var goneAt: Int64?
+    /// Ids that were not asked for by themselves, because the budget has no call for them now.
+    var unread: [String] = []
+    /// When it has.
+    var obstacle: ZohoBooksError?
 
     var count: Int { records.count + gone.count }
 
@@ -60,6 +72,13 @@ struct DetailAnswer: Sendable {
         records += other.records
         gone += other.gone
         goneAt = [goneAt, other.goneAt].compactMap(\.self).min()
+    }
+}
+
+extension ZohoBooksError {
+    /// Whether the call is only not to be made yet.
+    var isPace: Bool {
+        if case .pace = kind { true } else { false }
     }
 }
 

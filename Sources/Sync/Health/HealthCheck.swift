@@ -39,6 +39,9 @@ package struct HealthCheck: Sendable, Hashable, Encodable {
         self.parts = parts?.isEmpty == true ? nil : parts
     }
 
+    /// Says something more.
+    package mutating func advise(_ sentence: String) { advice += (advice.isEmpty ? "" : " ") + sentence }
+
     /// A check that cannot be made, which is no fault, with what would let it be made.
     static func notMade(_ name: String, _ advice: String) -> HealthCheck {
         var check = HealthCheck(name, .ok, -1)

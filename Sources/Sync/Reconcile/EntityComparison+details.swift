@@ -110,7 +110,7 @@ extension EntityComparison {
         }
         let tables = Set(mapping.children.map(\.child.table))
         note(result.changes.map { Drift($0, childTables: tables, isRepaired: repairs) })
-        note(result.refused.map { Drift($0, .unreadable, isRepaired: false) })
+        note(result.refused.compactMap(\.zohoID).map { Drift($0, .unreadable, isRepaired: false) })
         compared.formUnion(batch.records.map(\.id))
         findings.detailsCompared = compared.count
         for record in batch.records where extras.contains(record.id) {

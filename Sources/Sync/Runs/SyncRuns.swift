@@ -13,7 +13,7 @@ package actor SyncRuns {
     package struct Started: Sendable {
         /// Its first run; nil where it ended before one could begin.
         package let run: Run?
-        /// What becomes of it.
+        /// What becomes of it, also where it cannot go on to its end.
         package let report: Task<SyncReport, any Error>
     }
 
@@ -66,13 +66,13 @@ package actor SyncRuns {
         let task = Task {
             defer { continuation.finish() }
             let result: Result<SyncReport, any Error>
-            do { result = .success(try await synchroniser.run()) } catch { result = .failure(error) }
+            do { result = .success(try await synchroniser.report()) } catch { result = .failure(error) }
             self.end(number)
             return try result.get()
         }
         jobs[number] = Job(entities: entities, task: task)
         for await run in begun { return Started(run: run, report: task) }
-        _ = try await task.value
+        _ = try await task.value.get()
         return Started(run: nil, report: task)
     }
 

@@ -28,6 +28,9 @@ public struct Budget: Sendable, Hashable, Codable {
     private var narrowed = 1
     /// The pace that refusals have left; nil before the first, and in rows of earlier versions.
     private var pace: MinutePace?
+    /// Until this second, background work leaves room for somebody who was told to wait and comes again; nil where nobody
+    /// was, and in rows of earlier versions.
+    private var yieldsUntil: Int?
     /// The newest second that a process has told; nil before the first call, and in rows of earlier versions.
     private var latest: Int?
 
@@ -35,6 +38,8 @@ public struct Budget: Sendable, Hashable, Codable {
     static let ticketLifetime = 180
     /// Seconds by which the clocks of processes on one mirror may differ.
     static let clockTolerance = 300
+    /// Seconds after a wait within which whoever was told to is expected back.
+    private static let returnTime = 10
     private static let day = 86_400
 
     /// Nothing made, nothing known.
@@ -58,16 +63,31 @@ public struct Budget: Sendable, Hashable, Codable {
         if pause > second { return .wait(.seconds(pause - second)) }
         let places = second < narrowedUntil ? min(narrowed, limits.inFlight) : limits.inFlight
         if underWay.count >= places { return .busy(underWay: underWay.count) }
-        if let wait = wait(made, underWay.count, minutePace(limits, second), second) { return .wait(wait) }
-        let detailPace = limits.detailCallsPerMinute.map { second < gentleUntil ? max(1, $0 / 2) : $0 }
-        let detailsUnderWay = underWay.values.count { $0.kind == .detail }
-        if kind == .detail, let wait = wait(madeForDetails, detailsUnderWay, detailPace, second) { return .wait(wait) }
+        if let wait = windowWait(kind, priority, limits, second) {
+            if priority == .interactive {
+                yieldsUntil = max(yieldsUntil ?? 0, second + Int(wait.components.seconds) + Self.returnTime)
+            }
+            return .wait(wait)
+        }
 
         nextTicket += 1
         underWay[nextTicket] = CallUnderWay(
             kind: kind, beganAlone: underWay.isEmpty, holder: holder, lapsesAt: second + Self.ticketLifetime)
         if let left = dailyRemaining { dailyRemaining = max(0, left - 1) }
         return .go(CallTicket(number: nextTicket, kind: kind))
+    }
+
+    /// How long until the windows of the minute have room for a call, nil where they have now.
+    private func windowWait(
+        _ kind: CallKind, _ priority: CallPriority, _ limits: BudgetLimits, _ second: Int
+    ) -> Duration? {
+        // Or who waits outside would find that those who wait at the door have taken everything.
+        let isYielding = priority == .background && second < yieldsUntil ?? 0
+        func share(_ pace: Int?) -> Int? { pace.map { isYielding ? max(1, $0 * 4 / 5) : $0 } }
+        if let wait = wait(made, underWay.count, share(minutePace(limits, second)), second) { return wait }
+        guard kind == .detail else { return nil }
+        let pace = limits.detailCallsPerMinute.map { second < gentleUntil ? max(1, $0 / 2) : $0 }
+        return wait(madeForDetails, underWay.values.count { $0.kind == .detail }, share(pace), second)
     }
 
     /// Calls in 60 seconds, as the limits and Zoho's refusals allow them.
@@ -201,6 +221,7 @@ public struct Budget: Sendable, Hashable, Codable {
         detailsPausedUntil -= seconds
         gentleUntil -= seconds
         narrowedUntil -= seconds
+        yieldsUntil = yieldsUntil.map { $0 - seconds }
         pace?.setBack(by: seconds)
     }
 

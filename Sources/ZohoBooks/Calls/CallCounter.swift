@@ -60,6 +60,14 @@ extension ZohoBooksClient {
         client.observer = observer
         return client
     }
+
+    /// The same client, with the same token and budget, whose calls for single records fail with
+    /// ``ZohoBooksError/Kind/pace(until:)`` where they would have to wait, so that other work can be done meanwhile.
+    public func withoutWaitingForDetails() -> ZohoBooksClient {
+        var client = self
+        client.waitsForDetails = false
+        return client
+    }
 }
 
 extension CallOutcome {

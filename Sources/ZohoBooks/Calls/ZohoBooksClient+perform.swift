@@ -131,6 +131,9 @@ extension ZohoBooksClient {
                 try await waitForPlace(after: freed, isShared: underWay > places.taken)
                 wasWoken = true
             case .wait(let duration):
+                guard waitsForDetails || call.kind != .detail else {
+                    throw ZohoBooksError.pace(until: now.addingTimeInterval(duration.seconds))
+                }
                 try await pause(duration)
             case .exhausted(let until):
                 throw ZohoBooksError.quota(until: until)

@@ -62,6 +62,7 @@ struct ChangesCommand: AsyncParsableCommand {
             try write(changes)
             return max(newest, changes.last?.id ?? 0)
         }
+        try await mirror.checkChanges(after: after)
         return try await show(mirror, after: after, atMost: limit ?? .max)
     }
 

@@ -87,7 +87,7 @@ struct ServeCommand: AsyncParsableCommand {
                 }
                 do {
                     try await service.run { port in
-                        let address = "\(server.tls == nil ? "http" : "https")://\(server.hostname):\(port)"
+                        let address = server.url(port: port)
                         // A program that starts the server waits for this line.
                         try? Console.write(
                             (isJSON ? ["address": address].json(indented: false) : "zohosync serves at \(address)")

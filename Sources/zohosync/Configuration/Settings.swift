@@ -285,7 +285,9 @@ struct Settings: Sendable {
     }
 
     private func secret(_ key: ConfigKey) -> Secret? {
-        guard let text = reader.string(forKey: key, isSecret: true), !text.isEmpty else { return nil }
+        // What surrounds it in a file is no part of it.
+        let text = reader.string(forKey: key, isSecret: true)?.trimmingCharacters(in: .whitespacesAndNewlines)
+        guard let text, !text.isEmpty else { return nil }
         return Secret(text)
     }
 

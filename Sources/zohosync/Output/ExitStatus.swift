@@ -44,7 +44,7 @@ struct ExitStatus {
         case let error as MirrorError:
             switch error {
             case .otherOrganisation, .missing, .outdated: code = Self.usage
-            case .leased, .leaseLost, .unknown: code = Self.failure
+            case .leased, .leaseLost, .unknown, .changesRemoved, .changesUnknown: code = Self.failure
             }
             message = error.description
         case let error as DatabaseError:

@@ -62,6 +62,16 @@ import Testing
         #expect(purse.calls(at: 0, .list) == 50)
     }
 
+    @Test func whoWasToldToWaitFindsRoomThoughBackgroundWorkComesFirst() {
+        let purse = Purse()
+        #expect(purse.calls(at: 0, .detail) == 50)
+        #expect(purse.ask(at: 0, .detail, .interactive) == .wait(.seconds(61)))
+        #expect(purse.calls(at: 61, .detail) == 40)
+        #expect(purse.calls(at: 64, .detail, .interactive) == 10)
+        // Who does not come back keeps nothing from anybody.
+        #expect(purse.calls(at: 140, .detail) == 50)
+    }
+
     @Test func aLimitThatIsNotThereDoesNotLimit() {
         let purse = Purse()
         purse.limits.callsPerMinute = nil

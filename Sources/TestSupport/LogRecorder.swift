@@ -1,13 +1,18 @@
-import Logging
+package import Logging
 import Synchronization
 
 /// Keeps every line that is logged, of any level, with all that belongs to it.
-final class LogRecorder: Sendable {
+package final class LogRecorder: Sendable {
     private let kept = Mutex<[String]>([])
 
-    var lines: [String] { kept.withLock { $0 } }
+    /// Begins with no line.
+    package init() {}
 
-    var logger: Logger { Logger(label: "test") { _ in Handler(recorder: self) } }
+    /// What was logged so far: level, message, metadata.
+    package var lines: [String] { kept.withLock { $0 } }
+
+    /// A logger whose lines are kept.
+    package var logger: Logger { Logger(label: "test") { _ in Handler(recorder: self) } }
 
     private struct Handler: LogHandler {
         let recorder: LogRecorder

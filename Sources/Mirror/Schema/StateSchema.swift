@@ -264,5 +264,12 @@ enum StateSchema {
                 alter table sync_schedule rename column checked_state to state;
                 """)
         },
+        Migration("0010-inbox-priority") { transaction in
+            try transaction.script(
+                """
+                alter table sync_inbox add column priority text not null default 'interactive'
+                    check (priority in ('interactive', 'background'));
+                """)
+        },
     ]
 }

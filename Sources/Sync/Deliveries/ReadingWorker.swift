@@ -50,14 +50,22 @@ struct ReadingWorker: Sendable {
                 }
             }
         }
-        for (mapping, entries) in rest.byEntity { try await read(entries, mapping, pulse) }
+        // A webhook's reading may use the reserve that syncs leave alone, and does not wait for one that may not.
+        let urgent = Set(rest.filter { $0.priority == .interactive }.map(\.subject))
+        let parts = Dictionary(grouping: rest) { urgent.contains($0.subject) ? CallPriority.interactive : .background }
+        for priority in [CallPriority.interactive, .background] {
+            for (mapping, entries) in (parts[priority] ?? []).byEntity {
+                try await read(entries, mapping, priority, pulse)
+            }
+        }
     }
 
-    private func read(_ entries: [InboxEntry], _ mapping: EntityMapping, _ pulse: WorkerPulse) async throws {
+    private func read(
+        _ entries: [InboxEntry], _ mapping: EntityMapping, _ priority: CallPriority, _ pulse: WorkerPulse
+    ) async throws {
         let byID = Dictionary(grouping: entries, by: \.zohoID)
-        // A webhook's reading may use the reserve that syncs leave alone.
         let reader = DetailReader(
-            client: processor.client, module: mapping.entity.module, priority: .interactive, now: processor.mirror.now)
+            client: processor.client, module: mapping.entity.module, priority: priority, now: processor.mirror.now)
         var calls = reader.calls(for: byID.keys.sorted())[...]
         var outage: (any Error)?
         await withTaskGroup(of: (any Error)?.self) { group in
@@ -183,4 +191,9 @@ extension DetailAnswer {
         DetailAnswer(
             records: records.filter { mapping.id(of: $0.json) == id }, gone: gone.filter { $0 == id }, goneAt: goneAt)
     }
+}
+
+extension InboxEntry {
+    /// The record that it is about, of all entities.
+    fileprivate var subject: String { "\(entity) \(zohoID)" }
 }

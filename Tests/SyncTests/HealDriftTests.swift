@@ -42,7 +42,10 @@ struct HealDriftTests {
             try await rig.sync()
             for id in rig.control.ids(.items).prefix(225) { try rig.control.delete(.items, id: id) }
             _ = try await Self.compare(rig)
-            #expect(try await HealthTests.checks(rig)["drift"]?.state == .warning)
+            let check = try await HealthTests.checks(rig)["drift"]
+            #expect(check?.state == .critical)
+            #expect(check?.figure == 225)
+            #expect(check?.advice.contains("--allow-mass-deletion") == true)
             let asked = try await HealTests.heal(rig)["repair_drift"]
             #expect(asked?.outcome == HealingRecord.question)
             #expect(asked?.reason.contains("--allow-mass-deletion") == true)
@@ -89,6 +92,118 @@ struct HealDriftTests {
             #expect(stopped?.outcome.contains("--allow-mass-deletion") == true)
             #expect(try await rig.value("select count(*) from products where deleted_at is null") == "450")
             #expect(try await HealTests.heal(rig)["repair_drift"]?.outcome == HealingRecord.question)
+        }
+    }
+
+    // MARK: - What no list shows
+
+    /// What was done to rows, and how many are left of it.
+    enum Damage: String, CaseIterable, CustomTestStringConvertible {
+        case children = "update invoice_line_items set quantity = '7777'"
+        case columns = "update invoices set notes = 'forged'"
+
+        var left: String {
+            switch self {
+            case .children: "select count(*) from invoice_line_items where quantity = '7777'"
+            case .columns: "select count(*) from invoices where notes = 'forged'"
+            }
+        }
+        var testDescription: String { "\(self)" }
+    }
+
+    @Test(
+        "What only details show is repaired by healing, record by record, also when a comparison of lists came between",
+        arguments: Engine.allCases, Damage.allCases)
+    func hidden(engine: Engine, damage: Damage) async throws {
+        try await Rig.with(engine) { rig in
+            try await rig.sync(["invoices"])
+            try await rig.tamper(damage.rawValue)
+            #expect(try await rig.compare(["invoices"]) { $0.isDeep = true }["invoices"].drift.count == 30)
+            let shallow = try await rig.compare(["invoices"]) {
+                $0.sample = 0
+                $0.confirmations = 20
+            }
+            let seen = try shallow["invoices"]
+            #expect(seen.drift.count == 30)
+            #expect(!shallow.isEqual, "\(seen.state), \(seen.unconfirmed), \(seen.detailsCompared)")
+            #expect(shallow.calls <= shallow.cost.ceiling)
+            #expect(try await HealthTests.checks(rig)["drift"]?.figure == 30)
+            let healed = try await HealTests.heal(rig)["repair_drift"]
+            #expect(healed?.changed == 30, "\(healed?.outcome ?? "")")
+            #expect(try await rig.value(damage.left) == "0")
+            #expect(try await HealthTests.checks(rig)["drift"]?.state == .ok)
+            #expect(try await rig.compare(["invoices"]) { $0.isDeep = true }["invoices"].state == .equal)
+        }
+    }
+
+    @Test("What a sample has shown of all is repaired of all", arguments: Engine.allCases, Damage.allCases)
+    func sampled(engine: Engine, damage: Damage) async throws {
+        try await Rig.with(engine) { rig in
+            try await rig.sync(["invoices"])
+            try await rig.tamper(damage.rawValue)
+            let found = try await rig.compare(["invoices"])
+            #expect(try found["invoices"].drift.count == 5)
+            #expect(try found["invoices"].state == .incomplete)
+            #expect(try found["invoices"].unproven.count == 25)
+            #expect(try found["invoices"].note?.contains("--deep") == true)
+            let healed = try await HealTests.heal(rig)["repair_drift"]
+            #expect(healed?.changed == 30, "\(healed?.outcome ?? "")")
+            #expect(try await rig.value(damage.left) == "0")
+            #expect(try await HealthTests.checks(rig)["drift"]?.state == .ok)
+        }
+    }
+
+    @Test("More differences than are told of one by one are repaired all the same")
+    func many() async throws {
+        try await Rig.with(.sqlite) {
+            $0.counts[.items] = 1_300
+        } _: { rig in
+            try await rig.sync(["products"])
+            try await rig.tamper("update products set vendor_name = 'forged'")
+            #expect(try await rig.compare(["products"]) { $0.isDeep = true }["products"].drift.count == 1_300)
+            let last = try #require(try await rig.mirror.reconciliations(entity: "products").first)
+            #expect(last.driftCount == 1_300)
+            #expect(try await HealTests.heal(rig)["repair_drift"]?.changed == 1_300)
+            #expect(try await rig.compare(["products"]) { $0.isDeep = true }["products"].state == .equal)
+        }
+    }
+
+    // MARK: - What a question is not about
+
+    @Test("While a person is asked about what is gone, the rest is repaired", arguments: Engine.allCases)
+    func besidesQuestion(engine: Engine) async throws {
+        try await Rig.with(engine) { rig in
+            try await rig.sync(["products"])
+            for id in rig.control.ids(.items).prefix(60) { try rig.control.delete(.items, id: id) }
+            let wrong = rig.control.ids(.items).prefix(3)
+            try await rig.tamper(
+                "update products set name = 'WRONG' where zoho_item_id in ('\(wrong.joined(separator: "','"))')")
+            #expect(try await rig.compare(["products"])["products"].drift.count == 3)
+            let check = try await HealthTests.checks(rig)["drift"]
+            #expect(check?.state == .critical)
+            #expect(check?.parts == ["products": 63])
+            let healed = try await HealTests.heal(rig)["repair_drift"]
+            #expect(healed?.changed == 3, "\(healed?.outcome ?? "")")
+            #expect(healed?.isDone == false)
+            #expect(healed?.outcome.contains("--allow-mass-deletion") == true)
+            #expect(try await rig.value("select count(*) from products where name = 'WRONG'") == "0")
+            #expect(try await rig.value("select count(*) from products where deleted_at is null") == "450")
+            #expect(try await HealTests.heal(rig)["repair_drift"]?.outcome == HealingRecord.question)
+        }
+    }
+
+    @Test("What a comparison did find counts, also where it was not complete")
+    func incompleteCounts() async throws {
+        try await Rig.with(.sqlite) { rig in
+            try await rig.sync(["products"])
+            try await rig.tamper("update products set name = 'WRONG'")
+            _ = try await rig.compare(["products"]) {
+                $0.confirmations = 2
+                $0.sample = 0
+            }
+            let check = try await HealthTests.checks(rig)["drift"]
+            #expect(check?.figure == 200)
+            #expect(check?.state == .critical)
         }
     }
 }

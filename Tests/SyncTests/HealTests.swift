@@ -217,7 +217,7 @@ struct HealTests {
                     """)
             }
             try await rig.sync(["products"]) { $0.includesDetails = false }
-            let due = { try await Self.heal(rig) { $0.isAskedFor = false }["reread_dead_letters"] != nil }
+            let due = { try await Self.heal(rig) { $0.isAskedFor = false }["retry_dead_letters"] != nil }
             #expect(try await due() == false)
             rig.control.advanceClock(by: .seconds(3_601))
             #expect(try await due())
@@ -225,6 +225,89 @@ struct HealTests {
             #expect(try await due() == false, "the second pause is of two hours")
             rig.control.advanceClock(by: .seconds(3_601))
             #expect(try await due())
+        }
+    }
+
+    @Test("What the database refuses is tried as it came and costs no call; that it failed is no success")
+    func refusedByDatabase() async throws {
+        try await Rig.with(.sqlite) { rig in
+            let refused = rig.control.ids(.items).prefix(120).joined(separator: "','")
+            try await rig.tamper(
+                """
+                create trigger refuse before insert on products when new.zoho_item_id in ('\(refused)')
+                    begin select raise(abort, 'never'); end
+                """)
+            try await rig.sync(["products"]) { $0.includesDetails = false }
+            #expect(try await rig.mirror.deadLetterCount() == 120)
+            let calls = try await rig.calls {
+                let healed = try await Self.heal(rig)
+                #expect(healed["reread_dead_letters"] == nil)
+                #expect(healed["retry_dead_letters"]?.isDone == false)
+                #expect(healed["retry_dead_letters"]?.outcome.contains("120 failed again") == true)
+                #expect(healed["retry_dead_letters"]?.outcome.contains("zohosync dead-letters") == true)
+            }
+            #expect(calls == 0)
+        }
+    }
+
+    @Test("Healing reads few records at a time and leaves the reserve of calls alone", arguments: Engine.allCases)
+    func bounded(engine: Engine) async throws {
+        try await Rig.with(engine) {
+            $0.limits.callsPerDay = 30
+        } _: { rig in
+            _ = try await rig.mirror.store(
+                rig.control.ids(.invoices).map { id in
+                    let body = "{\"invoice\":{\"invoice_id\":\"\(id)\",\"total\":5"
+                    return NewDelivery(
+                        entity: "invoices", content: .unreadable(body: Array(body.utf8), reason: "it is cut off"),
+                        receivedAt: rig.mirror.now(), requestID: nil)
+                })
+            func heal() async throws -> (calls: Int, record: HealingRecord?) {
+                var record: HealingRecord?
+                let calls = try await rig.calls { record = try await Self.heal(rig)["reread_dead_letters"] }
+                return (calls, record)
+            }
+            let first = try await heal()
+            #expect(first.calls == 10)
+            #expect(first.record?.changed == 10)
+            #expect(first.record?.outcome.contains("20 more") == true)
+            #expect(try await heal().calls == 10)
+            let last = try await heal()
+            #expect((1...7).contains(last.calls), "three of the day's thirty are kept")
+            #expect(last.record?.outcome.hasPrefix(HealingRecord.waiting) == true, "\(last.record?.outcome ?? "")")
+            #expect(last.record?.isDone == true)
+            // A webhook's mark of a record that healing waits for is read from the reserve.
+            let waiting = try #require(try await rig.value("select zoho_id from sync_inbox"))
+            let invoices = try #require(Catalog.entity(named: "invoices"))
+            #expect(try await rig.mirror.mark([waiting], of: invoices) == 1)
+            #expect(try await rig.mirror.mark([waiting], of: invoices, priority: .background) == 0)
+            try await rig.withClient { client in
+                try await DeliveryProcessor(
+                    mirror: rig.mirror, client: client, holder: "test:1", random: { 0 },
+                    logger: Logger(label: "test")
+                ).drainOnce()
+            }
+            #expect(try await rig.value("select count(*) from invoices where zoho_invoice_id = '\(waiting)'") == "1")
+        }
+    }
+
+    @Test("A record that comes as it came is left to a person, and healing says so")
+    func inVain() async throws {
+        try await Rig.with(.sqlite) { rig in
+            // Zoho gives it, and the database refuses it.
+            let id = rig.control.id(.invoices, at: 0)
+            try await rig.tamper(
+                "create trigger refuse before insert on invoices begin select raise(abort, 'never'); end")
+            let body = "{\"invoice\":{\"invoice_id\":\"\(id)\",\"total\":5"
+            _ = try await rig.mirror.store([
+                NewDelivery(
+                    entity: "invoices", content: .unreadable(body: Array(body.utf8), reason: "it is cut off"),
+                    receivedAt: rig.mirror.now(), requestID: nil)
+            ])
+            let healed = try await Self.heal(rig)["reread_dead_letters"]
+            #expect(healed?.outcome.hasPrefix(HealingRecord.failure) == true, "\(healed?.outcome ?? "")")
+            #expect(healed?.outcome.contains("0 of 1") == true)
+            #expect(healed?.isDone == false)
         }
     }
 

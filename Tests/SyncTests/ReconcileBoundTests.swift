@@ -42,6 +42,25 @@ struct ReconcileBoundTests {
         }
     }
 
+    @Test("An id that Zoho never gave costs itself alone", arguments: Engine.allCases)
+    func oddID(engine: Engine) async throws {
+        try await Rig.with(engine) { rig in
+            try await rig.sync(["products"])
+            let ids = rig.control.ids(.items)
+            try await rig.tamper(
+                """
+                update products set zoho_item_id = 'SKU-1' where zoho_item_id = '\(ids[0])';
+                update products set name = 'WRONG' where zoho_item_id = '\(ids[1])';
+                """)
+            let report = try await rig.compare(["products"]) { $0.repairs = true }
+            #expect(report.isEqual)
+            #expect(report.calls <= report.cost.ceiling)
+            #expect(try await rig.rows("select zoho_item_id from products where deleted_at is not null") == [["SKU-1"]])
+            #expect(try await rig.value("select count(*) from products where name = 'WRONG'") == "0")
+            #expect(try await rig.value("select count(*) from products where zoho_item_id = '\(ids[0])'") == "1")
+        }
+    }
+
     @Test("Details are sampled once, also where lists are read again")
     func sampledOnce() async throws {
         try await Rig.with(.sqlite) { rig in
@@ -119,7 +138,8 @@ struct ReconcileBoundTests {
     @Test(
         "An entity with few records is not emptied either",
         arguments: [
-            (SimulatorModule.pricebooks, "pricelists", 4), (.bills, "bills", 4), (.creditnotes, "credit_notes", 6),
+            (SimulatorModule.pricebooks, "pricelists", 4), (.pricebooks, "pricelists", 3), (.bills, "bills", 4),
+            (.creditnotes, "credit_notes", 6),
         ])
     func fewRecords(module: SimulatorModule, entity: String, deleted: Int) async throws {
         try await Rig.with(.sqlite) { rig in
@@ -130,6 +150,16 @@ struct ReconcileBoundTests {
             #expect(try refused[entity].note?.contains("--allow-mass-deletion") == true)
             #expect(try await rig.value("select count(*) from \(entity) where deleted_at is not null") == "0")
         }
+    }
+
+    @Test(
+        "Half of an entity is asked about, however few its rows are; its only row is not",
+        arguments: [
+            (1, 1, true), (1, 2, false), (2, 2, false), (1, 3, true), (1, 4, true), (2, 4, false), (3, 4, false),
+            (2, 5, true), (3, 6, false), (3, 7, true), (4, 30, false), (4, 40, true), (0, 0, true),
+        ])
+    func half(gone: Int, rows: Int, isAllowed: Bool) {
+        #expect(DeletionBound().allows(gone, of: rows) == isAllowed)
     }
 
     @Test("Few deletions need no person, and the share is a setting")

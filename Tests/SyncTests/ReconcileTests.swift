@@ -130,6 +130,49 @@ struct ReconcileTests {
             try await rig.tamper("delete from invoice_line_items")
             let report = try await rig.compare(["invoices"]) { $0.sample = 5 }
             #expect(try report["invoices"].drift.map(\.kind) == Array(repeating: .children, count: 5))
+            #expect(try report["invoices"].state == .incomplete, "what the sample says of the others is not known")
+        }
+    }
+
+    @Test("A repair goes on with all details where its sample shows that they differ", arguments: Engine.allCases)
+    func sampleOfRepair(engine: Engine) async throws {
+        try await Rig.with(engine) { rig in
+            try await rig.sync(["invoices"])
+            try await rig.tamper("update invoices set notes = 'forged' where id % 4 = 0")
+            let repaired = try await rig.compare(["invoices"]) {
+                $0.repairs = true
+                $0.sample = 10
+            }
+            #expect(repaired.isEqual)
+            #expect(repaired.calls <= repaired.cost.ceiling)
+            #expect(try repaired["invoices"].detailsCompared == 30)
+            #expect(try await rig.value("select count(*) from invoices where notes = 'forged'") == "0")
+
+            try await rig.tamper("update invoices set notes = 'forged'")
+            let short = try await rig.compare(["invoices"]) {
+                $0.repairs = true
+                $0.confirmations = 10
+            }
+            #expect(short.calls <= short.cost.ceiling)
+            #expect(try short["invoices"].state == .incomplete)
+            #expect(try short["invoices"].unproven.count == 15)
+            // What was left in doubt is read first by the next one, whatever its sample says.
+            let rest = try await rig.compare(["invoices"]) {
+                $0.repairs = true
+                $0.sample = 0
+            }
+            #expect(rest.isEqual)
+            #expect(try rest["invoices"].drift.count == 15)
+            #expect(try await rig.value("select count(*) from invoices where notes = 'forged'") == "0")
+        }
+    }
+
+    @Test("An equal report says how many details were not read")
+    func detailsNotRead() async throws {
+        try await Rig.with(.sqlite) { rig in
+            try await rig.sync(["invoices"])
+            #expect(try await rig.compare(["invoices"]).detailsNotRead == 25)
+            #expect(try await rig.compare(["invoices"]) { $0.isDeep = true }.detailsNotRead == 0)
         }
     }
 

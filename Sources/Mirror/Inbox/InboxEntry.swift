@@ -37,6 +37,8 @@ package struct InboxEntry: Sendable, Hashable {
     package let holder: String
     /// The request that brought it.
     package let requestID: String?
+    /// Whether its calls may use the reserve that is kept for people and webhooks.
+    package let priority: CallPriority
 
     /// The entry as what it brings is traced back to it.
     package var reference: DeliveryReference { DeliveryReference(id: id, requestID: requestID) }

@@ -138,7 +138,7 @@ extension Mirror {
 extension SQLTransaction {
     /// Asks for records to be read again, each once.
     fileprivate func mark(_ ids: Set<String>, of mapping: EntityMapping, _ origin: Origin, time: Int64) throws {
-        let unmarked = try withoutMarks(ids, of: mapping.entity.name)
+        let unmarked = try withoutMarks(ids, of: mapping.entity.name, .interactive)
         guard !unmarked.isEmpty else { return }
         let rows = zip(try reserveIDs(unmarked.count, in: "sync_inbox"), unmarked).map { id, zohoID in
             Mirror.inboxRow(
@@ -148,14 +148,15 @@ extension SQLTransaction {
         try insert(rows, into: "sync_inbox", columns: Mirror.inboxColumns)
     }
 
-    /// Those of some records for which no mark waits yet.
-    func withoutMarks(_ ids: Set<String>, of entity: String) throws -> [String] {
+    /// Those of some records for which no mark waits yet that is as urgent.
+    func withoutMarks(_ ids: Set<String>, of entity: String, _ priority: CallPriority) throws -> [String] {
         guard !ids.isEmpty else { return [] }
         let marked = try query(
             """
             select zoho_id from sync_inbox
             where kind = 'mark' and entity = $1 and \(dialect.contains("zoho_id", "$2")) and claimed_by is null
-            """, [.text(entity), .texts(ids.sorted())]
+                and priority in ('interactive', $3)
+            """, [.text(entity), .texts(ids.sorted()), .text(priority.rawValue)]
         ).compactMap { $0.text(0) }
         return ids.subtracting(marked).sorted()
     }

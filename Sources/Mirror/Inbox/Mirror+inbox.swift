@@ -91,7 +91,8 @@ extension Mirror {
                 )
                 update sync_inbox set available_at = $4, claimed_by = $5, deaths = deaths + 1
                 where id in (select id from part where earlier < $7)
-                returning id, entity, kind, zoho_id, record, received_at, attempts, request_id, deaths - 1, claimed_by
+                returning id, entity, kind, zoho_id, record, received_at, attempts, request_id, deaths - 1, claimed_by,
+                    priority
                 """,
                 [
                     .instant(time), .texts(kinds.map(\.rawValue)), .integer(Int64(limit)),
@@ -197,16 +198,17 @@ extension Mirror {
 
     static let inboxColumns = [
         "id", "entity", "kind", "zoho_id", "record", "received_at", "available_at", "request_id",
+        "priority",
     ]
 
     static func inboxRow(
         id: Int64, entity: String, _ kind: InboxEntry.Kind, zohoID: String, record: RawJSON?, receivedAt: Int64,
-        availableAt: Int64, requestID: String?
+        availableAt: Int64, requestID: String?, priority: CallPriority = .interactive
     ) -> [SQLValue] {
         [
             .integer(id), .text(entity), .text(kind.rawValue), .text(zohoID),
             record.map { .bytes(Array($0.bytes)) } ?? .null, .instant(receivedAt), .instant(availableAt),
-            requestID.map { .text($0) } ?? .null,
+            requestID.map { .text($0) } ?? .null, .text(priority.rawValue),
         ]
     }
 }
@@ -249,11 +251,12 @@ extension InboxEntry {
     fileprivate init?(_ row: SQLRow) {
         guard let id = row.int(0), let entity = row.text(1), let kind = row.text(2).flatMap({ Kind(rawValue: $0) }),
             let zohoID = row.text(3), let receivedAt = row.instant(5), let failures = row.int(6),
-            let deaths = row.int(8), let holder = row.text(9)
+            let deaths = row.int(8), let holder = row.text(9),
+            let priority = row.text(10).flatMap({ CallPriority(rawValue: $0) })
         else { return nil }
         self.init(
             id: id, entity: entity, kind: kind, zohoID: zohoID, record: row.bytes(4).map { RawJSON($0[...]) },
             receivedAt: receivedAt, failures: Int(failures), deaths: Int(deaths), holder: holder,
-            requestID: row.text(7))
+            requestID: row.text(7), priority: priority)
     }
 }

@@ -57,19 +57,30 @@ package struct Reconciliation: Sendable, Hashable {
         (try? drift.read { try $0.member("needs_consent")?.text() == "true" }) ?? false
     }
 
-    /// How many records differed, by the kinds that are drift.
+    /// Rows that seem to be gone at the source and about which a person has to decide.
+    package var undecidedCount: Int { (try? drift.read { try number("undecided", in: $0.member("counts")) }) ?? 0 }
+
+    /// How many records are known to differ and were not repaired.
     package var driftCount: Int {
-        let counts = try? drift.read { view -> Int in
+        let count = try? drift.read { view -> Int in
+            if let open = try view.member("open") { return try number(open) }
+            // Kept by a version that did not count them by themselves.
             var sum = 0
             try view.member("counts")?.members { key, value in
                 let kind = try JSONView.text(ofKey: key)
                 guard !["duplicated", "moved", "outstanding", "unconfirmed", "unread"].contains(kind) else { return }
-                sum += Int(try value.text()) ?? 0
+                sum += try number(value)
             }
             return sum
         }
-        return counts ?? 0
+        return count ?? 0
     }
+
+    private func number(_ name: String, in counts: JSONView?) throws -> Int {
+        try counts?.member(name).map { try number($0) } ?? 0
+    }
+
+    private func number(_ value: JSONView) throws -> Int { Int(try value.text()) ?? 0 }
 }
 
 extension Mirror {

@@ -274,5 +274,12 @@ enum StateSchema {
         Migration("0012-removed-changes") { transaction in
             try transaction.script("alter table sync_numbering add column removed_through bigint not null default 0")
         },
+        Migration("0013-inbox-priority") { transaction in
+            try transaction.script(
+                """
+                alter table sync_inbox add column priority text not null default 'interactive'
+                    check (priority in ('interactive', 'background'));
+                """)
+        },
     ]
 }

@@ -159,17 +159,22 @@ extension Mirror {
 
     /// Applies a dead letter again, with the time at which Zoho said it, so that a newer row stays.
     ///
+    /// - Parameter priority: whether the reserve of calls may be used where it has to be read.
     /// - Returns: the outcome, `failed` where it still cannot be applied and stays; or that it is queued.
-    package func retry(_ letter: DeadLetter) async throws -> DeadLetter.Retry {
+    package func retry(
+        _ letter: DeadLetter, priority: CallPriority = .interactive
+    ) async throws -> DeadLetter.Retry {
         guard let mapping = Catalog.entity(named: letter.entity) else { return .applied(.failed) }
         switch letter.form {
         case .list: return .applied(try await apply(letter.record, .list, of: mapping, letter))
         case .detail: return .applied(try await apply(letter.record, .detail, of: mapping, letter))
-        case .mark: return try await queue([(.mark, Delivery(mapping, id: letter.zohoID ?? "", record: nil))], letter)
+        case .mark:
+            return try await queue(
+                [(.mark, Delivery(mapping, id: letter.zohoID ?? "", record: nil))], letter, priority)
         case .deletion:
             let record = letter.record.bytes.isEmpty ? nil : letter.record
             return try await queue(
-                [(.deletion, Delivery(mapping, id: letter.zohoID ?? "", record: record))], letter)
+                [(.deletion, Delivery(mapping, id: letter.zohoID ?? "", record: record))], letter, priority)
         case .delivery:
             let webhook =
                 letter.source.flatMap { Catalog.webhook(named: $0.webhook) }
@@ -180,7 +185,7 @@ extension Mirror {
                 (InboxEntry.Kind($0, of: webhook, isDeletion: letter.source?.isDeletion ?? false), $0)
             }
             guard work.count == 1, let (kind, delivery) = work.first, kind == .record, let record = delivery.record
-            else { return try await queue(work, letter) }
+            else { return try await queue(work, letter, priority) }
             return .applied(try await apply(record, .detail, of: delivery.mapping, letter))
         }
     }
@@ -200,7 +205,7 @@ extension Mirror {
     }
 
     private func queue(
-        _ work: [(kind: InboxEntry.Kind, delivery: Delivery)], _ letter: DeadLetter
+        _ work: [(kind: InboxEntry.Kind, delivery: Delivery)], _ letter: DeadLetter, _ priority: CallPriority
     ) async throws -> DeadLetter.Retry {
         let time = now()
         try await database.write { transaction in
@@ -208,7 +213,7 @@ extension Mirror {
                 Self.inboxRow(
                     id: id, entity: work.delivery.mapping.entity.name, work.kind, zohoID: work.delivery.id,
                     record: work.delivery.record, receivedAt: letter.observedAt, availableAt: time,
-                    requestID: letter.requestID)
+                    requestID: letter.requestID, priority: priority)
             }
             try transaction.insert(rows, into: "sync_inbox", columns: Self.inboxColumns)
             try transaction.closeDeadLetters([letter.id], .resolved, reason: Self.queued, time: time)

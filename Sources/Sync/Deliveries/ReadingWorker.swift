@@ -52,19 +52,25 @@ struct ReadingWorker: Sendable {
                 }
             }
         }
-        // What a hundred records share a call for waits behind nothing.
-        let groups = rest.byEntity.sorted {
-            $0.mapping.entity.module.detail.size > $1.mapping.entity.module.detail.size
+        // A webhook's reading may use the reserve that syncs leave alone, and does not wait for one that may not.
+        let urgent = Set(rest.filter { $0.priority == .interactive }.map(\.subject))
+        let parts = Dictionary(grouping: rest) { urgent.contains($0.subject) ? CallPriority.interactive : .background }
+        for priority in [CallPriority.interactive, .background] {
+            // What a hundred records share a call for waits behind nothing.
+            let groups = (parts[priority] ?? []).byEntity.sorted {
+                $0.mapping.entity.module.detail.size > $1.mapping.entity.module.detail.size
+            }
+            for (mapping, entries) in groups { try await read(entries, mapping, priority, pulse) }
         }
-        for (mapping, entries) in groups { try await read(entries, mapping, pulse) }
     }
 
-    private func read(_ entries: [InboxEntry], _ mapping: EntityMapping, _ pulse: WorkerPulse) async throws {
+    private func read(
+        _ entries: [InboxEntry], _ mapping: EntityMapping, _ priority: CallPriority, _ pulse: WorkerPulse
+    ) async throws {
         let byID = Dictionary(grouping: entries, by: \.zohoID)
-        // A webhook's reading may use the reserve that syncs leave alone. It waits in the inbox and not in the client, or
-        // all that was claimed with it would wait too.
+        // It waits in the inbox and not in the client, or all that was claimed with it would wait too.
         let reader = DetailReader(
-            client: processor.client.withoutWaitingForDetails(), module: mapping.entity.module, priority: .interactive,
+            client: processor.client.withoutWaitingForDetails(), module: mapping.entity.module, priority: priority,
             now: processor.mirror.now)
         var calls = reader.calls(for: byID.keys.sorted())[...]
         var outage: (any Error)?
@@ -199,4 +205,9 @@ extension DetailAnswer {
         DetailAnswer(
             records: records.filter { mapping.id(of: $0.json) == id }, gone: gone.filter { $0 == id }, goneAt: goneAt)
     }
+}
+
+extension InboxEntry {
+    /// The record that it is about, of all entities.
+    fileprivate var subject: String { "\(entity) \(zohoID)" }
 }

@@ -12,8 +12,13 @@ struct DetailReader: Sendable {
     /// The ids in groups, each of which costs one call as long as all of them exist.
     func calls(for ids: [String]) -> [[String]] {
         guard case .itemDetails(let size) = module.detail else { return ids.map { [$0] } }
-        return stride(from: 0, to: ids.count, by: size).map { Array(ids[$0..<min($0 + size, ids.count)]) }
+        let usual = ids.filter { !Self.isOdd($0) }
+        return stride(from: 0, to: usual.count, by: size).map { Array(usual[$0..<min($0 + size, usual.count)]) }
+            + ids.filter { Self.isOdd($0) }.map { [$0] }
     }
+
+    /// Whether an id is none that Zoho gives: one such id makes it refuse a whole group.
+    static func isOdd(_ id: String) -> Bool { !id.utf8.allSatisfy { UInt8(ascii: "0")...UInt8(ascii: "9") ~= $0 } }
 
     /// Reads one group.
     ///
@@ -22,6 +27,8 @@ struct DetailReader: Sendable {
         var answer = DetailAnswer()
         switch module.detail {
         case .single:
+            for id in ids { try await read(id, into: &answer) }
+        case .itemDetails where ids.allSatisfy(Self.isOdd):
             for id in ids { try await read(id, into: &answer) }
         case .itemDetails:
             answer.records = try await client.itemDetails(ids: ids, priority: priority)
@@ -42,9 +49,14 @@ struct DetailReader: Sendable {
 
     private func read(_ id: String, into answer: inout DetailAnswer) async throws {
         let askedAt = now()
-        if let record = try await client.record(
-            module.path, id: id, detailKey: module.detailKey, priority: priority)
-        {
+        let record: DetailRecord?
+        do {
+            record = try await client.record(module.path, id: id, detailKey: module.detailKey, priority: priority)
+        } catch let error as ZohoBooksError where error.kind == .badRequest && Self.isOdd(id) {
+            // Zoho knows no such id, and says so in its own way.
+            record = nil
+        }
+        if let record {
             answer.records.append(record)
         } else {
             answer.add(DetailAnswer(gone: [id], goneAt: askedAt))

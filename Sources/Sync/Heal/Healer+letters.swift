@@ -3,6 +3,13 @@ import Mirror
 import ZohoBooks
 
 extension Healer {
+    /// Records of an entity that one round reads again, where each costs a call: what cannot be mended by reading must
+    /// not eat the day's calls.
+    private static let readings = 10
+
+    private static let advice =
+        "zohosync dead-letters says why: mend the cause, then run zohosync dead-letters retry, or discard them."
+
     private func dueLetters(_ isWanted: (DeadLetter) -> Bool) async throws -> [DeadLetter] {
         let time = mirror.now()
         return try await mirror.deadLetters().filter {
@@ -10,17 +17,27 @@ extension Healer {
         }
     }
 
+    /// Those that one round reads, the longest untried first: so many of each entity, or one call's worth.
+    private func round(_ letters: [DeadLetter]) -> [DeadLetter] {
+        Dictionary(grouping: letters, by: \.entity).values.flatMap { letters in
+            let size = Catalog.entity(named: letters[0].entity)?.entity.module.detail.size ?? 1
+            return letters.sorted { $0.lastFailedAt < $1.lastFailedAt }.prefix(max(Self.readings, size))
+        }
+    }
+
     func retryNeeds() async throws -> [HealingNeed] {
-        let letters = try await dueLetters { $0.hasPassingReason }
+        let due = try await dueLetters { $0.hasPassingReason }
+        let letters = due.filter { !$0.needsCall } + round(due.filter(\.needsCall))
         guard !letters.isEmpty else { return [] }
         return [
             HealingNeed(
-                action: .retryDeadLetters, reason: "\(letters.count) dead letters failed for a reason that passes."
+                action: .retryDeadLetters,
+                reason: "\(letters.count) dead letters failed for a reason that passes, or that the database had."
             ) { [mirror, processor] in
                 var (applied, queued) = (0, 0)
                 for letter in letters {
                     try Task.checkCancellation()
-                    switch try await uncancelled({ try await mirror.retry(letter) }) {
+                    switch try await uncancelled({ try await mirror.retry(letter, priority: .background) }) {
                     case .applied(.failed): break
                     case .applied: applied += 1
                     case .queued: queued += 1
@@ -28,28 +45,52 @@ extension Healer {
                 }
                 if queued > 0 { try await processor.drainOnce() }
                 let failed = letters.count - applied - queued
-                return ("\(applied) were applied, \(queued) read again, \(failed) failed again.", applied + queued)
+                let outcome = "\(applied) were applied, \(queued) read again, \(failed) failed again."
+                return (
+                    failed == 0 ? outcome : "\(HealingRecord.failure)\(outcome) \(Self.advice)", applied + queued
+                )
             }
         ]
     }
 
     func rereadNeeds() async throws -> [HealingNeed] {
-        let letters = try await dueLetters { !$0.hasPassingReason && $0.zohoID != nil }
+        let due = try await dueLetters { !$0.hasPassingReason && $0.zohoID != nil }
+        let letters = round(due)
         guard !letters.isEmpty else { return [] }
+        let later = due.count - letters.count
         return [
             HealingNeed(
                 action: .rereadDeadLetters,
-                reason: "\(letters.count) records could not be applied as they came; Zoho may tell them better by now."
+                reason: "\(due.count) records could not be applied as they came; Zoho may tell them better by now."
             ) { [mirror, processor] in
-                for (entity, letters) in Dictionary(grouping: letters, by: \.entity) {
-                    guard let mapping = Catalog.entity(named: entity) else { continue }
-                    _ = try await mirror.mark(letters.compactMap(\.zohoID), of: mapping)
+                for (mapping, ids) in Self.byEntity(letters) {
+                    _ = try await mirror.mark(ids, of: mapping, priority: .background)
                 }
                 try await processor.drainOnce()
                 let open = Set(try await mirror.deadLetters().map(\.id))
-                let closed = letters.count { !open.contains($0.id) }
-                return ("\(closed) of \(letters.count) are applied or gone at the source.", closed)
+                let left = letters.filter { open.contains($0.id) }
+                var waiting = 0
+                for (mapping, ids) in Self.byEntity(left) {
+                    let marked = try await mirror.marked(ids, of: mapping)
+                    waiting += ids.count { marked.contains($0) }
+                }
+                let closed = letters.count - left.count
+                var outcome = "\(closed) of \(letters.count) are applied or gone at the source."
+                if waiting > 0 { outcome += " \(waiting) wait for Zoho." }
+                if later > 0 { outcome += " \(later) more come with the next rounds." }
+                if left.count > waiting {
+                    outcome = "\(HealingRecord.failure)\(outcome) The others came as before: \(Self.advice)"
+                } else if waiting > 0 {
+                    outcome = HealingRecord.waiting + outcome
+                }
+                return (outcome, closed)
             }
         ]
+    }
+
+    private static func byEntity(_ letters: [DeadLetter]) -> [(EntityMapping, [String])] {
+        Dictionary(grouping: letters, by: \.entity).compactMap { entity, letters in
+            Catalog.entity(named: entity).map { ($0, letters.compactMap(\.zohoID)) }
+        }
     }
 }

@@ -70,13 +70,17 @@ extension Healer {
         for mapping in Catalog.entities {
             let name = mapping.entity.name
             guard let last = try await mirror.reconciliations(entity: name, limit: 1).first else { continue }
-            switch last.state {
-            case .equal, .repaired: break
-            case .incomplete where last.needsConsent:
+            guard last.state == .different || last.state == .incomplete else { continue }
+            if last.needsConsent {
                 needs.append(HealingNeed(action: .repairDrift, reason: "\(name): \(last.note ?? "")", act: nil))
-            case .different where isWorthRepairing(last): drifted.append((name, last.driftCount))
-            case .incomplete where isWorthRepairing(last): unfinished.append(name)
-            case .different, .incomplete: break
+                // What the question is not about needs no answer: a repair leaves deletions alone while it stands.
+                guard last.open.contains(where: { $0.kind != .extra }) || !last.unproven.isEmpty else { continue }
+            }
+            guard isWorthRepairing(last) else { continue }
+            if last.driftCount > 0 {
+                drifted.append((name, last.driftCount))
+            } else {
+                unfinished.append(name)
             }
         }
         guard !drifted.isEmpty || !unfinished.isEmpty else { return needs }
@@ -129,6 +133,10 @@ extension Healer {
         if let note = rest.first?.findings.note {
             return ("\(HealingRecord.waiting)\(done), and the rest of \(rest[0].entity) later: \(note)", repaired)
         }
-        return ("\(done); source and mirror are equal.", repaired)
+        let equal =
+            report.detailsNotRead == 0
+            ? "source and mirror are equal."
+            : "nothing else is known to differ. The details of \(report.detailsNotRead) records were not read."
+        return ("\(done); \(equal)", repaired)
     }
 }

@@ -50,15 +50,18 @@ package struct HealingNeed: Sendable {
 }
 
 extension DeadLetter {
+    /// Whether trying it again costs calls.
+    var needsCall: Bool { form == .mark || form == .deletion }
+
     /// Whether it failed for a reason that passes, so that the same bytes may be applied now.
     var hasPassingReason: Bool {
         switch form {
         // Zoho or the network failed, not the record.
         case .mark, .deletion: true
         case .delivery: false
-        // What else concerns the database, and not the record, makes no dead letter. But a policy of row-level security
-        // may have been put right.
-        case .list, .detail: code == "42501"
+        // What the database has refused, by a constraint, a trigger or a policy, Zoho says no other way: only the
+        // database can be put right. A record that was changed since comes with a list.
+        case .list, .detail: code != nil
         }
     }
 

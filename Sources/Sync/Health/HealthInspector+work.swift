@@ -107,21 +107,28 @@ extension HealthInspector {
     /// Stands for the age of what was never loaded.
     private static let unknownAge = -1
 
+    /// What the last comparisons found, those that were not complete included: what they did find is known.
     private func driftCheck(_ work: WorkState) -> HealthCheck {
         var drift: [String: Int] = [:]
-        var incomplete: [String] = []
-        for (name, found) in work.comparisons {
-            if found.state == .different { drift[name] = max(1, found.driftCount) }
-            if found.state == .incomplete {
-                incomplete.append("\(name): \(found.note ?? "not everything was compared")")
-            }
+        var notes: [String] = []
+        var questions: [String] = []
+        for (name, found) in work.comparisons.sorted(by: { $0.key < $1.key }) {
+            guard found.state == .different || found.state == .incomplete else { continue }
+            let count = found.driftCount + found.undecidedCount
+            if count > 0 || found.state == .different { drift[name] = max(1, count) }
+            guard found.state == .incomplete else { continue }
+            let note = "\(name): \(found.note ?? "not everything was compared")"
+            if found.needsConsent { questions.append(note) } else { notes.append(note) }
         }
-        return incomplete.isEmpty || !drift.isEmpty
-            ? thresholds.judge(
-                "drift", Double(drift.values.reduce(0, +)),
-                "The last comparison found differences. Run zohosync verify --repair.", parts: drift)
-            : HealthCheck(
-                "drift", .warning, 0, "The last comparison was not complete. \(incomplete.sorted()[0])")
+        let check = thresholds.judge(
+            "drift", Double(drift.values.reduce(0, +)),
+            "The last comparison found differences. Run zohosync verify --repair.",
+            parts: drift)
+        guard let note = questions.first ?? notes.first else { return check }
+        let incomplete = "The last comparison was not complete. \(note)"
+        return HealthCheck(
+            check.name, questions.isEmpty ? max(check.state, .warning) : .critical, check.figure,
+            drift.isEmpty || !questions.isEmpty ? incomplete : "\(check.advice) \(incomplete)", parts: check.parts)
     }
 
     // MARK: - What arrives

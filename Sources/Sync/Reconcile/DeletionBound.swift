@@ -5,16 +5,20 @@
 package struct DeletionBound: Sendable, Hashable {
     /// Of an entity's rows, 0 to 1.
     package var share = 0.1
-    /// So many may be gone from an entity with few rows, unless they are all of them.
+    /// So many may be gone from an entity with few rows, as long as they are less than half of them.
     package var minimum = 3
 
     package init() {}
 
     /// Whether so many rows may be marked as deleted without a person's consent.
     ///
+    /// Half of an entity is always asked about, one of two rows included, unless the share allows as much. The only row
+    /// of an entity is no loss that needs a person: it is marked when Zoho says that it is gone.
+    ///
     /// - Parameter rows: how many the entity had before.
     package func allows(_ gone: Int, of rows: Int) -> Bool {
-        gone == 0 || (gone < rows && gone <= max(minimum, Int(Double(rows) * share)))
+        if gone == 0 || rows == 1 { return true }
+        return gone < rows && (gone <= Int(Double(rows) * share) || (gone <= minimum && gone * 2 < rows))
     }
 
     /// Asks a person.

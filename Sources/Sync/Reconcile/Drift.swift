@@ -42,10 +42,15 @@ package struct Drift: Sendable, Hashable {
             }
     }
 
-    init(_ zohoID: String, _ kind: Kind, isRepaired: Bool) {
+    init(_ zohoID: String, _ kind: Kind, fields: [String] = [], isRepaired: Bool) {
         self.zohoID = zohoID
         self.kind = kind
-        fields = []
+        self.fields = fields
         self.isRepaired = isRepaired
+    }
+
+    /// Whether the record was not modified since and only such columns and child tables differ.
+    func isHidden(in fields: Set<String>) -> Bool {
+        (kind == .children || kind == .different) && fields.isSuperset(of: self.fields) && !self.fields.isEmpty
     }
 }

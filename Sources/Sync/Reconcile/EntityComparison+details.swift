@@ -25,16 +25,34 @@ extension EntityComparison {
 
     /// Reads every suspect, and the sample, by itself, and says or repairs what differs.
     ///
-    /// A record that Zoho fails to give costs itself alone.
+    /// Where the sample shows that details differ, the rest is in doubt, and a repair goes on with it as far as the calls
+    /// go.
     ///
     /// - Parameter calls: what may be spent; what is left afterwards.
     mutating func confirm(_ calls: inout ReconciliationCalls) async throws {
+        var deleted: [Gone] = []
+        let before = answered
+        answered = []
+        var failure = await read(suspects + samples, &calls, &deleted)
+        if failure == nil, reconciler.options.repairs { failure = await read(doubts, &calls, &deleted) }
+        let answeredNow = answered
+        findings.unconfirmed += suspects.count { !answeredNow.contains($0) }
+        findings.unread += samples.count { !answeredNow.contains($0) }
+        answered.formUnion(before)
+        try await settle(deleted)
+        if let failure { throw failure }
+    }
+
+    /// Reads records by themselves; a record that Zoho fails to give costs itself alone.
+    ///
+    /// - Returns: why it is pointless to read on.
+    private mutating func read(
+        _ ids: [String], _ calls: inout ReconciliationCalls, _ deleted: inout [Gone]
+    ) async -> (any Error)? {
         let reader = DetailReader(
             client: reconciler.client.counted(by: calls.counter), module: mapping.entity.module,
             now: reconciler.mirror.now)
-        var queue = suspects[...] + samples[...]
-        var unread = Set(queue)
-        var deleted: [Gone] = []
+        var queue = ids[...]
         var isAtEnd = false
         var failure: (any Error)?
         await withTaskGroup(of: Reading.self) { group in
@@ -62,8 +80,8 @@ extension EntityComparison {
                 do {
                     let answer = try reading.result.get()
                     calls.details += reading.reserved - reader.cost(of: reading.ids, answer)
-                    unread.subtract(reading.ids)
                     if let gone = try await judge(answer, askedAt: reading.askedAt) { deleted.append(gone) }
+                    answered.formUnion(reading.ids)
                 } catch let error as ZohoBooksError where error.kind == .allowance {
                     isAtEnd = true
                 } catch  where error.concernsOneRecord {
@@ -75,10 +93,7 @@ extension EntityComparison {
                 proceed()
             }
         }
-        findings.unconfirmed += suspects.count { unread.contains($0) }
-        findings.unread += samples.count { unread.contains($0) }
-        try await settle(deleted)
-        if let failure { throw failure }
+        return failure
     }
 
     /// Compares records with their rows and children, or puts these right.
@@ -109,7 +124,9 @@ extension EntityComparison {
             repairs ? try await mirror.apply(candidate) : try await mirror.rehearse(candidate)
         }
         let tables = Set(mapping.children.map(\.child.table))
-        note(result.changes.map { Drift($0, childTables: tables, isRepaired: repairs) })
+        let drift = result.changes.map { Drift($0, childTables: tables, isRepaired: repairs) }
+        note(drift)
+        if drift.contains(where: { $0.isHidden(in: hidden[$0.zohoID] ?? []) }) { isInDoubt = true }
         note(result.refused.compactMap(\.zohoID).map { Drift($0, .unreadable, isRepaired: false) })
         compared.formUnion(batch.records.map(\.id))
         findings.detailsCompared = compared.count
@@ -160,8 +177,10 @@ extension DetailReader {
         var reserved = 1
         switch module.detail {
         case .single: ids = queue.popFirst().map { [$0] } ?? []
+        case .itemDetails where queue.first.map(Self.isOdd) ?? false:
+            ids = queue.popFirst().map { [$0] } ?? []
         case .itemDetails(let size):
-            while ids.count < size, let id = queue.first {
+            while ids.count < size, let id = queue.first, !Self.isOdd(id) {
                 let cost = doubtful.contains(id) ? 1 : 0
                 guard reserved + cost <= left else { break }
                 reserved += cost
@@ -174,6 +193,10 @@ extension DetailReader {
 
     /// The calls that reading some records takes, where none of them fails.
     fileprivate func cost(of ids: [String], _ answer: DetailAnswer) -> Int {
-        if case .itemDetails = module.detail { 1 + answer.gone.count } else { ids.count }
+        if case .itemDetails = module.detail, !ids.allSatisfy({ Self.isOdd($0) }) {
+            1 + answer.gone.count
+        } else {
+            ids.count
+        }
     }
 }

@@ -9,10 +9,22 @@ struct EntityComparison {
     let reconciler: Reconciler
     /// How many rows the mirror had.
     let rows: Int
+    /// What the last comparison found to differ and nobody has repaired, by the id.
+    private let standing: [String: Drift]
+    /// Ids whose details the last comparison left in doubt.
+    private let doubted: Set<String>
     /// Ids that seem to differ, in the order in which they were found.
     private(set) var suspects: [String] = []
     /// Ids that seem equal and whose details are compared all the same.
     private(set) var samples: [String] = []
+    /// Ids that seem equal, in the order in which they were listed.
+    private(set) var alike: [String] = []
+    /// Whether a sample shows that details differ where no list shows it.
+    var isInDoubt = false
+    /// What the list does not show of each record of the sample: columns and child tables.
+    private(set) var hidden: [String: Set<String>] = [:]
+    /// Ids that were read by themselves, whatever came of it.
+    var answered: Set<String> = []
     /// Suspects that the list did not show.
     private(set) var extras: Set<String> = []
     /// What the list says of suspects and their rows do not hold, by the position of the column.
@@ -25,9 +37,13 @@ struct EntityComparison {
     var gone: Set<String> = []
     /// Ids of which ``Findings/moved`` speaks.
     var moved: Set<String> = []
+    /// Ids of rows that a person has to decide about.
+    private var undecided: Set<String> = []
     private var duplicated: Set<String> = []
     private var pass = 0
     private var listed: Set<String> = []
+    /// Whether the list was read to its end.
+    private var isListWhole = false
     private var rowsOfPass = 0
     private var eligible = 0
     /// When the list that is compared was begun, in microseconds since 1970.
@@ -36,12 +52,16 @@ struct EntityComparison {
     /// Rows that are looked up at a time.
     private static let lookup = 5_000
 
-    /// - Parameter rows: how many the mirror has.
-    init(_ mapping: EntityMapping, _ run: Run, _ reconciler: Reconciler, rows: Int) {
+    /// - Parameters:
+    ///   - rows: how many the mirror has.
+    ///   - last: the last comparison of the entity.
+    init(_ mapping: EntityMapping, _ run: Run, _ reconciler: Reconciler, rows: Int, last: Reconciliation?) {
         self.mapping = mapping
         self.run = run
         self.reconciler = reconciler
         self.rows = rows
+        standing = Dictionary((last?.open ?? []).map { ($0.zohoID, $0) }, uniquingKeysWith: { $1 })
+        doubted = Set(last?.unproven ?? [])
     }
 
     /// Begins with the list, or begins anew after the last pass has put right what it found.
@@ -50,6 +70,7 @@ struct EntityComparison {
         listedAt = reconciler.mirror.now()
         (listed, suspects, samples, extras, said) = ([], [], [], [], [:])
         rowsOfPass = 0
+        isListWhole = false
         isUnsettled = false
         // What they count is found again where it still holds.
         findings.unconfirmed = 0
@@ -80,7 +101,7 @@ struct EntityComparison {
         findings.rowsCompared = max(findings.rowsCompared, rowsOfPass)
         for record in fresh {
             switch comparisons[record.id] {
-            case .same(let detail): consider(record.id, detail)
+            case .same(let detail): consider(record, detail)
             case .suspect(let news):
                 suspects.append(record.id)
                 if !news.isEmpty { said[record.id] = news }
@@ -90,7 +111,10 @@ struct EntityComparison {
     }
 
     /// Draws a fair sample from a list whose length is not known.
-    private mutating func consider(_ id: String, _ detail: Comparison.Detail) {
+    private mutating func consider(_ record: MappedRecord, _ detail: Comparison.Detail) {
+        let id = record.id
+        // What was found in details before does not end because a list does not show it.
+        if standing[id] != nil, !answered.contains(id) { return suspects.append(id) }
         switch detail {
         case .present: break
         case .unsettled: return suspects.append(id)
@@ -104,6 +128,7 @@ struct EntityComparison {
         }
         // Later passes look for what has changed meanwhile.
         guard pass == 1 else { return }
+        alike.append(id)
         if reconciler.options.isDeep {
             samples.append(id)
             return
@@ -112,12 +137,18 @@ struct EntityComparison {
         if samples.count < reconciler.options.sample {
             samples.append(id)
         } else if case let slot = Int(reconciler.random() * Double(eligible)), slot < samples.count {
+            hidden[samples[slot]] = nil
             samples[slot] = id
+        } else {
+            return
         }
+        let unsaid = zip(record.cells, mapping.columns).filter { $0 == nil || $1.presence == .preview }
+        hidden[id] = Set(unsaid.map { $0.1.column } + mapping.children.map(\.child.table))
     }
 
     /// Finds the rows that the whole list does not show.
     mutating func findExtras() async throws {
+        isListWhole = true
         var found: [String] = []
         var after: Int64 = 0
         while true {
@@ -129,17 +160,44 @@ struct EntityComparison {
             after = last
         }
         // Reading so many to be told the same would be calls for nothing.
-        guard allowsDeletions(of: found) else { return }
+        guard allowsDeletions(of: found) else {
+            undecided = Set(found)
+            findings.undecided = max(findings.undecided, found.count)
+            return
+        }
         extras = Set(found)
         suspects += found
     }
 
     /// Whether rows may be taken for deleted; asks a person where they are too many, with those that are gone already.
+    ///
+    /// While a person is asked, none is.
     mutating func allowsDeletions(of ids: [String]) -> Bool {
-        let all = gone.union(ids).count
-        if ids.isEmpty || reconciler.options.allowsDeletions(all, of: rows) { return true }
-        findings.undecided = max(findings.undecided, ids.count)
+        guard !ids.isEmpty else { return true }
+        let all = gone.union(undecided).union(ids).count
+        if findings.question == nil, reconciler.options.allowsDeletions(all, of: rows) { return true }
         findings.question = DeletionBound.question(all, of: rows, entity: mapping.entity.name)
         return false
+    }
+
+    // MARK: - What is not known to be equal
+
+    /// Ids whose details nobody has compared although there is reason to: others' differ where no list shows it.
+    var doubts: [String] {
+        guard isInDoubt || !doubted.isEmpty else { return [] }
+        return alike.filter { !compared.contains($0) && (isInDoubt || doubted.contains($0)) }
+    }
+
+    /// Keeps what the last comparison found and this one did not look at: having seen less clears nothing.
+    mutating func keepStanding() {
+        func isOpen(_ id: String) -> Bool {
+            !isListWhole || listed.contains(id) || extras.contains(id) || undecided.contains(id)
+        }
+        findings.keep(
+            standing.values.filter { !answered.contains($0.zohoID) && isOpen($0.zohoID) }
+                .sorted { $0.zohoID < $1.zohoID })
+        findings.unproven = doubts
+        if !isListWhole { findings.unproven += doubted.subtracting(listed).sorted() }
+        findings.detailsNotRead = alike.count { !compared.contains($0) }
     }
 }

@@ -15,6 +15,10 @@ package struct Findings: Sendable, Hashable {
     package internal(set) var unread = 0
     /// Rows whose detail the mirror lacks and that were not read to be compared.
     package internal(set) var outstanding = 0
+    /// Ids of records whose details were not compared although those of a sample show that details differ.
+    package internal(set) var unproven: [String] = []
+    /// Records that seem equal and whose details were not compared.
+    package internal(set) var detailsNotRead = 0
     /// Rows that seem to be gone at the source and are too many to be marked as deleted without a person.
     package internal(set) var undecided = 0
     package internal(set) var listed = 0
@@ -33,15 +37,14 @@ package struct Findings: Sendable, Hashable {
     /// Where in ``drift`` a record stands.
     private var places: [String: Int] = [:]
 
-    /// Records of the report at most; the counts are of all.
-    private static let reported = 1_000
-
     package var counts: [Drift.Kind: Int] {
         Dictionary(grouping: drift, by: \.kind).mapValues(\.count)
     }
 
     package var state: Reconciliation.State {
-        if failure != nil || question != nil || unconfirmed + unread + outstanding + undecided > 0 {
+        if failure != nil || question != nil || unconfirmed + unread + outstanding + undecided > 0
+            || !unproven.isEmpty
+        {
             return .incomplete
         }
         if drift.isEmpty { return .equal }
@@ -57,6 +60,10 @@ package struct Findings: Sendable, Hashable {
             unread > 0 ? "\(unread) records whose details were to be compared were not read. \(reason)" : nil,
             outstanding > 0
                 ? "\(outstanding) details outstanding: run zohosync sync, or compare them with --deep." : nil,
+            unproven.isEmpty
+                ? nil
+                : "Details differ where no list shows it, and those of \(unproven.count) records were not compared. "
+                    + "Compare them with --deep.",
         ]
         let said = notes.compactMap(\.self)
         return said.isEmpty ? nil : said.joined(separator: " ")
@@ -74,30 +81,6 @@ package struct Findings: Sendable, Hashable {
         }
     }
 
-    /// The findings as they are kept.
-    ///
-    /// - Parameter isRepairing: whether differences were to be repaired.
-    func json(isRepairing: Bool) -> RawJSON {
-        let others = [
-            ("duplicated", duplicates.count), ("moved", moved.count), ("outstanding", outstanding),
-            ("unconfirmed", unconfirmed + undecided), ("unread", unread),
-        ].filter { $0.1 > 0 }
-        let kinds = counts.map { ($0.key.rawValue, $0.value) }.sorted { $0.0 < $1.0 }
-        let members = (kinds + others).map { "\"\($0)\":\($1)" }.joined(separator: ",")
-        let records = drift.prefix(Self.reported).map { drift in
-            """
-            {"zoho_id":\(CanonicalJSON.quoted(drift.zohoID)),"kind":"\(drift.kind.rawValue)","fields":\(list(drift.fields)),\
-            "repaired":\(drift.isRepaired)}
-            """
-        }.joined(separator: ",")
-        let text = """
-            {"repairing":\(isRepairing),"needs_consent":\(needsConsent),"counts":{\(members)},"records":[\(records)],\
-            "duplicated":\(list(duplicates.prefix(Self.reported))),"moved":\(list(moved.prefix(Self.reported)))}
-            """
-        return RawJSON(ArraySlice(text.utf8))
-    }
-
-    private func list(_ texts: some Sequence<String>) -> String {
-        "[\(texts.map { CanonicalJSON.quoted($0) }.joined(separator: ","))]"
-    }
+    /// Adds what an earlier comparison found and this one did not look at.
+    mutating func keep(_ earlier: [Drift]) { add(earlier.filter { places[$0.zohoID] == nil }) }
 }

@@ -20,6 +20,11 @@ package struct ReconciliationReport: Sendable {
     }
 }
 
+extension ReconciliationReport {
+    /// Records that seem equal and whose details were not compared.
+    package var detailsNotRead: Int { entities.reduce(0) { $0 + $1.findings.detailsNotRead } }
+}
+
 /// What a comparison costs in calls.
 package struct ReconciliationCost: Sendable, Hashable {
     /// Pages of the lists, by module; one more than expected where the source may have grown.

@@ -36,7 +36,9 @@ struct ReconciliationSession {
                 of: mapping.entity.name, kind: .reconciliation, options: reconciler.options.json,
                 holder: holder)
             parts.append(
-                EntityComparison(mapping, run, reconciler, rows: try await mirror.rowCounts(of: mapping).present))
+                EntityComparison(
+                    mapping, run, reconciler, rows: try await mirror.rowCounts(of: mapping).present,
+                    last: try await mirror.reconciliations(entity: mapping.entity.name, limit: 1).first))
         }
         let pages = cost.lists[mappings[0].entity.module.path] ?? 1
         var passes = reconciler.options.passes
@@ -150,6 +152,7 @@ struct ReconciliationSession {
                 part.rows == 0
                 ? nil : "Zoho says that the module is not enabled, and the mirror holds \(part.rows) rows of it."
         }
+        if !isAbsent || part.rows > 0 { part.keepStanding() }
         let findings = part.findings
         var run = part.run
         run.progress.fetched = findings.listed

@@ -28,7 +28,7 @@ struct VerifyCommand: AsyncParsableCommand {
     var repair = false
 
     @Flag(
-        help: "Mark rows as deleted even where all of an entity's records, or more than a tenth of them, are gone.")
+        help: "Mark rows as deleted even where half of an entity's records, or more than a tenth of them, are gone.")
     var allowMassDeletion = false
 
     @Option(help: "Calls that may be spent on confirming differences.")
@@ -130,10 +130,13 @@ struct VerifyCommand: AsyncParsableCommand {
             }
             if let note = findings.note { lines.append("\(entity): \(note)") }
         }
-        lines.append(
-            report.isEqual
-                ? "Source and mirror are equal. \(report.calls.grouped) calls."
-                : "Source and mirror are not equal. \(report.calls.grouped) calls.")
+        let verdict = report.isEqual ? "Source and mirror are equal." : "Source and mirror are not equal."
+        lines.append("\(verdict) \(report.calls.grouped) calls.")
+        if report.detailsNotRead > 0 {
+            lines.append(
+                "The details of \(report.detailsNotRead.grouped) records, which no list shows, were not read; --deep "
+                    + "compares them.")
+        }
         return lines.joined(separator: "\n")
     }
 }
@@ -172,6 +175,8 @@ private struct ReconciliationDocument: Encodable {
         let unconfirmed: Int
         let unread: Int
         let outstanding: Int
+        let unproven: Int
+        let detailsNotRead: Int
         @Nullable var note: String?
         let drift: [Record]
     }
@@ -200,7 +205,8 @@ private struct ReconciliationDocument: Encodable {
                 duplicates: findings.duplicates.count, duplicatedIds: findings.duplicates,
                 moved: findings.moved.count, movedIds: findings.moved,
                 unconfirmed: findings.unconfirmed + findings.undecided, unread: findings.unread,
-                outstanding: findings.outstanding, note: findings.note,
+                outstanding: findings.outstanding, unproven: findings.unproven.count,
+                detailsNotRead: findings.detailsNotRead, note: findings.note,
                 drift: findings.drift.map {
                     Record(zohoId: $0.zohoID, kind: $0.kind.rawValue, fields: $0.fields, repaired: $0.isRepaired)
                 })

@@ -39,7 +39,7 @@ struct SyncResultDocument: Encodable {
         let details: Int
         let detailsOutstanding: Int
 
-        init(_ runs: [Run]) {
+        init(_ runs: [Run], detailsOutstanding: Int) {
             func sum(_ value: (Run.Progress) -> Int) -> Int { runs.reduce(0) { $0 + value($1.progress) } }
             inserted = sum { $0[.inserted] }
             updated = sum { $0[.updated] }
@@ -51,7 +51,7 @@ struct SyncResultDocument: Encodable {
             skipped = sum { $0.skipped }
             calls = sum { $0.calls }
             details = sum { $0.details }
-            detailsOutstanding = sum { $0.detailsOutstanding ?? 0 }
+            self.detailsOutstanding = detailsOutstanding
             successful = inserted + updated + unchanged + stale + deleted + restored
             totalProcessed = successful + failed + skipped
         }
@@ -64,13 +64,16 @@ struct SyncResultDocument: Encodable {
         durationSeconds = Double(endedAt - startedAt) / 1_000_000
         switch result {
         case .success(let report):
-            stats = Stats(report.runs)
+            stats = Stats(report.runs, detailsOutstanding: report.detailsOutstanding)
             runs = report.runs.map { RunDocument($0) }
             success = report.isSuccess
             error = report.runs.compactMap(\.lastError).first
             if let returns = report.quotaReturnsAt {
+                let calls =
+                    report.keepsCalls
+                    ? "What is left of the day's calls is kept for lists" : "Zoho allows no more calls"
                 message = """
-                    Zoho allows no more calls until \(Timestamp.seconds(returns)); \
+                    \(calls) until \(Timestamp.seconds(returns)); \
                     \(report.detailsOutstanding) details are outstanding and come with the next sync.
                     """
             } else if report.isSuccess {
@@ -81,7 +84,7 @@ struct SyncResultDocument: Encodable {
                 message = "The sync has failed."
             }
         case .failure(let failure):
-            stats = Stats([])
+            stats = Stats([], detailsOutstanding: 0)
             runs = []
             success = false
             error = Problem(failure).detail

@@ -55,9 +55,15 @@ struct ReadingWorker: Sendable {
 
     private func read(_ entries: [InboxEntry], _ mapping: EntityMapping, _ pulse: WorkerPulse) async throws {
         let byID = Dictionary(grouping: entries, by: \.zohoID)
+        let access = try await processor.mirror.detailAccess(of: mapping.entity.name)
+        if access.isRefused(at: processor.mirror.now()) {
+            try await pulse.uncancelled { try await leaveToLists(entries, MissingDetails(of: mapping)) }
+            return
+        }
         // A webhook's reading may use the reserve that syncs leave alone.
         let reader = DetailReader(
-            client: processor.client, module: mapping.entity.module, priority: .interactive, now: processor.mirror.now)
+            client: processor.client, mirror: processor.mirror, mapping: mapping, access: access,
+            priority: .interactive)
         var calls = reader.calls(for: byID.keys.sorted())[...]
         var outage: (any Error)?
         await withTaskGroup(of: (any Error)?.self) { group in
@@ -87,7 +93,11 @@ struct ReadingWorker: Sendable {
         do {
             let answer = try await cancelWhenGracefulShutdown { try await reader.answer(to: ids) }
             try await pulse.uncancelled {
-                let contradicted = try await apply(answer, entries, mapping)
+                for (id, error) in answer.refused {
+                    try await processor.fail(byID[id] ?? [], error, isOutage: false, worker: name)
+                }
+                let answered = entries.filter { answer.refused[$0.zohoID] == nil }
+                let contradicted = try await apply(answer, answered, mapping)
                 guard !contradicted.isEmpty else { return }
                 // Delivered while the call was under way; the next one departs later than that.
                 let mirror = processor.mirror
@@ -95,6 +105,13 @@ struct ReadingWorker: Sendable {
                     contradicted, until: mirror.now() + Mirror.gatheringTime,
                     error: "Zoho says that the record is gone, and it was delivered since.", countsAttempt: false,
                     holder: name)
+            }
+            return nil
+        } catch let error as ZohoBooksError where error.kind == .endpointMissing {
+            let mirror = processor.mirror
+            try? await uncancelled {
+                try await mirror.noteDetailsRefused(of: mapping.entity.name, at: mirror.now())
+                try await leaveToLists(entries, MissingDetails(of: mapping))
             }
             return nil
         } catch {
@@ -108,6 +125,15 @@ struct ReadingWorker: Sendable {
             }
             return nil
         }
+    }
+
+    /// Gives up marks of records that Zoho does not give by themselves: the next list shows what it can of the change.
+    private func leaveToLists(_ entries: [InboxEntry], _ error: MissingDetails) async throws {
+        let marks = entries.filter { $0.kind == .mark }
+        try await processor.mirror.drop(marks)
+        processor.report(marks, [])
+        let others = entries.filter { $0.kind != .mark }
+        if !others.isEmpty { try await processor.fail(others, error, isOutage: false, worker: name) }
     }
 
     /// Applies an answer to the rows of the entity that each record belongs to.

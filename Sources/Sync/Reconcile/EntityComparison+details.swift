@@ -29,13 +29,15 @@ extension EntityComparison {
     ///
     /// - Parameter calls: what may be spent; what is left afterwards.
     mutating func confirm(_ calls: inout ReconciliationCalls) async throws {
+        let access = try await reconciler.mirror.detailAccess(of: mapping.entity.name)
         let reader = DetailReader(
-            client: reconciler.client.counted(by: calls.counter), module: mapping.entity.module,
-            now: reconciler.mirror.now)
+            client: reconciler.client.counted(by: calls.counter), mirror: reconciler.mirror, mapping: mapping,
+            access: access)
+        var areMissing = access.isRefused(at: reconciler.mirror.now())
         var queue = suspects[...] + samples[...]
         var unread = Set(queue)
         var deleted: [Gone] = []
-        var isAtEnd = false
+        var isAtEnd = areMissing
         var failure: (any Error)?
         await withTaskGroup(of: Reading.self) { group in
             var underWay = 0
@@ -61,11 +63,15 @@ extension EntityComparison {
                 underWay -= 1
                 do {
                     let answer = try reading.result.get()
-                    calls.details += reading.reserved - reader.cost(of: reading.ids, answer)
-                    unread.subtract(reading.ids)
+                    calls.details += reading.reserved - answer.calls
+                    unread.subtract(reading.ids.filter { answer.refused[$0] == nil })
+                    findings.obstacle = findings.obstacle ?? answer.refused.values.first.map { "\($0)" }
                     if let gone = try await judge(answer, askedAt: reading.askedAt) { deleted.append(gone) }
                 } catch let error as ZohoBooksError where error.kind == .allowance {
                     isAtEnd = true
+                } catch let error as ZohoBooksError where error.kind == .endpointMissing {
+                    isAtEnd = true
+                    areMissing = true
                 } catch  where error.concernsOneRecord {
                     findings.obstacle = findings.obstacle ?? "\(error)"
                 } catch {
@@ -74,6 +80,13 @@ extension EntityComparison {
                 }
                 proceed()
             }
+        }
+        if areMissing {
+            // What nobody can have is not lacking.
+            findings.remark = MissingDetails(of: mapping).description
+            findings.obstacle = findings.obstacle ?? "Zoho does not give them by themselves."
+            findings.outstanding = 0
+            unread.subtract(samples)
         }
         findings.unconfirmed += suspects.count { unread.contains($0) }
         findings.unread += samples.count { unread.contains($0) }
@@ -158,22 +171,14 @@ extension DetailReader {
         guard left > 0 else { return ([], 0) }
         var ids: [String] = []
         var reserved = 1
-        switch module.detail {
-        case .single: ids = queue.popFirst().map { [$0] } ?? []
-        case .itemDetails(let size):
-            while ids.count < size, let id = queue.first {
-                let cost = doubtful.contains(id) ? 1 : 0
-                guard reserved + cost <= left else { break }
-                reserved += cost
-                ids.append(id)
-                queue.removeFirst()
-            }
+        guard readsGroups else { return (queue.popFirst().map { [$0] } ?? [], reserved) }
+        while ids.count < size, let id = queue.first {
+            let cost = doubtful.contains(id) ? 1 : 0
+            guard reserved + cost <= left else { break }
+            reserved += cost
+            ids.append(id)
+            queue.removeFirst()
         }
         return (ids, reserved)
-    }
-
-    /// The calls that reading some records takes, where none of them fails.
-    fileprivate func cost(of ids: [String], _ answer: DetailAnswer) -> Int {
-        if case .itemDetails = module.detail { 1 + answer.gone.count } else { ids.count }
     }
 }

@@ -25,6 +25,8 @@ package struct Findings: Sendable, Hashable {
     var question: String?
     /// Whether a person has to decide whether so many rows are gone.
     package var needsConsent: Bool { question != nil }
+    /// What could not be compared and is no difference.
+    var remark: String?
     /// Why the comparison ended early.
     var failure: String?
     /// Why a record could not be read; nil where no call was left for it.
@@ -57,6 +59,7 @@ package struct Findings: Sendable, Hashable {
             unread > 0 ? "\(unread) records whose details were to be compared were not read. \(reason)" : nil,
             outstanding > 0
                 ? "\(outstanding) details outstanding: run zohosync sync, or compare them with --deep." : nil,
+            remark,
         ]
         let said = notes.compactMap(\.self)
         return said.isEmpty ? nil : said.joined(separator: " ")

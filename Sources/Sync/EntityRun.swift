@@ -13,6 +13,9 @@ struct EntityRun: Sendable {
     var gone: Set<String> = []
     /// When Zoho first said so, in microseconds since 1970.
     var goneAt = Int64.max
+    /// Rows that Zoho said to be gone, about which nobody has decided, and those of them that its list has shown since.
+    var undecided: Set<String> = []
+    var reappeared: Set<String> = []
     /// The first changes that a dry run would have made.
     var rehearsed: [RehearsedChange] = []
 

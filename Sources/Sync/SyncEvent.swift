@@ -38,11 +38,17 @@ package struct SyncReport: Sendable {
     package var notBegun: [String] = []
     /// When Zoho allows calls again, in microseconds since 1970, where it stopped the sync.
     package var quotaReturnsAt: Int64?
+    /// Whether calls are left until then, and kept for lists.
+    package var keepsCalls = false
     package var isDryRun = false
     /// The first changes of each entity that a dry run would have made.
     package var rehearsed: [RehearsedChange] = []
     /// What made it pointless to go on: a refused login, a network or database that is gone, a cancellation.
     package var failure: (any Error)?
+
+    /// Details that the mirror still lacks of what was asked for, whether or not it was begun, and that a later sync can
+    /// read.
+    package var detailsOutstanding = 0
 
     package init() {}
 
@@ -53,9 +59,6 @@ package struct SyncReport: Sendable {
         if let failure { throw failure }
         return self
     }
-
-    /// Details that the mirror still lacks.
-    package var detailsOutstanding: Int { runs.reduce(0) { $0 + ($1.progress.detailsOutstanding ?? 0) } }
 
     /// True where everything that could be done was done: a day's quota that ends is no failure.
     package var isSuccess: Bool {

@@ -5,14 +5,20 @@ import ZohoBooks
 
 /// One sync while it goes on: the runs of its entities and what stopped them.
 struct SyncSession {
-    private let sync: Synchroniser
+    let sync: Synchroniser
     /// Who holds the leases.
     private let holder: String
-    private var runs: [EntityRun] = []
+    var runs: [EntityRun] = []
     /// Runs that have ended before the session's end, by entity.
-    private var ended: [String: (state: Run.State, error: String?)] = [:]
+    var ended: [String: (state: Run.State, error: String?)] = [:]
+    /// Entities whose details were all asked for.
+    var settled: Set<String> = []
     private var notBegun: [String] = []
-    private var quotaReturnsAt: Int64?
+    var quotaReturnsAt: Int64?
+    /// Whether calls are left, and kept for lists.
+    var keepsCalls = false
+    /// Calls that one sweep of all lists takes; nil before it was needed.
+    var sweep: Int?
     /// What makes it pointless to go on.
     private var fatal: (any Error)?
 
@@ -21,9 +27,9 @@ struct SyncSession {
         self.holder = holder
     }
 
-    private var isStopped: Bool { fatal != nil || quotaReturnsAt != nil }
+    var isStopped: Bool { fatal != nil || quotaReturnsAt != nil }
 
-    // MARK: - The two phases
+    // MARK: - The lists
 
     /// Lists one module for the entities that it feeds.
     mutating func list(_ mappings: [EntityMapping]) async {
@@ -61,25 +67,6 @@ struct SyncSession {
         notBegun += mappings.map(\.entity.name).filter { name in !entities.contains { $0.run.entity == name } }
     }
 
-    /// Reads the details that an entity's rows lack.
-    mutating func details(of mapping: EntityMapping) async {
-        let name = mapping.entity.name
-        guard !isStopped, ended[name] == nil, let index = runs.firstIndex(where: { $0.mapping.entity.name == name })
-        else { return }
-        let run = runs[index].run
-        let lifetime = mapping.entity.module.detailLifetime.map { Int64($0) * 1_000_000 }
-        let phase = DetailPhase(
-            client: sync.client.counted(by: runs[index].counter), mirror: sync.mirror,
-            options: sync.options, concurrency: sync.concurrency,
-            expiredBefore: lifetime.map { run.kind == .full ? run.startedAt : run.startedAt - $0 },
-            report: events(.details))
-        do {
-            try await phase.run(&runs[index])
-        } catch {
-            stop([name], error)
-        }
-    }
-
     // MARK: - Beginning and ending
 
     /// Begins the runs of a module's entities, before any call is made for them: whatever happens then has a run that
@@ -94,7 +81,9 @@ struct SyncSession {
                 sync.options.isDryRun
                 ? Run.rehearsal(of: name, kind: kind, at: sync.mirror.now())
                 : try await sync.mirror.beginRun(of: name, kind: kind, options: sync.options.json, holder: holder)
-            entities.append(EntityRun(mapping: mapping, counter: CallCounter(), run: run, cursor: cursor))
+            var entity = EntityRun(mapping: mapping, counter: CallCounter(), run: run, cursor: cursor)
+            entity.undecided = try await sync.mirror.undecidedGone(of: mapping)
+            entities.append(entity)
             await tell(.began, run)
         }
     }
@@ -120,7 +109,7 @@ struct SyncSession {
         return honoured
     }
 
-    private mutating func stop(_ entities: [String], _ error: any Error) {
+    mutating func stop(_ entities: [String], _ error: any Error) {
         switch error {
         case is CancellationError:
             fatal = error
@@ -139,6 +128,8 @@ struct SyncSession {
             if error.concernsEveryCall { fatal = error }
         case let error as MassDeletion:
             for entity in entities { ended[entity] = (.failed, error.description) }
+        case let error as MissingDetails:
+            for entity in entities { ended[entity] = (.completed, error.description) }
         default:
             fatal = error
             for entity in entities { ended[entity] = (.failed, "\(error)") }
@@ -146,21 +137,23 @@ struct SyncSession {
     }
 
     /// Records how each run ended and gives the report.
-    func finish() async -> SyncReport {
+    ///
+    /// - Parameter mappings: what was asked for.
+    func finish(_ mappings: [EntityMapping]) async -> SyncReport {
         var report = SyncReport()
         report.notBegun = notBegun
         report.quotaReturnsAt = quotaReturnsAt
+        report.keepsCalls = keepsCalls
         report.isDryRun = sync.options.isDryRun
         report.failure = fatal
         report.rehearsed = runs.flatMap(\.rehearsed)
+        let outstanding = await outstanding(mappings)
+        report.detailsOutstanding = outstanding.values.reduce(0, +)
         for var entity in runs {
-            let (mirror, mapping) = (sync.mirror, entity.mapping)
-            let outstanding =
-                sync.options.isDryRun
-                ? nil : try? await uncancelled { try await mirror.outstandingDetails(of: mapping) }
-            entity.run.progress.detailsOutstanding = outstanding
+            let mirror = sync.mirror
+            entity.run.progress.detailsOutstanding = outstanding[entity.run.entity]
             entity.run.progress.calls += entity.counter.take()
-            let (state, error) = end(of: entity.run.entity, outstanding: outstanding ?? 0)
+            let (state, error) = await end(of: entity)
             entity.run.state = state
             entity.run.lastError = error
             entity.run.finishedAt = mirror.now()
@@ -182,12 +175,39 @@ struct SyncSession {
         return report
     }
 
-    private func end(of entity: String, outstanding: Int) -> (Run.State, error: String?) {
-        if let end = ended[entity] { return end }
+    /// How many details a later sync can read, by entity, whether or not this one came so far.
+    private func outstanding(_ mappings: [EntityMapping]) async -> [String: Int] {
+        let mirror = sync.mirror
+        var numbers: [String: Int] = [:]
+        for mapping in mappings {
+            numbers[mapping.entity.name] = try? await uncancelled {
+                let access = try await mirror.detailAccess(of: mapping.entity.name)
+                return access.isRefused(at: mirror.now()) ? 0 : try await mirror.outstandingDetails(of: mapping)
+            }
+        }
+        return numbers
+    }
+
+    private func end(of entity: EntityRun) async -> (Run.State, error: String?) {
+        let name = entity.run.entity
+        if let end = ended[name] { return end }
+        guard fatal != nil || quotaReturnsAt != nil, await lacksDetails(entity) else { return (.completed, nil) }
         if fatal is CancellationError { return Self.stopped }
-        guard sync.options.includesDetails, outstanding > 0 else { return (.completed, nil) }
-        if let fatal { return (.interrupted, "Its details were not read, because the sync ended before: \(fatal)") }
-        return (quotaReturnsAt == nil ? .completed : .partial, nil)
+        if let fatal { return (.interrupted, "Not all details were read, because the sync ended before: \(fatal)") }
+        return (.partial, nil)
+    }
+
+    /// Whether there are details that this sync was to read and did not ask for.
+    private func lacksDetails(_ entity: EntityRun) async -> Bool {
+        guard sync.options.includesDetails, !sync.options.isDryRun, !settled.contains(entity.run.entity) else {
+            return false
+        }
+        let (mirror, mapping, filter) = (sync.mirror, entity.mapping, sync.options.dueFilter)
+        let before = expiredBefore(entity)
+        let due = try? await uncancelled {
+            try await mirror.outstandingDetails(of: mapping, before: before, where: filter)
+        }
+        return due.map { $0 > 0 } ?? true
     }
 
     private static let stopped = (Run.State.interrupted, error: "The sync was stopped; the next one goes on.")
@@ -199,7 +219,7 @@ struct SyncSession {
                 progress: run.progress, budget: nil, run: run))
     }
 
-    private func events(
+    func events(
         _ phase: SyncEvent.Phase
     ) -> @Sendable (EntityRun, Int, Int?, Duration) async -> Void {
         { [glance = BudgetGlance(sync.client), onEvent = sync.onEvent] entity, done, expected, elapsed in

@@ -68,8 +68,8 @@ package struct Synchroniser: Sendable {
         var session = SyncSession(self, holder: holder)
         for module in mappings.byModule { await session.list(module) }
         if options.includesDetails, !options.isDryRun {
-            for mapping in mappings { await session.details(of: mapping) }
+            await session.details(of: mappings)
         }
-        return await session.finish()
+        return await session.finish(mappings)
     }
 }

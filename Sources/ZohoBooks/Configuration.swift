@@ -71,6 +71,9 @@ public struct ZohoBooksConfiguration: Sendable {
     /// The longest pause that is waited out inside a call; a longer one is an error of the kind `unavailable`.
     public var maximumWait: Duration = .seconds(150)
 
+    /// How many items one `itemdetails` call asks for; Zoho's maximum is undocumented, and 100 are safe (section 6.1).
+    public var itemDetailsSize = 100
+
     /// Describes a client.
     public init(
         clientID: String, clientSecret: Secret, refreshToken: Secret, organizationID: String, dataCenter: DataCenter

@@ -25,8 +25,8 @@ public struct ZohoBooksClient: Sendable {
 
     /// Zoho's page size (reference, section 4).
     public static let pageSize = 200
-    /// The number of items that one `itemdetails` call is sure to take (section 6.1).
-    public static let itemDetailsSize = 100
+    /// The number of items that one `itemdetails` call asks for.
+    public var itemDetailsSize: Int { configuration.itemDetailsSize }
 
     /// Puts a client together.
     ///
@@ -103,8 +103,8 @@ public struct ZohoBooksClient: Sendable {
     /// Unknown ids are left out of the answer.
     public func itemDetails(ids: [String], priority: CallPriority = .background) async throws -> [DetailRecord] {
         var details: [DetailRecord] = []
-        for start in stride(from: 0, to: ids.count, by: Self.itemDetailsSize) {
-            let chunk = ids[start..<min(start + Self.itemDetailsSize, ids.count)]
+        for start in stride(from: 0, to: ids.count, by: itemDetailsSize) {
+            let chunk = ids[start..<min(start + itemDetailsSize, ids.count)]
             let call = Call(
                 path: "itemdetails", query: [("item_ids", chunk.joined(separator: ","))], key: "items", kind: .list,
                 priority: priority)

@@ -26,6 +26,8 @@ public struct ZohoBooksError: Error, Sendable, Hashable {
         case throttled
         /// The organisation has not switched the module on.
         case moduleUnavailable
+        /// The module is there, but the API gives the organisation none of its records one by one.
+        case endpointMissing
         /// The record does not exist.
         case notFound
         /// Zoho refuses the call as it stands.
@@ -72,7 +74,8 @@ public struct ZohoBooksError: Error, Sendable, Hashable {
         switch kind {
         case .credentials, .organisation, .quota, .unavailable, .pace, .tokenThrottle, .throttled, .network, .cancelled:
             true
-        case .allowance, .scope, .moduleUnavailable, .notFound, .badRequest, .server, .invalidAnswer: false
+        case .allowance, .scope, .moduleUnavailable, .endpointMissing, .notFound, .badRequest, .server, .invalidAnswer:
+            false
         }
     }
 }

@@ -183,6 +183,11 @@ extension Mirror {
         }
     }
 
+    /// Takes entries out that there is nothing to be done about, as far as they are still claimed as they were.
+    package func drop(_ entries: [InboxEntry]) async throws {
+        try await database.write { _ = try $0.removeFromInbox(entries) }
+    }
+
     /// What waits in the inbox.
     package func inboxDepth() async throws -> InboxDepth {
         try await database.read { transaction in

@@ -5,7 +5,7 @@ enum StateSchema {
     static let tables = [
         "sync_organization", "sync_runs", "sync_cursors", "sync_dead_letters", "sync_changes", "sync_budget",
         "sync_leases", "sync_tokens", "sync_inbox", "sync_api_tokens", "sync_reconciliations", "sync_schedule",
-        "sync_health", "sync_arrivals", "sync_actions", "sync_uptime", "sync_numbering",
+        "sync_health", "sync_arrivals", "sync_actions", "sync_uptime", "sync_numbering", "sync_gone",
     ]
 
     static let migrations = [
@@ -279,6 +279,20 @@ enum StateSchema {
                 """
                 alter table sync_inbox add column priority text not null default 'interactive'
                     check (priority in ('interactive', 'background'));
+                """)
+        },
+        Migration("0014-detail-access") { transaction in
+            let instant = transaction.dialect.type(.instant)
+            try transaction.script(
+                """
+                alter table sync_cursors add column detail_group bigint;
+                alter table sync_cursors add column details_refused_at \(instant);
+                create table sync_gone (
+                    entity text not null,
+                    zoho_id text not null,
+                    said_at \(instant) not null,
+                    primary key (entity, zoho_id)
+                );
                 """)
         },
     ]

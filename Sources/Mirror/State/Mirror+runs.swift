@@ -167,44 +167,6 @@ extension Mirror {
             return (all - deleted, deleted)
         }
     }
-
-    /// Details that the entity's rows still lack, as far as the last lists show.
-    ///
-    /// - Parameter before: rows whose detail is older than this count too, in microseconds since 1970.
-    package func outstandingDetails(
-        of mapping: EntityMapping, before: Int64? = nil, where filter: DueFilter = DueFilter()
-    ) async throws -> Int {
-        let expired = before ?? .min
-        let (condition, values) = filter.condition(mapping, from: 3)
-        return try await database.read { transaction in
-            try transaction.query(
-                "select count(*) from \(mapping.entity.name) where \(Self.dueCondition)\(condition)",
-                [.boolean(true), .instant(max(expired, 0))] + values
-            ).first?.int(0).map { Int($0) } ?? 0
-        }
-    }
-
-    /// The ids of rows that need a detail record, newest first.
-    ///
-    /// - Parameter excluding: ids that were asked for already and are not to be given again.
-    package func dueDetails(
-        of mapping: EntityMapping, before: Int64?, where filter: DueFilter = DueFilter(), limit: Int,
-        excluding: Set<String>
-    ) async throws -> [String] {
-        let entity = mapping.entity
-        let (condition, values) = filter.condition(mapping, from: 4)
-        return try await database.read { transaction in
-            try transaction.query(
-                """
-                select \(entity.keyColumn) from \(entity.name) where \(Self.dueCondition)\(condition)
-                order by zoho_modified_at desc, id desc limit $3
-                """,
-                [.boolean(true), .instant(max(before ?? 0, 0)), .integer(Int64(limit + excluding.count))] + values
-            ).compactMap { $0.text(0) }.filter { !excluding.contains($0) }.prefix(limit).map(\.self)
-        }
-    }
-
-    private static let dueCondition = "deleted_at is null and (detail_due = $1 or detail_synced_at < $2)"
 }
 
 extension SQLTransaction {

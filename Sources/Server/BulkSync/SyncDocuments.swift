@@ -39,7 +39,7 @@ struct SyncResultDocument: Encodable {
         let details: Int
         let detailsOutstanding: Int
 
-        init(_ runs: [Run]) {
+        init(_ runs: [Run], detailsOutstanding: Int) {
             func sum(_ value: (Run.Progress) -> Int) -> Int { runs.reduce(0) { $0 + value($1.progress) } }
             inserted = sum { $0[.inserted] }
             updated = sum { $0[.updated] }
@@ -51,7 +51,7 @@ struct SyncResultDocument: Encodable {
             skipped = sum { $0.skipped }
             calls = sum { $0.calls }
             details = sum { $0.details }
-            detailsOutstanding = sum { $0.detailsOutstanding ?? 0 }
+            self.detailsOutstanding = detailsOutstanding
             successful = inserted + updated + unchanged + stale + deleted + restored
             totalProcessed = successful + failed + skipped
         }
@@ -68,7 +68,7 @@ struct SyncResultDocument: Encodable {
             case .success(let report): report.failure
             case .failure(let error): error
             }
-        stats = Stats(report.runs)
+        stats = Stats(report.runs, detailsOutstanding: report.detailsOutstanding)
         runs = report.runs.map { RunDocument($0) }
         success = failure == nil && report.isSuccess
         error = failure.map { Problem($0).detail } ?? report.runs.compactMap(\.lastError).first
@@ -78,8 +78,10 @@ struct SyncResultDocument: Encodable {
                 ? "The sync could not go on. What it has brought so far stays, and the next one brings the rest."
                 : "The sync has failed."
         } else if let returns = report.quotaReturnsAt {
+            let calls =
+                report.keepsCalls ? "What is left of the day's calls is kept for lists" : "Zoho allows no more calls"
             message = """
-                Zoho allows no more calls until \(Timestamp.seconds(returns)); \
+                \(calls) until \(Timestamp.seconds(returns)); \
                 \(report.detailsOutstanding) details are outstanding and come with the next sync.
                 """
         } else if report.isSuccess {

@@ -68,10 +68,15 @@ struct ReadingWorker: Sendable {
         _ entries: [InboxEntry], _ mapping: EntityMapping, _ priority: CallPriority, _ pulse: WorkerPulse
     ) async throws {
         let byID = Dictionary(grouping: entries, by: \.zohoID)
+        let access = try await processor.mirror.detailAccess(of: mapping.entity.name)
+        if access.isRefused(at: processor.mirror.now()) {
+            try await pulse.uncancelled { try await leaveToLists(entries, MissingDetails(of: mapping)) }
+            return
+        }
         // It waits in the inbox and not in the client, or all that was claimed with it would wait too.
         let reader = DetailReader(
-            client: processor.client.withoutWaitingForDetails(), module: mapping.entity.module, priority: priority,
-            now: processor.mirror.now)
+            client: processor.client.withoutWaitingForDetails(), mirror: processor.mirror, mapping: mapping,
+            access: access, priority: priority)
         var calls = reader.calls(for: byID.keys.sorted())[...]
         var outage: (any Error)?
         await withTaskGroup(of: (any Error)?.self) { group in
@@ -101,8 +106,11 @@ struct ReadingWorker: Sendable {
         do {
             let answer = try await cancelWhenGracefulShutdown { try await reader.answer(to: ids) }
             let unread = Set(answer.unread)
-            let answered = entries.filter { !unread.contains($0.zohoID) }
+            let answered = entries.filter { !unread.contains($0.zohoID) && answer.refused[$0.zohoID] == nil }
             try await pulse.uncancelled {
+                for (id, error) in answer.refused {
+                    try await processor.fail(byID[id] ?? [], error, isOutage: false, worker: name)
+                }
                 let contradicted = try await apply(answer, answered, mapping)
                 guard !contradicted.isEmpty else { return }
                 // Delivered while the call was under way; the next one departs later than that.
@@ -116,6 +124,13 @@ struct ReadingWorker: Sendable {
                 try await giveBack(entries.filter { unread.contains($0.zohoID) }, obstacle)
             }
             return nil
+        } catch let error as ZohoBooksError where error.kind == .endpointMissing {
+            let mirror = processor.mirror
+            try? await uncancelled {
+                try await mirror.noteDetailsRefused(of: mapping.entity.name, at: mirror.now())
+                try await leaveToLists(entries, MissingDetails(of: mapping))
+            }
+            return nil
         } catch {
             let isOutage = (error as? ZohoBooksError)?.concernsEveryCall ?? true
             if isOutage {
@@ -127,6 +142,15 @@ struct ReadingWorker: Sendable {
             }
             return nil
         }
+    }
+
+    /// Gives up marks of records that Zoho does not give by themselves: the next list shows what it can of the change.
+    private func leaveToLists(_ entries: [InboxEntry], _ error: MissingDetails) async throws {
+        let marks = entries.filter { $0.kind == .mark }
+        try await processor.mirror.drop(marks)
+        processor.report(marks, [])
+        let others = entries.filter { $0.kind != .mark }
+        if !others.isEmpty { try await processor.fail(others, error, isOutage: false, worker: name) }
     }
 
     /// Applies an answer to the rows of the entity that each record belongs to.

@@ -5,83 +5,133 @@ import ZohoBooks
 
 /// Reads the complete records that an entity's rows still lack, newest first, and applies them.
 ///
-/// Which details are outstanding is part of the rows, so that the phase goes on where any earlier one stopped.
+/// It goes step by step, so that several entities can take turns. Which details are outstanding is part of the rows, so
+/// that the phase goes on where any earlier one stopped.
 struct DetailPhase: Sendable {
-    let client: ZohoBooksClient
-    let mirror: Mirror
-    let options: SyncOptions
+    private let client: ZohoBooksClient
+    private let mirror: Mirror
+    private let options: SyncOptions
     /// Calls that are made side by side.
-    let concurrency: Int
+    private let concurrency: Int
     /// Details older than this are read again, in microseconds since 1970; nil where only changed rows need one.
-    let expiredBefore: Int64?
-    let report: @Sendable (EntityRun, _ done: Int, _ expected: Int?, _ elapsed: Duration) async -> Void
+    private let expiredBefore: Int64?
+    private let report: @Sendable (EntityRun, _ done: Int, _ expected: Int?, _ elapsed: Duration) async -> Void
+
+    private let reader: DetailReader
+    /// Details that were outstanding at the beginning.
+    private let expected: Int
+    /// Whether details of the entity are known to be given; until then one call is made alone.
+    private var isProven: Bool
+    private let wasRefused: Bool
+    /// What was asked for in the last step.
+    private var previous: Set<String> = []
+    /// Rows that cannot be settled in this run.
+    private var stuck: Set<String> = []
+    /// Why a record could not be read, where that happened.
+    private var refusal: (any Error)?
+    /// The time that the steps have taken.
+    private var elapsed: Duration = .zero
 
     /// Rows that are looked up at a time.
     private static let lookup = 500
+    /// Calls of one step where entities take turns.
+    private static let turn = 25
     /// Details that are gathered before they are applied: what a kill can cost in calls.
     private static let gathered = 25
     /// So many refused records in a row are no accident of theirs.
     private static let patience = 10
 
-    /// Reads details until none is outstanding.
+    /// Looks what there is to do.
+    ///
+    /// - Throws: ``MissingDetails`` where Zoho gives none, as it said a short while ago.
+    init(
+        _ sync: Synchroniser, _ entity: EntityRun, expiredBefore: Int64?,
+        report: @escaping @Sendable (EntityRun, _ done: Int, _ expected: Int?, _ elapsed: Duration) async -> Void
+    ) async throws {
+        let mapping = entity.mapping
+        client = sync.client.counted(by: entity.counter)
+        mirror = sync.mirror
+        options = sync.options
+        concurrency = sync.concurrency
+        self.expiredBefore = expiredBefore
+        self.report = report
+        if !entity.reappeared.isEmpty { try await mirror.forgetGone(entity.reappeared, of: mapping) }
+        expected = try await mirror.outstandingDetails(of: mapping, before: expiredBefore, where: options.dueFilter)
+        let access = try await mirror.detailAccess(of: mapping.entity.name)
+        if expected > 0, access.isRefused(at: mirror.now()) { throw MissingDetails(of: mapping) }
+        reader = DetailReader(client: client, mirror: mirror, mapping: mapping, access: access)
+        wasRefused = access.refusedAt != nil
+        if expected == 0 || wasRefused { isProven = false } else { isProven = try await mirror.hasDetails(of: mapping) }
+    }
+
+    /// Reads and applies some details.
     ///
     /// A record that Zoho fails to give costs itself alone: the others are read, and it stays outstanding.
     ///
-    /// - Throws: ``ZohoBooksError`` where nothing more can be read, such as at the end of the day's quota, or at the end
-    ///   for the first record that could not be read; what was read has been applied, and `entity` is as far as the last
-    ///   commit. ``MassDeletion`` where Zoho says of too many that they are gone.
-    func run(_ entity: inout EntityRun) async throws {
-        let expected = try await mirror.outstandingDetails(
-            of: entity.mapping, before: expiredBefore, where: options.dueFilter)
-        guard expected > 0 else { return }
-        let rows = try await mirror.rowCounts(of: entity.mapping).present
-        var failure: (any Error)?
+    /// - Parameters:
+    ///   - calls: more are not made, unless records turn out to be gone or to be refused; 1 or more.
+    ///   - isAlone: whether no other entity waits for its turn.
+    /// - Returns: whether there may be more; ``end(_:after:)`` is called after the last step.
+    /// - Throws: ``ZohoBooksError`` where nothing more can be read, such as at the end of the day's quota;
+    ///   ``MissingDetails`` where Zoho gives none. What was read has been applied, and `entity` is as far as the last
+    ///   commit.
+    mutating func step(_ entity: inout EntityRun, calls: Int, isAlone: Bool) async throws -> Bool {
+        guard expected > 0 else { return false }
+        let most = isProven ? (isAlone ? calls : min(calls, Self.turn)) : 1
+        let ids = try await due(min(Self.lookup, min(most, Self.lookup) * reader.size), of: entity.mapping)
+        guard !ids.isEmpty else { return false }
         do {
-            failure = try await readDue(&entity, expected)
-        } catch {
-            failure = error
+            let refused = try await read(ids, &entity)
+            refusal = refusal ?? refused
+        } catch let error as ZohoBooksError where error.kind == .endpointMissing {
+            try await mirror.noteDetailsRefused(of: entity.run.entity, at: mirror.now())
+            throw MissingDetails(of: entity.mapping)
         }
-        do {
-            try await markGone(&entity, of: rows)
-        } catch {
-            failure = failure ?? error
-        }
+        stuck.formUnion(entity.gone)
+        if isProven { return true }
+        if wasRefused, refusal == nil { try await mirror.noteDetailsRefused(of: entity.run.entity, at: nil) }
+        isProven = true
+        return calls > 1 ? try await step(&entity, calls: calls - 1, isAlone: isAlone) : true
+    }
+
+    /// Whether there are details that were not asked for.
+    mutating func hasMore(of entity: EntityRun) async throws -> Bool {
+        expected > 0 ? try await !due(1, of: entity.mapping).isEmpty : false
+    }
+
+    /// Marks what turned out to be gone.
+    ///
+    /// - Throws: what ended the phase, or the first reason for which a record could not be read; ``MassDeletion`` where
+    ///   too many are gone for that to be believed.
+    func end(_ entity: inout EntityRun, after failure: (any Error)? = nil) async throws {
+        var failure = failure ?? refusal
+        do { try await markGone(&entity) } catch { failure = failure ?? error }
         if let failure { throw failure }
     }
 
-    /// Reads what is due until nothing is.
-    ///
-    /// - Returns: why a record could not be read, where that happened.
-    private func readDue(_ entity: inout EntityRun, _ expected: Int) async throws -> (any Error)? {
-        let clock = ContinuousClock()
-        let start = clock.now
-        var stuck: Set<String> = []
-        var previous: Set<String> = []
-        var refusal: (any Error)?
+    /// The next rows that lack a detail and were not asked for in vain.
+    private mutating func due(_ limit: Int, of mapping: EntityMapping) async throws -> [String] {
         while true {
             let due = try await mirror.dueDetails(
-                of: entity.mapping, before: expiredBefore, where: options.dueFilter, limit: Self.lookup,
-                excluding: stuck)
+                of: mapping, before: expiredBefore, where: options.dueFilter, limit: limit, excluding: stuck)
             // A row that is still due after its detail was read cannot be settled in this run.
-            stuck.formUnion(previous.intersection(due))
-            let fresh = due.filter { !previous.contains($0) }
-            if fresh.isEmpty { break }
-            previous = Set(fresh)
-            let refused = try await read(fresh, &entity, expected, clock, start)
-            refusal = refusal ?? refused
-            stuck.formUnion(entity.gone)
+            let again = previous.intersection(due)
+            stuck.formUnion(again)
+            let fresh = due.filter { !again.contains($0) }
+            guard fresh.isEmpty, !again.isEmpty else {
+                previous = Set(fresh)
+                return fresh
+            }
         }
-        return refusal
     }
 
     /// Reads and applies the details of some rows.
     ///
     /// - Returns: why a record could not be read, where that happened.
-    private func read(
-        _ ids: [String], _ entity: inout EntityRun, _ expected: Int, _ clock: ContinuousClock,
-        _ start: ContinuousClock.Instant
-    ) async throws -> (any Error)? {
-        let reader = DetailReader(client: client, module: entity.mapping.entity.module, now: mirror.now)
+    private mutating func read(_ ids: [String], _ entity: inout EntityRun) async throws -> (any Error)? {
+        let clock = ContinuousClock()
+        let start = clock.now - elapsed
+        defer { elapsed = clock.now - start }
         var calls = reader.calls(for: ids)[...]
         var pending = DetailAnswer()
         var failure: (any Error)?
@@ -93,7 +143,7 @@ struct DetailPhase: Sendable {
             func fill() {
                 while failure == nil, inFlight < concurrency, let call = calls.popFirst() {
                     inFlight += 1
-                    group.addTask {
+                    group.addTask { [reader] in
                         do { return .success(try await reader.answer(to: call)) } catch { return .failure(error) }
                     }
                 }
@@ -104,6 +154,7 @@ struct DetailPhase: Sendable {
                 switch result {
                 case .success(let answer):
                     pending.add(answer)
+                    refusal = refusal ?? answer.refused.values.first
                     refusedInARow = 0
                 case .failure(let error):
                     refusedInARow += 1
@@ -164,16 +215,21 @@ struct DetailPhase: Sendable {
         entity.run.progress.details += answer.gone.count
     }
 
-    /// Marks what is gone as deleted, unless it is so much that the source may be mistaken.
-    private func markGone(_ entity: inout EntityRun, of rows: Int) async throws {
-        let (gone, mapping, goneAt) = (Array(entity.gone), entity.mapping, entity.goneAt)
-        guard !gone.isEmpty else { return }
-        guard DeletionBound().allows(gone.count, of: rows) else {
-            throw MassDeletion(description: DeletionBound.question(gone.count, of: rows, entity: mapping.entity.name))
+    /// Marks what is gone as deleted, unless it is so much that the source may be mistaken: then it is remembered, and a
+    /// person is asked by each sync until it is decided, but not Zoho.
+    private func markGone(_ entity: inout EntityRun) async throws {
+        let (gone, mapping, goneAt, mirror) = (entity.gone, entity.mapping, entity.goneAt, mirror)
+        let all = try await mirror.undecidedGone(of: mapping).union(gone)
+        guard !all.isEmpty else { return }
+        let rows = try await mirror.rowCounts(of: mapping).present
+        guard DeletionBound().allows(all.count, of: rows) else {
+            if !gone.isEmpty { try await uncancelled { try await mirror.noteGone(gone, of: mapping, at: goneAt) } }
+            throw MassDeletion(description: DeletionBound.question(all.count, of: rows, entity: mapping.entity.name))
         }
+        guard !gone.isEmpty else { return }
         let origin = Origin.run(entity.run.id)
-        let deleted = try await uncancelled { [mirror] in
-            try await mirror.markDeleted(gone, of: mapping, observedAt: goneAt, origin: origin)
+        let deleted = try await uncancelled {
+            try await mirror.markDeleted(Array(gone), of: mapping, observedAt: goneAt, origin: origin)
         }
         entity.run.progress.counts[.deleted, default: 0] += deleted
     }

@@ -1,17 +1,45 @@
 import Catalog
+import Mirror
+import Synchronization
 import ZohoBooks
 
-/// Reads complete records of one module by their ids, in as few calls as the module allows.
+/// Reads complete records of one entity by their ids, in as few calls as its module allows.
 struct DetailReader: Sendable {
-    let client: ZohoBooksClient
-    let module: Module
-    var priority = CallPriority.background
-    /// Microseconds since 1970.
-    let now: @Sendable () -> Int64
+    private let client: ZohoBooksClient
+    private let mirror: Mirror
+    private let mapping: EntityMapping
+    private let priority: CallPriority
+    private let groups: GroupSize
+
+    /// - Parameter access: what is known of how Zoho gives the records.
+    init(
+        client: ZohoBooksClient, mirror: Mirror, mapping: EntityMapping, access: DetailAccess,
+        priority: CallPriority = .background
+    ) {
+        self.client = client
+        self.mirror = mirror
+        self.mapping = mapping
+        self.priority = priority
+        groups = GroupSize(Self.size(of: mapping.entity.module, client, access))
+    }
+
+    /// How many records one call is to bring.
+    static func size(of module: Module, _ client: ZohoBooksClient, _ access: DetailAccess) -> Int {
+        switch module.detail {
+        case .single: 1
+        case .itemDetails: min(access.groupSize ?? .max, client.itemDetailsSize)
+        }
+    }
+
+    /// How many records one call brings, as far as is known by now.
+    var size: Int { groups.size }
+
+    /// Whether several records come with one call; one that is missing among them costs another call.
+    var readsGroups: Bool { if case .itemDetails = mapping.entity.module.detail { true } else { false } }
 
     /// The ids in groups, each of which costs one call as long as all of them exist.
     func calls(for ids: [String]) -> [[String]] {
-        guard case .itemDetails(let size) = module.detail else { return ids.map { [$0] } }
+        guard readsGroups else { return ids.map { [$0] } }
         let usual = ids.filter { !Self.isOdd($0) }
         return stride(from: 0, to: usual.count, by: size).map { Array(usual[$0..<min($0 + size, usual.count)]) }
             + ids.filter { Self.isOdd($0) }.map { [$0] }
@@ -22,19 +50,19 @@ struct DetailReader: Sendable {
 
     /// Reads one group.
     ///
-    /// - Throws: ``ZohoBooksError``.
+    /// - Throws: ``ZohoBooksError``; not where only some of a group's records are refused.
     func answer(to ids: [String]) async throws -> DetailAnswer {
         var answer = DetailAnswer()
-        switch module.detail {
+        switch mapping.entity.module.detail {
         case .single:
             for id in ids { try await read(id, into: &answer) }
         case .itemDetails where ids.allSatisfy(Self.isOdd):
             for id in ids { try await read(id, into: &answer) }
         case .itemDetails:
-            answer.records = try await client.itemDetails(ids: ids, priority: priority)
-            let found = Set(answer.records.compactMap { Catalog.id(of: $0.json, in: module) })
+            try await readGroup(ids, into: &answer)
+            let found = Set(answer.records.compactMap { Catalog.id(of: $0.json, in: mapping.entity.module) })
             // The call leaves unknown ids out without a word; only a read of the record itself confirms it.
-            for id in ids where !found.contains(id) {
+            for id in ids where !found.contains(id) && answer.refused[id] == nil {
                 do {
                     try await read(id, into: &answer)
                 } catch let error as ZohoBooksError where error.isPace {
@@ -47,8 +75,42 @@ struct DetailReader: Sendable {
         return answer
     }
 
+    /// Reads items in one call; in smaller ones where Zoho does not take so many at once, which it does not say
+    /// (reference, section 12), or refuses one of them.
+    private func readGroup(_ ids: [String], into answer: inout DetailAnswer) async throws {
+        let whole = min(ids.count, size)
+        var part = whole
+        var rest = ids[...]
+        var refusedAlone = 0
+        while !rest.isEmpty {
+            do {
+                answer.calls += 1
+                let records = try await client.itemDetails(ids: Array(rest.prefix(part)), priority: priority)
+                answer.records += records
+                rest = rest.dropFirst(part)
+            } catch let error as ZohoBooksError where error.mayConcernOneOfMany {
+                guard min(part, rest.count) == 1, let id = rest.first else {
+                    part = (min(part, rest.count) + 1) / 2
+                    continue
+                }
+                rest = rest.dropFirst()
+                refusedAlone += 1
+                // The size was not to blame; but many that are refused would each cost a search.
+                part = max(1, whole >> (refusedAlone - 1))
+                if error.kind == .notFound { continue }
+                // Where nothing at all is taken, it is not for the sake of one record.
+                guard !answer.records.isEmpty || (refusedAlone == 1 && !rest.isEmpty) else { throw error }
+                answer.refused[id] = error
+            }
+        }
+        guard part < whole, refusedAlone == 0, groups.lower(to: part) else { return }
+        let (mirror, name, size) = (mirror, mapping.entity.name, part)
+        try await uncancelled { try await mirror.noteDetailGroup(of: size, for: name) }
+    }
+
     private func read(_ id: String, into answer: inout DetailAnswer) async throws {
-        let askedAt = now()
+        let (askedAt, module) = (mirror.now(), mapping.entity.module)
+        answer.calls += 1
         let record: DetailRecord?
         do {
             record = try await client.record(module.path, id: id, detailKey: module.detailKey, priority: priority)
@@ -60,6 +122,23 @@ struct DetailReader: Sendable {
             answer.records.append(record)
         } else {
             answer.add(DetailAnswer(gone: [id], goneAt: askedAt))
+        }
+    }
+}
+
+/// How many records one call brings, as all calls side by side learn it.
+private final class GroupSize: Sendable {
+    private let value: Mutex<Int>
+
+    init(_ size: Int) { value = Mutex(size) }
+
+    var size: Int { value.withLock { $0 } }
+
+    /// - Returns: whether it was more.
+    func lower(to size: Int) -> Bool {
+        value.withLock { value in
+            defer { value = min(value, size) }
+            return size < value
         }
     }
 }
@@ -77,6 +156,10 @@ struct DetailAnswer: Sendable {
     var unread: [String] = []
     /// When it has.
     var obstacle: ZohoBooksError?
+    /// Ids that Zoho refuses by themselves, and why.
+    var refused: [String: ZohoBooksError] = [:]
+    /// Calls that it took, those that were made again apart.
+    var calls = 0
 
     var count: Int { records.count + gone.count }
 
@@ -84,6 +167,8 @@ struct DetailAnswer: Sendable {
         records += other.records
         gone += other.gone
         goneAt = [goneAt, other.goneAt].compactMap(\.self).min()
+        refused.merge(other.refused) { $1 }
+        calls += other.calls
     }
 }
 
@@ -92,6 +177,9 @@ extension ZohoBooksError {
     var isPace: Bool {
         if case .pace = kind { true } else { false }
     }
+
+    /// Whether a call for several records may have failed for the sake of one of them, or of their number.
+    fileprivate var mayConcernOneOfMany: Bool { kind == .badRequest || kind == .notFound }
 }
 
 extension Catalog {

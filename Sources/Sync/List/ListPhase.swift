@@ -141,6 +141,7 @@ struct ListPhase: Sendable {
                 if let cursor = pending.cursor { try transaction.save(cursor) }
             }
             progress.add(result, page, of: entity)
+            progress.noteSeen(batch, of: entity)
         }
     }
 }

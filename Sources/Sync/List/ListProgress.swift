@@ -1,3 +1,4 @@
+import Catalog
 import Mirror
 import Synchronization
 
@@ -52,6 +53,15 @@ final class ListProgress: Sendable {
                         entry.entity.cursor.after(page, seen: later(state.seen, page.modifiedThrough), resumingAt: $0)
                     }
                 })
+        }
+    }
+
+    /// Takes note of what the list shows although Zoho had said that it is gone.
+    func noteSeen(_ batch: Batch, of index: Int) {
+        state.withLock { state in
+            let undecided = state.entries[index].entity.undecided
+            guard !undecided.isEmpty else { return }
+            state.entries[index].entity.reappeared.formUnion(batch.records.map(\.id).filter { undecided.contains($0) })
         }
     }
 

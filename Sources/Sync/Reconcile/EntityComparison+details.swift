@@ -30,14 +30,24 @@ extension EntityComparison {
     ///
     /// - Parameter calls: what may be spent; what is left afterwards.
     mutating func confirm(_ calls: inout ReconciliationCalls) async throws {
+        let access = try await reconciler.mirror.detailAccess(of: mapping.entity.name)
+        var areMissing = access.isRefused(at: reconciler.mirror.now())
         var deleted: [Gone] = []
         let before = answered
         answered = []
-        var failure = await read(suspects + samples, &calls, &deleted)
-        if failure == nil, reconciler.options.repairs { failure = await read(doubts, &calls, &deleted) }
+        var failure = await read(suspects + samples, access, &areMissing, &calls, &deleted)
+        if failure == nil, reconciler.options.repairs {
+            failure = await read(doubts, access, &areMissing, &calls, &deleted)
+        }
         let answeredNow = answered
+        if areMissing {
+            // What nobody can have is not lacking.
+            findings.remark = MissingDetails(of: mapping).description
+            findings.obstacle = findings.obstacle ?? "Zoho does not give them by themselves."
+            findings.outstanding = 0
+        }
         findings.unconfirmed += suspects.count { !answeredNow.contains($0) }
-        findings.unread += samples.count { !answeredNow.contains($0) }
+        findings.unread += areMissing ? 0 : samples.count { !answeredNow.contains($0) }
         answered.formUnion(before)
         try await settle(deleted)
         if let failure { throw failure }
@@ -45,15 +55,19 @@ extension EntityComparison {
 
     /// Reads records by themselves; a record that Zoho fails to give costs itself alone.
     ///
+    /// - Parameters:
+    ///   - access: what is known of how Zoho gives the records.
+    ///   - areMissing: whether it gives none by themselves.
     /// - Returns: why it is pointless to read on.
     private mutating func read(
-        _ ids: [String], _ calls: inout ReconciliationCalls, _ deleted: inout [Gone]
+        _ ids: [String], _ access: DetailAccess, _ areMissing: inout Bool, _ calls: inout ReconciliationCalls,
+        _ deleted: inout [Gone]
     ) async -> (any Error)? {
         let reader = DetailReader(
-            client: reconciler.client.counted(by: calls.counter), module: mapping.entity.module,
-            now: reconciler.mirror.now)
+            client: reconciler.client.counted(by: calls.counter), mirror: reconciler.mirror, mapping: mapping,
+            access: access)
         var queue = ids[...]
-        var isAtEnd = false
+        var isAtEnd = areMissing
         var failure: (any Error)?
         await withTaskGroup(of: Reading.self) { group in
             var underWay = 0
@@ -79,11 +93,15 @@ extension EntityComparison {
                 underWay -= 1
                 do {
                     let answer = try reading.result.get()
-                    calls.details += reading.reserved - reader.cost(of: reading.ids, answer)
+                    calls.details += reading.reserved - answer.calls
+                    findings.obstacle = findings.obstacle ?? answer.refused.values.first.map { "\($0)" }
                     if let gone = try await judge(answer, askedAt: reading.askedAt) { deleted.append(gone) }
-                    answered.formUnion(reading.ids)
+                    answered.formUnion(reading.ids.filter { answer.refused[$0] == nil })
                 } catch let error as ZohoBooksError where error.kind == .allowance {
                     isAtEnd = true
+                } catch let error as ZohoBooksError where error.kind == .endpointMissing {
+                    isAtEnd = true
+                    areMissing = true
                 } catch  where error.concernsOneRecord {
                     findings.obstacle = findings.obstacle ?? "\(error)"
                 } catch {
@@ -175,28 +193,16 @@ extension DetailReader {
         guard left > 0 else { return ([], 0) }
         var ids: [String] = []
         var reserved = 1
-        switch module.detail {
-        case .single: ids = queue.popFirst().map { [$0] } ?? []
-        case .itemDetails where queue.first.map(Self.isOdd) ?? false:
-            ids = queue.popFirst().map { [$0] } ?? []
-        case .itemDetails(let size):
-            while ids.count < size, let id = queue.first, !Self.isOdd(id) {
-                let cost = doubtful.contains(id) ? 1 : 0
-                guard reserved + cost <= left else { break }
-                reserved += cost
-                ids.append(id)
-                queue.removeFirst()
-            }
+        guard readsGroups, !(queue.first.map(Self.isOdd) ?? false) else {
+            return (queue.popFirst().map { [$0] } ?? [], reserved)
+        }
+        while ids.count < size, let id = queue.first, !Self.isOdd(id) {
+            let cost = doubtful.contains(id) ? 1 : 0
+            guard reserved + cost <= left else { break }
+            reserved += cost
+            ids.append(id)
+            queue.removeFirst()
         }
         return (ids, reserved)
-    }
-
-    /// The calls that reading some records takes, where none of them fails.
-    fileprivate func cost(of ids: [String], _ answer: DetailAnswer) -> Int {
-        if case .itemDetails = module.detail, !ids.allSatisfy({ Self.isOdd($0) }) {
-            1 + answer.gone.count
-        } else {
-            ids.count
-        }
     }
 }

@@ -29,6 +29,8 @@ package struct Findings: Sendable, Hashable {
     var question: String?
     /// Whether a person has to decide whether so many rows are gone.
     package var needsConsent: Bool { question != nil }
+    /// What could not be compared and is no difference.
+    var remark: String?
     /// Why the comparison ended early.
     var failure: String?
     /// Why a record could not be read; nil where no call was left for it.
@@ -64,6 +66,7 @@ package struct Findings: Sendable, Hashable {
                 ? nil
                 : "Details differ where no list shows it, and those of \(unproven.count) records were not compared. "
                     + "Compare them with --deep.",
+            remark,
         ]
         let said = notes.compactMap(\.self)
         return said.isEmpty ? nil : said.joined(separator: " ")

@@ -47,10 +47,9 @@ package struct Reconciler: Sendable {
                 present += rows
                 listed = max(listed, try await mirror.cursor(of: mapping.entity.name).listCount ?? 0)
                 let details = options.isDeep ? rows : min(options.sample, rows)
-                switch module.detail {
-                case .single: cost.samples += details
-                case .itemDetails(let size): cost.samples += (details + size - 1) / size
-                }
+                let access = try await mirror.detailAccess(of: mapping.entity.name)
+                let size = DetailReader.size(of: module, client, access)
+                cost.samples += (details + size - 1) / size
             }
             let count = max(present, listed)
             cost.records[module.path] = count

@@ -102,7 +102,7 @@ package struct ScheduleCost: Sendable, Hashable {
     ) -> Int {
         let module = mappings[0].entity.module
         let records = holding.records.values.reduce(0, +)
-        let pages = PagePlan.pages(for: records)
+        let (pages, isFilterHonoured) = (PagePlan.pages(for: records), holding.isFilterHonoured)
         func details(_ number: Int) -> Int {
             switch module.detail {
             case .single: number
@@ -112,15 +112,10 @@ package struct ScheduleCost: Sendable, Hashable {
         let sum: Double
         switch kind {
         case .incremental:
-            let isShort: Bool =
-                switch module.modifiedFilter {
-                case .documented, .sorted: true
-                case .probed: holding.isFilterHonoured == true
-                case .never: false
-                }
+            let sweep = module.pagesOfSweep(records: records, isFilterHonoured: isFilterHonoured)
             // Details that a list cannot show to be outdated are read again when they are old.
             let renewals = module.detailLifetime.map { min(times, 86_400 / Double($0)) * Double(details(records)) } ?? 0
-            sum = times * Double(isShort ? 1 : pages) + renewals
+            sum = times * Double(sweep) + renewals
         case .full:
             sum = times * Double(pages + (module.detailLifetime == nil ? 0 : details(records)))
         case .reconciliation:

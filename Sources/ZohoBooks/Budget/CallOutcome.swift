@@ -30,6 +30,8 @@ public struct BudgetSnapshot: Sendable, Hashable {
     public let remainingToday: Int?
     /// The day's calls of the plan, as Zoho last said.
     public let dailyLimit: Int?
+    /// Calls of the day that background work leaves alone.
+    public let reserve: Int
     /// When the day's calls return.
     public let returnsAt: Date?
 }

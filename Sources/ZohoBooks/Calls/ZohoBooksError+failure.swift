@@ -51,6 +51,11 @@ extension ZohoBooksError {
                     "Something else uses the organisation's calls; try again later. \(said)")
             case (500..., _), (_, 1_000):
                 failed(.server, "Zoho Books keeps failing to answer \(path).", "Run the command again later. \(said)")
+            // Some paths of single records are documented nowhere (section 6.1).
+            case (404, 5) where message.hasPrefix("Invalid URL") && path.contains("/"):
+                failed(
+                    .endpointMissing, "This organisation's API has no \(path).",
+                    "It does not give the module's complete records one by one; lists still come. \(said)")
             // What a disabled module answers is undocumented (section 9, no. 17), so the text counts as well.
             case _ where code == 110_001 || message.contains("not enabled"),
                 (404, 5) where message.hasPrefix("Invalid URL"):

@@ -67,7 +67,8 @@ struct Settings: Sendable {
     /// `ZOHOSYNC_IN_FLIGHT`: calls that are made side by side, 1 to 100; Zoho allows 10.
     func inFlight() throws -> Int { try number("zohosync.inFlight", "ZOHOSYNC_IN_FLIGHT", 1...100) ?? 10 }
 
-    /// What the client needs: the credentials and the data centre.
+    /// What the client needs: the credentials and the data centre; `ZOHOSYNC_ITEMS_PER_CALL`: how many items' details one
+    /// call asks for.
     ///
     /// - Parameter isConnected: whether there is a refresh token and an organisation already.
     func zohoBooks(isConnected: Bool = true) throws -> ZohoBooksConfiguration {
@@ -84,6 +85,9 @@ struct Settings: Sendable {
             organizationID: isConnected ? try organizationID() : "", dataCenter: dataCenter)
         configuration.accountsURL = try url("zoho.accountsUrl", "ZOHO_ACCOUNTS_URL")
         configuration.apiURL = try url("zoho.apiUrl", "ZOHO_API_URL")
+        if let size = try number("zohosync.itemsPerCall", "ZOHOSYNC_ITEMS_PER_CALL", 1...200) {
+            configuration.itemDetailsSize = size
+        }
         return configuration
     }
 

@@ -48,7 +48,9 @@ struct SyncTable {
                 "\(report.detailsOutstanding.grouped) details are outstanding; the next sync reads them, newest first.")
         }
         if let returns = report.quotaReturnsAt {
-            lines.append("The day's calls are used up. Zoho allows more at \(Timestamp.seconds(returns)).")
+            let reason =
+                report.keepsCalls ? "What is left of the day's calls is kept for lists" : "The day's calls are used up"
+            lines.append("\(reason). Zoho allows more at \(Timestamp.seconds(returns)).")
         }
         text = lines.joined(separator: "\n")
     }

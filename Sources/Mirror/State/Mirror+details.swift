@@ -1,0 +1,157 @@
+package import Catalog
+import Database
+
+/// What is known of how Zoho gives an entity's complete records.
+package struct DetailAccess: Sendable, Hashable {
+    /// How many records it takes in one call for several, where it has refused more; nil where it never has.
+    package let groupSize: Int?
+    /// When it last said that it gives none at all, in microseconds since 1970; nil where it gives them.
+    package let refusedAt: Int64?
+
+    /// Whether it is too early to ask again whether there are any.
+    ///
+    /// - Parameter now: microseconds since 1970.
+    package func isRefused(at now: Int64) -> Bool { refusedAt.map { now < $0 + Mirror.detailMemory } ?? false }
+}
+
+extension Mirror {
+    /// For how long Zoho's word about details counts before it is asked again, in microseconds.
+    static let detailMemory: Int64 = 86_400_000_000
+
+    // MARK: - How details are read
+
+    /// What is known of how Zoho gives an entity's complete records.
+    package func detailAccess(of entity: String) async throws -> DetailAccess {
+        try await database.read { transaction in
+            let row = try transaction.query(
+                "select detail_group, details_refused_at from sync_cursors where entity = $1", [.text(entity)]
+            ).first
+            return DetailAccess(groupSize: row?.int(0).map { Int($0) }, refusedAt: row?.instant(1))
+        }
+    }
+
+    /// Takes note of how many records Zoho takes in one call.
+    package func noteDetailGroup(of size: Int, for entity: String) async throws {
+        try await note(.integer(Int64(size)), in: "detail_group", of: entity)
+    }
+
+    /// Takes note that Zoho gives none of an entity's complete records.
+    ///
+    /// - Parameter time: when it said so, in microseconds since 1970; nil where it gives them again.
+    package func noteDetailsRefused(of entity: String, at time: Int64?) async throws {
+        try await note(time.map { .instant($0) } ?? .null, in: "details_refused_at", of: entity)
+    }
+
+    /// Writes one column, so that a cursor that is saved meanwhile does not take it back.
+    private func note(_ value: SQLValue, in column: String, of entity: String) async throws {
+        try await database.write { transaction in
+            _ = try transaction.execute(
+                """
+                insert into sync_cursors (entity, \(column)) values ($1, $2)
+                on conflict (entity) do update set \(column) = excluded.\(column)
+                """, [.text(entity), value])
+        }
+    }
+
+    // MARK: - What is due
+
+    /// Whether a complete record of the entity was ever applied.
+    package func hasDetails(of mapping: EntityMapping) async throws -> Bool {
+        try await database.read { transaction in
+            try !transaction.query(
+                "select 1 from \(mapping.entity.name) where detail_synced_at is not null limit 1"
+            ).isEmpty
+        }
+    }
+
+    /// Details that the entity's rows still lack, as far as the last lists show and Zoho is to be asked for them.
+    ///
+    /// - Parameter before: rows whose detail is older than this count too, in microseconds since 1970.
+    package func outstandingDetails(
+        of mapping: EntityMapping, before: Int64? = nil, where filter: DueFilter = DueFilter()
+    ) async throws -> Int {
+        let (condition, values) = due(mapping, before, filter, from: 1)
+        return try await database.read { transaction in
+            try transaction.query("select count(*) from \(mapping.entity.name) where \(condition)", values)
+                .first?.int(0).map { Int($0) } ?? 0
+        }
+    }
+
+    /// The ids of rows that need a detail record, newest first.
+    ///
+    /// - Parameter excluding: ids that were asked for already and are not to be given again.
+    package func dueDetails(
+        of mapping: EntityMapping, before: Int64?, where filter: DueFilter = DueFilter(), limit: Int,
+        excluding: Set<String>
+    ) async throws -> [String] {
+        let entity = mapping.entity
+        let (condition, values) = due(mapping, before, filter, from: 2)
+        return try await database.read { transaction in
+            try transaction.query(
+                """
+                select \(entity.keyColumn) from \(entity.name) where \(condition)
+                order by zoho_modified_at desc, id desc limit $1
+                """, [.integer(Int64(limit + excluding.count))] + values
+            ).compactMap { $0.text(0) }.filter { !excluding.contains($0) }.prefix(limit).map(\.self)
+        }
+    }
+
+    /// What a row has to meet to be due.
+    private func due(
+        _ mapping: EntityMapping, _ before: Int64?, _ filter: DueFilter, from first: Int
+    ) -> (sql: String, values: [SQLValue]) {
+        let (condition, values) = filter.condition(mapping, from: first + 3)
+        let (table, key) = (mapping.entity.name, mapping.entity.keyColumn)
+        return (
+            """
+            deleted_at is null and (detail_due = $\(first) or detail_synced_at < $\(first + 1))
+                and not exists (select 1 from sync_gone g where g.entity = '\(table)' and g.zoho_id = \(table).\(key)
+                    and g.said_at > $\(first + 2) and g.said_at >= \(table).observed_at)\(condition)
+            """,
+            [.boolean(true), .instant(max(before ?? 0, 0)), .instant(max(now() - Self.detailMemory, 0))] + values
+        )
+    }
+
+    // MARK: - What is gone and not yet decided about
+
+    /// The rows that Zoho said to be gone, and that a person has yet to decide about.
+    package func undecidedGone(of mapping: EntityMapping) async throws -> Set<String> {
+        let (entity, since) = (mapping.entity, max(now() - Self.detailMemory, 0))
+        return try await database.read { transaction in
+            Set(
+                try transaction.query(
+                    """
+                    select g.zoho_id from sync_gone g join \(entity.name) e on e.\(entity.keyColumn) = g.zoho_id
+                    where g.entity = '\(entity.name)' and g.said_at > $1 and g.said_at >= e.observed_at
+                        and e.deleted_at is null
+                    """, [.instant(since)]
+                ).compactMap { $0.text(0) })
+        }
+    }
+
+    /// Takes note that Zoho says of records that they are gone, so that it is not asked again at once.
+    ///
+    /// - Parameter time: when it said so, in microseconds since 1970.
+    package func noteGone(_ ids: Set<String>, of mapping: EntityMapping, at time: Int64) async throws {
+        let (entity, forgotten) = (mapping.entity.name, max(now() - Self.detailMemory, 0))
+        try await database.write { transaction in
+            try transaction.execute(
+                """
+                delete from sync_gone
+                where said_at <= $1 or (entity = $2 and \(transaction.dialect.contains("zoho_id", "$3")))
+                """, [.instant(forgotten), .text(entity), .texts(ids.sorted())])
+            try transaction.insert(
+                ids.sorted().map { [.text(entity), .text($0), .instant(time)] }, into: "sync_gone",
+                columns: ["entity", "zoho_id", "said_at"])
+        }
+    }
+
+    /// Takes back that Zoho said that records are gone: it has shown them since.
+    package func forgetGone(_ ids: Set<String>, of mapping: EntityMapping) async throws {
+        try await database.write { transaction in
+            _ = try transaction.execute(
+                "delete from sync_gone where entity = $1 and \(transaction.dialect.contains("zoho_id", "$2"))",
+                [.text(mapping.entity.name), .texts(ids.sorted())])
+        }
+    }
+}

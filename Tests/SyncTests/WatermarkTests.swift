@@ -10,12 +10,14 @@ import ZohoSimulator
 @Suite("Up to where an entity is current")
 struct WatermarkTests {
     /// Five pages of invoices, which are listed one page after the other.
-    private static func with(totals: SimulatorConfiguration.ListTotals = .none, _ body: (Rig) async throws -> Void)
-        async throws
-    {
+    private static func with(
+        totals: SimulatorConfiguration.ListTotals = .none,
+        onPage: (@Sendable (SimulatorModule, Int) async -> Void)? = nil, _ body: (Rig) async throws -> Void
+    ) async throws {
         try await Rig.with(.sqlite) {
             $0.counts[.invoices] = 1_000
             $0.listTotals = totals
+            $0.onPage = onPage
         } _: { rig in
             try await body(rig)
         }
@@ -84,12 +86,17 @@ struct WatermarkTests {
     @Test(
         "A record that a deletion moves to a page that was read already comes with the next sync", arguments: [1, 40])
     func deletedMeanwhile(hours: Int) async throws {
-        try await Self.with(totals: .all) { rig in
+        // Deletes when the first page has been made and is on its way.
+        let deletion = Mutex<(@Sendable () throws -> Void)?>(nil)
+        let onPage: @Sendable (SimulatorModule, Int) async -> Void = { _, page in
+            guard page == 1, let delete = deletion.withLock({ exchange(&$0, with: nil) }) else { return }
+            do { try delete() } catch { Issue.record(error) }
+        }
+        try await Self.with(totals: .all, onPage: onPage) { rig in
             let control = rig.control
             let moved = control.id(.invoices, at: 200)
-            try await rig.sync(
-                ["invoices"], concurrency: 1, { $0.includesDetails = false },
-                onEvent: Self.afterFirstPage { try control.delete(.invoices, id: control.id(.invoices, at: 3)) })
+            deletion.withLock { $0 = { try control.delete(.invoices, id: control.id(.invoices, at: 3)) } }
+            try await rig.sync(["invoices"]) { $0.includesDetails = false }
             let missing = "select count(*) from invoices where zoho_invoice_id = '\(moved)'"
             #expect(try await rig.value(missing) == "0")
             control.advanceClock(by: .seconds(3_600))

@@ -81,10 +81,11 @@ struct SyncSession {
                 sync.options.isDryRun
                 ? Run.rehearsal(of: name, kind: kind, at: sync.mirror.now())
                 : try await sync.mirror.beginRun(of: name, kind: kind, options: sync.options.json, holder: holder)
-            var entity = EntityRun(mapping: mapping, counter: CallCounter(), run: run, cursor: cursor)
-            entity.undecided = try await sync.mirror.undecidedGone(of: mapping)
-            entities.append(entity)
+            entities.append(EntityRun(mapping: mapping, counter: CallCounter(), run: run, cursor: cursor))
             await tell(.began, run)
+        }
+        for index in entities.indices {
+            entities[index].undecided = try await sync.mirror.undecidedGone(of: entities[index].mapping)
         }
     }
 

@@ -22,14 +22,14 @@ struct BodyTests {
         try await ServerRig.with(.sqlite) { rig in
             let stranger = try RawConnection(to: rig.address)
             try stranger.send(Self.head(900_000_000))
-            #expect(stranger.receive().hasPrefix("HTTP/1.1 401 "))
+            #expect(await stranger.receive().hasPrefix("HTTP/1.1 401 "))
             let large = try RawConnection(to: rig.address)
             try large.send(Self.head(900_000_000, Self.signature))
-            #expect(large.receive().hasPrefix("HTTP/1.1 413 "))
+            #expect(await large.receive().hasPrefix("HTTP/1.1 413 "))
             let broken = try RawConnection(to: rig.address)
             try broken.send(Self.head(100, Self.signature) + "{")
             broken.finishSending()
-            #expect(broken.receive().hasPrefix("HTTP/1.1 400 "))
+            #expect(await broken.receive().hasPrefix("HTTP/1.1 400 "))
             let metrics = try await rig.get("/metrics").text
             for result in ["refused", "too_large", "broken_off"] {
                 #expect(metrics.contains(#"zohosync_deliveries_total{webhook="bills",result="\#(result)"} 1"#))
@@ -66,7 +66,7 @@ struct BodyTests {
             try connection.send(Self.head(100, Self.signature) + "{")
             let ticking = Task { while !Task.isCancelled { try await clock.advance() } }
             defer { ticking.cancel() }
-            #expect(connection.receive().hasPrefix("HTTP/1.1 408 "))
+            #expect(await connection.receive().hasPrefix("HTTP/1.1 408 "))
         }
     }
 
@@ -85,7 +85,7 @@ struct BodyTests {
                     try await rig.request(.POST, path, body: body).status == 503
                 }
                 half.finishSending()
-                #expect(half.receive().hasPrefix("HTTP/1.1 400 "))
+                #expect(await half.receive().hasPrefix("HTTP/1.1 400 "))
             }
             #expect(try await rig.request(.POST, path, body: body).status == 200)
         }
@@ -96,12 +96,12 @@ struct BodyTests {
         try await ServerRig.with(.sqlite) { rig in
             let signed = try RawConnection(to: rig.address)
             try signed.send(Self.head(2, Self.signature, "Expect: 100-continue"))
-            #expect(signed.receive().hasPrefix("HTTP/1.1 100 "))
+            #expect(await signed.receive().hasPrefix("HTTP/1.1 100 "))
             try signed.send("{}")
-            #expect(signed.receive().hasPrefix("HTTP/1.1 401 "))
+            #expect(await signed.receive().hasPrefix("HTTP/1.1 401 "))
             let stranger = try RawConnection(to: rig.address)
             try stranger.send(Self.head(2, "Expect: 100-continue"))
-            #expect(stranger.receive().hasPrefix("HTTP/1.1 401 "))
+            #expect(await stranger.receive().hasPrefix("HTTP/1.1 401 "))
         }
     }
 

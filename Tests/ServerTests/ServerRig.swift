@@ -56,6 +56,8 @@ struct ServerRig: Sendable {
             .purchaseorders: 1, .customerpayments: 3,
         ]
         setup.server.port = 0
+        // No deadline passes because the machine is busy with other tests.
+        setup.server.clock = ManualClock()
         setup.server.webhookSecret = Secret(secret)
         configure(&setup)
         let (configuration, server, location) = (setup.simulator, setup.server, setup.location)
@@ -104,6 +106,8 @@ struct ServerRig: Sendable {
             organizationID: simulator.control.configuration.organizationID, dataCenter: .com)
         configuration.accountsURL = URL(string: simulator.baseURL)
         configuration.apiURL = URL(string: simulator.baseURL)
+        // The tests' own requests may wait for the end of a whole sync.
+        configuration.idleTimeout = .seconds(120)
         var limits = BudgetLimits()
         limits.callsPerMinute = nil
         limits.detailCallsPerMinute = nil

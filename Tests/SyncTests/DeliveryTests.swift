@@ -102,7 +102,8 @@ struct DeliveryTests {
                 try await mark(rig, rig.control.id(.items, at: 0))
                 let (began, calls) = (rig.control.now, rig.control.statistics.calls)
                 try await worker.drain(WorkerPulse(rig.mirror, worker: "w", holder: "test:1"))
-                #expect(rig.control.now.timeIntervalSince(began) < 5, "nobody waited")
+                // Who waits for the minute's end moves the clock there.
+                #expect(rig.control.now.timeIntervalSince(began) < 59, "nobody waited")
                 #expect(rig.control.statistics.calls == calls + 51)
                 #expect(try await rig.value("select count(*) from products") == "1")
                 #expect(

@@ -92,6 +92,32 @@ struct StateTests {
         }
     }
 
+    @Test("Healing that was kept before it had a state gets the one that its words told", arguments: Engine.allCases)
+    func healingStates(engine: Engine) async throws {
+        let states: [(HealingRecord.State, outcome: String)] = [
+            (.done, "Removed: 3 of sync_runs."), (.waiting, "It waits: products is being read."),
+            (.failed, "It failed: 3 failed again."), (.question, "A person has to decide."),
+            (.question, "A person has to decide. 3 records were repaired."),
+        ]
+        try await withMirror(engine) { mirror in
+            for (state, outcome) in states {
+                try await mirror.record(
+                    HealingRecord(action: "prune", reason: "", state: state, outcome: outcome, changed: 0, at: 1))
+            }
+            let before = try await mirror.healings()
+            try await mirror.database.write {
+                try $0.script(
+                    """
+                    alter table sync_actions drop column state;
+                    delete from sync_migrations where name = '0015-healing-states';
+                    """)
+            }
+            try await mirror.prepare(organizationID: testOrganisation)
+            #expect(before.count == states.count)
+            #expect(try await mirror.healings() == before)
+        }
+    }
+
     @Test(
         "A column that the catalogue has gained is added to a table that lacks it, and filled from what Zoho sent",
         arguments: Engine.allCases)

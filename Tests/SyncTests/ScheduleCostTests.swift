@@ -112,7 +112,7 @@ struct ScheduleCostTests {
                 #expect(calls < (announced == .everything ? 500 : 1_950), "\(calls) calls")
                 #expect(
                     calls <= (announced == .everything ? cost.withWebhooks : cost.withoutWebhooks), "\(calls) calls")
-                #expect(try await rig.mirror.healings().filter { !$0.isDone } == [])
+                #expect(try await rig.mirror.healings().filter(\.state.isOpen) == [])
             }
             for turn in 0..<12 { try await expectFresh(rig, turn) }
         }

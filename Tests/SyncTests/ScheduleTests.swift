@@ -397,7 +397,7 @@ struct ScheduleTests {
                 let checks = try await HealthTests.checks(rig)
                 #expect(checks["runs_failed"]?.state == .ok)
                 #expect(checks["drift"]?.state == .ok)
-                #expect(try await rig.mirror.healings().filter { !$0.isDone } == [])
+                #expect(try await rig.mirror.healings().filter(\.state.isOpen) == [])
             }
         }
     }

@@ -25,8 +25,8 @@ struct SourceHealthTests {
             #expect(check?.state == .critical)
             #expect(check?.advice.contains("ZOHO_REFRESH_TOKEN") == true)
             let failed = try await HealTests.heal(rig)["refresh_token"]
-            #expect(failed?.isDone == false)
-            #expect(try await rig.mirror.healings().first?.outcome.hasPrefix(HealingRecord.failure) == true)
+            #expect(failed?.state == .failed)
+            #expect(try await rig.mirror.healings().first == failed)
             let code = try #require(rig.control.configuration.oauth.grantCodes.first)
             _ = try await rig.withClient { try await $0.refreshToken(forGrant: Secret(code)) }
             #expect(try await HealthTests.checks(rig, .access)["token"]?.state == .ok)

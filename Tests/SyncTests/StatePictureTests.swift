@@ -16,6 +16,7 @@ struct StatePictureTests {
         "Dead letters": DeadLetter.State.allCases.map(\.rawValue),
         "Leases": Lease.State.allCases.map(\.rawValue),
         "Tasks of the schedule": ScheduleRecord.State.allCases.map(\.rawValue),
+        "Healing": HealingRecord.State.allCases.map(\.rawValue),
         "Checks": HealthCheck.State.allCases.map(\.rawValue),
     ]
 
@@ -65,11 +66,14 @@ struct StatePictureTests {
                     entity: "products", content: .unreadable(body: Array("x".utf8), reason: "x"), receivedAt: time,
                     requestID: nil)
             ])
+            try await mirror.record(
+                HealingRecord(action: "prune", reason: "", state: .done, outcome: "", changed: 0, at: time))
             let tables = [
                 ("sync_runs", Run.State.allCases.map(\.rawValue)),
                 ("sync_reconciliations", Reconciliation.State.allCases.map(\.rawValue)),
                 ("sync_dead_letters", DeadLetter.State.allCases.map(\.rawValue)),
                 ("sync_schedule", ScheduleRecord.State.allCases.map(\.rawValue)),
+                ("sync_actions", HealingRecord.State.allCases.map(\.rawValue)),
                 ("sync_health", HealthCheck.State.allCases.map(\.rawValue)),
             ]
             for (table, states) in tables {

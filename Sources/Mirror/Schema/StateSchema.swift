@@ -295,5 +295,19 @@ enum StateSchema {
                 );
                 """)
         },
+        Migration("0015-healing-states") { transaction in
+            // So far the outcome's first words were the state.
+            try transaction.script(
+                """
+                alter table sync_actions add column state text not null default 'done'
+                    check (state in ('done', 'waiting', 'failed', 'question'));
+                update sync_actions set state = case
+                    when outcome like 'A person has to decide.%' then 'question'
+                    when outcome like 'It failed: %' then 'failed'
+                    else 'waiting' end
+                where outcome like 'A person has to decide.%' or outcome like 'It failed: %'
+                    or outcome like 'It waits: %';
+                """)
+        },
     ]
 }

@@ -42,28 +42,34 @@ package struct ScheduleRecord: Sendable, Hashable {
 package struct HealingRecord: Sendable, Hashable {
     package let action: String
     package let reason: String
+    package let state: State
+    /// What came of it, for people.
     package let outcome: String
     package let changed: Int
     /// Microseconds since 1970.
     package let at: Int64
 
-    package init(action: String, reason: String, outcome: String, changed: Int, at: Int64) {
+    /// How it ended; docs/states.md draws it.
+    package enum State: String, Sendable, Hashable, CaseIterable {
+        case done
+        /// Something passing kept it from being done, so that the next time will do.
+        case waiting
+        case failed
+        /// A person has to decide.
+        case question
+
+        /// Whether it is left to a person, to decide or to mend.
+        package var isOpen: Bool { self == .failed || self == .question }
+    }
+
+    package init(action: String, reason: String, state: State, outcome: String, changed: Int, at: Int64) {
         self.action = action
         self.reason = reason
+        self.state = state
         self.outcome = outcome
         self.changed = changed
         self.at = at
     }
-
-    /// What the outcome begins with where a person has to decide.
-    package static let question = "A person has to decide."
-    /// What the outcome begins with where it failed.
-    package static let failure = "It failed: "
-    /// What the outcome begins with where something passing kept it from being done, so that the next time will do.
-    package static let waiting = "It waits: "
-
-    /// Whether nothing is left to a person.
-    package var isDone: Bool { !outcome.hasPrefix(Self.question) && !outcome.hasPrefix(Self.failure) }
 }
 
 extension Mirror {
@@ -111,10 +117,13 @@ extension Mirror {
         try await database.write { transaction in
             let id = try transaction.reserveIDs(1, in: "sync_actions")[0]
             try transaction.execute(
-                "insert into sync_actions (id, action, reason, outcome, changed, at) values ($1, $2, $3, $4, $5, $6)",
+                """
+                insert into sync_actions (id, action, reason, state, outcome, changed, at)
+                values ($1, $2, $3, $4, $5, $6, $7)
+                """,
                 [
-                    .integer(id), .text(healing.action), .text(healing.reason), .text(healing.outcome),
-                    .integer(Int64(healing.changed)), .instant(healing.at),
+                    .integer(id), .text(healing.action), .text(healing.reason), .text(healing.state.rawValue),
+                    .text(healing.outcome), .integer(Int64(healing.changed)), .instant(healing.at),
                 ])
         }
     }
@@ -123,13 +132,15 @@ extension Mirror {
     package func healings(limit: Int = 20) async throws -> [HealingRecord] {
         try await database.read { transaction in
             try transaction.query(
-                "select action, reason, outcome, changed, at from sync_actions order by id desc limit $1",
+                "select action, reason, state, outcome, changed, at from sync_actions order by id desc limit $1",
                 [.integer(Int64(limit))]
             ).compactMap { row in
-                guard let action = row.text(0), let reason = row.text(1), let outcome = row.text(2),
-                    let changed = row.int(3), let at = row.instant(4)
+                guard let action = row.text(0), let reason = row.text(1),
+                    let state = row.text(2).flatMap({ HealingRecord.State(rawValue: $0) }), let outcome = row.text(3),
+                    let changed = row.int(4), let at = row.instant(5)
                 else { return nil }
-                return HealingRecord(action: action, reason: reason, outcome: outcome, changed: Int(changed), at: at)
+                return HealingRecord(
+                    action: action, reason: reason, state: state, outcome: outcome, changed: Int(changed), at: at)
             }
         }
     }

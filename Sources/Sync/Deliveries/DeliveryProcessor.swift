@@ -120,7 +120,8 @@ package struct DeliveryProcessor: Sendable {
                     HealingRecord(
                         action: HealingAction.restartWorker.rawValue,
                         reason: "Nothing was heard of \(name) for \(patience).",
-                        outcome: "It was given up, and another one goes on.", changed: 1, at: mirror.now()))
+                        state: .done, outcome: "It was given up, and another one goes on.", changed: 1,
+                        at: mirror.now()))
             }
         }
     }

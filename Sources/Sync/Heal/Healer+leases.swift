@@ -17,7 +17,8 @@ extension Healer {
                 var taken = 0
                 for lease in stuck where try await mirror.takeBack(lease) { taken += 1 }
                 let released = try await mirror.releaseClaims(where: isDead)
-                return ("\(taken) leases and \(released) claims were taken back.", taken + released)
+                return HealingResult(
+                    text: "\(taken) leases and \(released) claims were taken back.", changed: taken + released)
             }
         ]
     }
@@ -47,7 +48,7 @@ extension Healer {
         return [
             HealingNeed(action: .endRuns, reason: "No process works on the runs \(names).") { [mirror] in
                 let ended = try await mirror.endAbandonedRuns()
-                return ("\(ended) runs were marked as interrupted.", ended)
+                return HealingResult(text: "\(ended) runs were marked as interrupted.", changed: ended)
             }
         ]
     }

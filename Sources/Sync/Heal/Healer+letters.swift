@@ -45,10 +45,10 @@ extension Healer {
                 }
                 if queued > 0 { try await processor.drainOnce() }
                 let failed = letters.count - applied - queued
-                let outcome = "\(applied) were applied, \(queued) read again, \(failed) failed again."
-                return (
-                    failed == 0 ? outcome : "\(HealingRecord.failure)\(outcome) \(Self.advice)", applied + queued
-                )
+                let text = "\(applied) were applied, \(queued) read again, \(failed) failed again."
+                return failed == 0
+                    ? HealingResult(text: text, changed: applied + queued)
+                    : HealingResult(state: .failed, text: "\(text) \(Self.advice)", changed: applied + queued)
             }
         ]
     }
@@ -75,15 +75,14 @@ extension Healer {
                     waiting += ids.count { marked.contains($0) }
                 }
                 let closed = letters.count - left.count
-                var outcome = "\(closed) of \(letters.count) are applied or gone at the source."
-                if waiting > 0 { outcome += " \(waiting) wait for Zoho." }
-                if later > 0 { outcome += " \(later) more come with the next rounds." }
+                var text = "\(closed) of \(letters.count) are applied or gone at the source."
+                if waiting > 0 { text += " \(waiting) wait for Zoho." }
+                if later > 0 { text += " \(later) more come with the next rounds." }
                 if left.count > waiting {
-                    outcome = "\(HealingRecord.failure)\(outcome) The others came as before: \(Self.advice)"
-                } else if waiting > 0 {
-                    outcome = HealingRecord.waiting + outcome
+                    text += " The others came as before: \(Self.advice)"
+                    return HealingResult(state: .failed, text: text, changed: closed)
                 }
-                return (outcome, closed)
+                return HealingResult(state: waiting > 0 ? .waiting : .done, text: text, changed: closed)
             }
         ]
     }

@@ -39,7 +39,7 @@ extension Healer {
         ]
     }
 
-    private func catchUp(_ entities: [String]) async throws -> (outcome: String, changed: Int) {
+    private func catchUp(_ entities: [String]) async throws -> HealingResult {
         var options = SyncOptions()
         options.entities = entities
         options.isUnattended = true
@@ -47,7 +47,8 @@ extension Healer {
             do {
                 let report = try await synchronise(options)
                 let changed = report.runs.reduce(0) { $0 + $1.progress.changed }
-                return ("\(report.runs.count) entities were read, \(changed) records changed.", changed)
+                return HealingResult(
+                    text: "\(report.runs.count) entities were read, \(changed) records changed.", changed: changed)
             } catch SyncRunsError.running(let entity, _) {
                 options.entities.removeAll { $0 == entity }
             } catch MirrorError.leased(let name, let holder, let left) {
@@ -58,7 +59,7 @@ extension Healer {
                 }
             }
         }
-        return ("They are being read by others.", 0)
+        return HealingResult(text: "They are being read by others.", changed: 0)
     }
 
     // MARK: - What the last comparison found
@@ -111,7 +112,7 @@ extension Healer {
         return last.state == .incomplete && mirror.now() - last.endedAt >= Self.comparisonPause
     }
 
-    private func repair(_ options: ReconciliationOptions) async throws -> (outcome: String, changed: Int) {
+    private func repair(_ options: ReconciliationOptions) async throws -> HealingResult {
         let report = try await Reconciler(
             client: client, mirror: mirror, options: options, holder: holder, isDead: isDead
         ).run()
@@ -120,23 +121,22 @@ extension Healer {
         let asking = report.entities.filter(\.findings.needsConsent)
         if !asking.isEmpty {
             let notes = asking.map { "\($0.entity): \($0.findings.note ?? "")" }.joined(separator: " ")
-            return ("\(HealingRecord.question) \(done). \(notes)", repaired)
+            return HealingResult(state: .question, text: "\(done). \(notes)", changed: repaired)
         }
         let left = report.entities.filter { $0.findings.state == .different }.map(\.entity)
         if !left.isEmpty {
-            return (
-                "\(HealingRecord.failure)\(done), and not everything could be of \(left.joined(separator: ", ")).",
-                repaired
-            )
+            let text = "\(done), and not everything could be of \(left.joined(separator: ", "))."
+            return HealingResult(state: .failed, text: text, changed: repaired)
         }
         let rest = report.entities.filter { $0.findings.state == .incomplete }
         if let note = rest.first?.findings.note {
-            return ("\(HealingRecord.waiting)\(done), and the rest of \(rest[0].entity) later: \(note)", repaired)
+            let text = "\(done), and the rest of \(rest[0].entity) later: \(note)"
+            return HealingResult(state: .waiting, text: text, changed: repaired)
         }
         let equal =
             report.detailsNotRead == 0
             ? "source and mirror are equal."
             : "nothing else is known to differ. The details of \(report.detailsNotRead) records were not read."
-        return ("\(done); \(equal)", repaired)
+        return HealingResult(text: "\(done); \(equal)", changed: repaired)
     }
 }

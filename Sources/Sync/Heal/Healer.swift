@@ -71,20 +71,21 @@ package struct Healer: Sendable {
     }
 
     private func perform(_ need: HealingNeed) async throws -> HealingRecord {
-        func record(_ outcome: String, _ changed: Int) -> HealingRecord {
+        func record(_ result: HealingResult) -> HealingRecord {
             HealingRecord(
-                action: need.action.rawValue, reason: need.reason, outcome: outcome, changed: changed,
-                at: mirror.now())
+                action: need.action.rawValue, reason: need.reason, state: result.state,
+                outcome: [result.state.words, result.text].compactMap { $0 }.filter { !$0.isEmpty }
+                    .joined(separator: " "),
+                changed: result.changed, at: mirror.now())
         }
         // A question is asked by the check that it belongs to; it is no action.
-        guard let act = need.act else { return record(HealingRecord.question, 0) }
+        guard let act = need.act else { return record(HealingResult(state: .question, text: "", changed: 0)) }
         let done: HealingRecord
         do {
-            let (outcome, changed) = try await act()
-            done = record(outcome, changed)
+            done = record(try await act())
         } catch {
             try Task.checkCancellation()
-            done = record((error.isConflict ? HealingRecord.waiting : HealingRecord.failure) + "\(error)", 0)
+            done = record(HealingResult(state: error.isConflict ? .waiting : .failed, text: "\(error)", changed: 0))
         }
         try? await uncancelled { [mirror] in try await mirror.record(done) }
         return done
@@ -116,7 +117,7 @@ package struct Healer: Sendable {
                 reason: expiresAt == nil ? "There is no access token." : "The access token has expired."
             ) { [client] in
                 try await client.checkAccess()
-                return ("There is a new one.", 1)
+                return HealingResult(text: "There is a new one.", changed: 1)
             }
         ]
     }
@@ -134,7 +135,7 @@ package struct Healer: Sendable {
         return [
             HealingNeed(action: .prune, reason: "Older than their retention: \(list(old)).") { [mirror] in
                 let removed = try await mirror.prune(olderThan: retention)
-                return ("Removed: \(list(removed)).", removed.values.reduce(0, +))
+                return HealingResult(text: "Removed: \(list(removed)).", changed: removed.values.reduce(0, +))
             }
         ]
     }

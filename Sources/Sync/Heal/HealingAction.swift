@@ -43,10 +43,30 @@ package struct HealingNeed: Sendable {
     package let action: HealingAction
     package let reason: String
     /// Nil where a person has to decide.
-    let act: (@Sendable () async throws -> (outcome: String, changed: Int))?
+    let act: (@Sendable () async throws -> HealingResult)?
 
     /// Whether a person has to decide.
     package var isQuestion: Bool { act == nil }
+}
+
+/// What came of an action.
+struct HealingResult: Sendable {
+    var state = HealingRecord.State.done
+    /// What was done, without the state's own words.
+    let text: String
+    let changed: Int
+}
+
+extension HealingRecord.State {
+    /// What an outcome in this state says first.
+    package var words: String? {
+        switch self {
+        case .done: nil
+        case .waiting: "It waits:"
+        case .failed: "It failed:"
+        case .question: "A person has to decide."
+        }
+    }
 }
 
 extension DeadLetter {

@@ -127,7 +127,7 @@ extension Scheduler {
 
     private func heal() async throws -> (state: ScheduleRecord.State, note: String?) {
         let records = try await work.heal()
-        let failed = records.first { !$0.isDone }
+        let failed = records.first { $0.state.isOpen }
         let note = records.isEmpty ? "nothing needed it" : records.map(\.action).joined(separator: ", ")
         return (
             failed == nil ? .completed : .failed, failed.map { "\($0.action): \($0.reason) \($0.outcome)" } ?? note

@@ -61,6 +61,8 @@ struct HealCommand: AsyncParsableCommand {
 private struct ActionDocument: Encodable, Sendable {
     let action: String
     let reason: String
+    /// `done`, `waiting`, `failed` or `question`; nil where it would only be done.
+    @Nullable var state: String?
     @Nullable var outcome: String?
     @Nullable var changed: Int?
     /// Whether it is for a person to decide or to mend.
@@ -69,15 +71,18 @@ private struct ActionDocument: Encodable, Sendable {
     init(_ record: HealingRecord) {
         action = record.action
         reason = record.reason
+        state = record.state.rawValue
         outcome = record.outcome
         changed = record.changed
-        isOpen = !record.isDone
+        isOpen = record.state.isOpen
     }
 
     init(_ need: HealingNeed) {
         action = need.action.rawValue
         reason = need.reason
-        outcome = need.isQuestion ? HealingRecord.question : nil
+        let asked: HealingRecord.State? = need.isQuestion ? .question : nil
+        state = asked?.rawValue
+        outcome = asked?.words
         changed = nil
         isOpen = need.isQuestion
     }

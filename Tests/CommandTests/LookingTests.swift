@@ -39,7 +39,7 @@ struct LookingTests {
             try #require(lines.count == 11, "\(text.output)")
             #expect(lines[1].contains(#/^products +450 +0 +0 +20.*Z +20.*Z +1 completed$/#), "\(text.output)")
             #expect(lines[2].contains(#/^customers +0 +0 +0 +- +- +-$/#), "\(text.output)")
-            #expect(lines[10].contains(#/^Calls left: 1,9\d\d of 2,000 today; the day's return at 20.*Z\.$/#))
+            #expect(lines[10].contains(#/^Calls left: 1,9\d\d of 2,000 today; the daily allowance resets at 20.*Z\.$/#))
 
             var paced = environment
             paced["ZOHOSYNC_CALLS_PER_MINUTE"] = "100"

@@ -20,7 +20,7 @@ struct ServeCommandTests {
         let arguments = ["serve", "--port", "\(port)"] + (isScheduled ? [] : ["--no-schedule"])
         let program = try Program(arguments, environment, folder: folder)
         for await line in program.outputLines {
-            if let text = line.split(separator: ":").last, line.contains("serves at"), let port = Int(text) {
+            if let text = line.split(separator: ":").last, line.contains("is listening on"), let port = Int(text) {
                 return (program, port)
             }
         }
@@ -153,7 +153,7 @@ struct ServeCommandTests {
                         [], ["ZOHOSYNC_TLS_CERTIFICATE": "/nowhere.pem", "ZOHOSYNC_TLS_KEY": "/key.pem"],
                         "/nowhere.pem"
                     ),
-                    (["--port", "70000"], [:], "70000"), (["--workers", "0"], [:], "1 to 16"),
+                    (["--port", "70000"], [:], "0 to 65535"), (["--workers", "0"], [:], "1 to 16"),
                     (["--hostname", "0.0.0.0"], [:], "ZOHOSYNC_WEBHOOK_SECRET"),
                     ([], ["ZOHOSYNC_HOSTNAME": "0.0.0.0"], "ZOHOSYNC_WEBHOOK_KEY"),
                     ([], ["ZOHOSYNC_PORT": "many"], "ZOHOSYNC_PORT"), (["--log-format", "xml"], [:], "logfmt"),

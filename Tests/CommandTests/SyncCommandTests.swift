@@ -385,7 +385,7 @@ struct SyncCommandTests {
                     let outcome = await first.outcome()
                     if signal != SIGKILL {
                         #expect(outcome.status == 1)
-                        #expect(outcome.errors.contains("next sync goes on"))
+                        #expect(outcome.errors.contains("next sync continues"))
                         #expect(outcome.output.contains("interrupted"))
                     }
                     clock.open()
@@ -426,11 +426,11 @@ struct SyncCommandTests {
                     let list = try await Program.run(["dead-letters"], environment, folder: folder)
                     #expect(list.status == 0)
                     #expect(list.output.contains("small") && list.output.contains("23514"))
-                    #expect(!list.output.contains("more wait"))
+                    #expect(!list.output.contains("use --limit"))
                     let some = try await Program.run(
                         ["dead-letters", "invoices", "--limit", "3"], environment, folder: folder)
                     #expect(some.output.split(separator: "\n").count == 5)
-                    #expect(some.output.contains("7 more wait; --limit shows them."), "\(some.output)")
+                    #expect(some.output.contains("7 more; use --limit to see them."), "\(some.output)")
                     let machine = try await Program.run(
                         ["dead-letters", "--json", "--limit", "4"], environment, folder: folder)
                     let letters = try JSONSerialization.jsonObject(with: Data(machine.output.utf8)) as? [Any]

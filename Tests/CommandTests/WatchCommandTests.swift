@@ -192,11 +192,11 @@ struct WatchCommandTests {
             #expect(tight.output.contains("do not fit into 200"))
             let roomy = try await Program.run(arguments + ["10000"], environment, folder: folder)
             #expect(roomy.status == 0)
-            #expect(roomy.output.contains("It fits."))
+            #expect(roomy.output.contains("The schedule fits the plan."))
             let unknown = try await Program.run(
                 ["schedule", "--cost", "--size", size], environment, folder: folder)
             #expect(unknown.status == 1)
-            #expect(unknown.output.contains("the smallest one is assumed"))
+            #expect(unknown.output.contains("the smallest plan is assumed"))
             for wrong in ["dragons=1", "products", "products=-1"] {
                 let refused = try await Program.run(
                     ["schedule", "--cost", "--size", wrong], environment, folder: folder)
@@ -243,7 +243,7 @@ struct WatchCommandTests {
                 #expect(try await Program.run(["runs", "undo"] + wrong, other, folder: folder).status == 2, "\(wrong)")
             }
             let plan = try await Program.run(["runs", "undo", "--all", "--dry-run"], other, folder: folder)
-            #expect(plan.output.contains("Run it with --yes to do it."))
+            #expect(plan.output.contains("Run it again with --yes to do it."))
             #expect(try await Program.run(["sync"], other, folder: folder).status == 2)
             let all = try await Program.run(["runs", "undo", "--all", "--yes", "--json"], other, folder: folder)
             #expect(all.status == 0, "\(all.errors)")

@@ -16,10 +16,10 @@ struct AuthCommand: AsyncParsableCommand {
             abstract: "Exchanges the grant code of a self client for a refresh token.",
             discussion: """
                 Needs ZOHO_CLIENT_ID, ZOHO_CLIENT_SECRET and ZOHO_DATA_CENTER. Reads the code from standard input, so \
-                that no list of processes shows it, and prints ZOHO_REFRESH_TOKEN and ZOHO_ORGANIZATION_ID.
+                that it appears in no process list, and prints ZOHO_REFRESH_TOKEN and ZOHO_ORGANIZATION_ID.
                 """)
 
-        @Option(help: "The configuration file; zohosync.yaml in the working folder by default.")
+        @Option(help: "The configuration file; default zohosync.yaml in the current directory.")
         var config: String?
 
         @OptionGroup var output: OutputOptions
@@ -68,7 +68,7 @@ struct AuthCommand: AsyncParsableCommand {
                     print("# \(organization.name)\n# ZOHO_ORGANIZATION_ID=\(organization.id)")
                 }
             }
-            Console.note("Keep these lines where zohosync reads its environment; the refresh token is a password.\n")
+            Console.note("Add these lines to zohosync's environment. The refresh token is as secret as a password.\n")
         }
 
         /// What the grant gave, as JSON for machines.
@@ -91,7 +91,7 @@ struct AuthCommand: AsyncParsableCommand {
 
     struct Scopes: ParsableCommand {
         static let configuration = CommandConfiguration(
-            abstract: "Prints the scopes to paste into Zoho's API console when the grant code is made.")
+            abstract: "Prints the scopes to paste into Zoho's API console when you create the grant code.")
 
         @OptionGroup var output: OutputOptions
 
@@ -106,7 +106,7 @@ struct AuthCommand: AsyncParsableCommand {
 private enum GrantCode {
     static func read() async throws -> Secret {
         if isatty(STDIN_FILENO) == 1 {
-            Console.note("Paste the grant code from the API console (it is not shown), then press Return: ")
+            Console.note("Paste the grant code from the API console (it will not be shown), then press Return: ")
         }
         let line = await withCheckedContinuation { continuation in
             // Waiting for a person blocks the thread.
@@ -114,7 +114,8 @@ private enum GrantCode {
         }
         let code = line.trimmingCharacters(in: .whitespacesAndNewlines)
         guard !code.isEmpty else {
-            throw SettingsError.invalid("The grant code", "empty", "what the API console shows under Self Client")
+            throw SettingsError.invalid(
+                "The grant code", "empty", "the code that the API console shows under Self Client")
         }
         return Secret(code)
     }

@@ -6,22 +6,23 @@ import Server
 
 struct ChangesCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "changes", abstract: "Lists what has changed in the mirror, in order, and follows it.",
+        commandName: "changes", abstract: "Lists the mirror's changes in order, and can follow them live.",
         discussion: """
-            Who has seen an entry never misses one with a smaller number: keep the last number, and go on with --after. \
+            Entries come in order: after one, none with a smaller number follows. Keep the last number and continue \
+            from it with --after. \
             With --json each entry is one line, with every changed column before and after.
             """)
 
-    @Argument(help: "Only changes of this entity.")
+    @Argument(help: "Only changes to this entity.")
     var entity: EntityName?
 
-    @Option(help: "Only entries after this number, all of them; without it, the newest.")
+    @Option(help: "Show all entries after this number; without it, the newest ones.")
     var after: Int64?
 
-    @Option(help: "How many at most: 20, or all with --after, unless it is given.")
+    @Option(help: "Maximum number of entries; default 20, or all with --after.")
     var limit: Int?
 
-    @Flag(help: "Go on with what comes, until it is stopped.")
+    @Flag(help: "Keep printing new entries until stopped.")
     var follow = false
 
     @OptionGroup var common: CommonOptions
@@ -32,10 +33,10 @@ struct ChangesCommand: AsyncParsableCommand {
     private static let page = 500
 
     func validate() throws {
-        if let limit, limit < 1 { throw ValidationError("--limit is a number from 1.") }
-        if let after, after < 0 { throw ValidationError("--after is a number from 0.") }
+        if let limit, limit < 1 { throw ValidationError("--limit must be at least 1.") }
+        if let after, after < 0 { throw ValidationError("--after must be 0 or more.") }
         if follow, after != nil, limit != nil {
-            throw ValidationError("--follow goes on where --after begins; leave --limit out.")
+            throw ValidationError("--follow has no limit; leave --limit out.")
         }
     }
 

@@ -5,7 +5,7 @@ import UnixSignals
 
 /// What every command takes that works on a mirror.
 struct CommonOptions: ParsableArguments {
-    @Option(help: "The configuration file; zohosync.yaml in the working folder by default.")
+    @Option(help: "The configuration file; default zohosync.yaml in the current directory.")
     var config: String?
 
     @Option(
@@ -20,7 +20,7 @@ struct CommonOptions: ParsableArguments {
 
 /// What every command takes.
 struct OutputOptions: ParsableArguments {
-    @Flag(help: "Print JSON for machines.")
+    @Flag(help: "Print machine-readable JSON.")
     var json = false
 }
 

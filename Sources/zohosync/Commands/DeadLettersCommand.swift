@@ -8,22 +8,22 @@ import ZohoBooks
 
 struct DeadLettersCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "dead-letters", abstract: "Shows the records that could not be applied, and applies them again.",
+        commandName: "dead-letters", abstract: "Lists the records that could not be applied, and retries them.",
         subcommands: [List.self, Retry.self], defaultSubcommand: List.self)
 
     struct List: AsyncParsableCommand {
-        static let configuration = CommandConfiguration(abstract: "Lists what waits, with the reason.")
+        static let configuration = CommandConfiguration(abstract: "Lists the open dead letters with their reasons.")
 
         @Argument(help: "Only records of this entity.")
         var entity: EntityName?
 
-        @Option(help: "How many at most: 100, or all with --json, unless it is given.")
+        @Option(help: "Maximum number to list; default 100, or all with --json.")
         var limit: Int?
 
         @OptionGroup var common: CommonOptions
 
         func validate() throws {
-            if let limit, limit < 1 { throw ValidationError("--limit is a number from 1.") }
+            if let limit, limit < 1 { throw ValidationError("--limit must be at least 1.") }
         }
 
         func run() async throws {
@@ -42,7 +42,7 @@ struct DeadLettersCommand: AsyncParsableCommand {
                 return
             }
             guard !letters.isEmpty else {
-                print("No record waits to be applied.")
+                print("There are no open dead letters.")
                 return
             }
             var rows = [["letter", "entity", "zoho id", "attempts", "last failed", "reason"]]
@@ -53,13 +53,13 @@ struct DeadLettersCommand: AsyncParsableCommand {
                 ])
             }
             print(TextTable(rows).lines.joined(separator: "\n"))
-            if number > letters.count { print("\((number - letters.count).grouped) more wait; --limit shows them.") }
+            if number > letters.count { print("\((number - letters.count).grouped) more; use --limit to see them.") }
         }
     }
 
     struct Retry: AsyncParsableCommand {
         static let configuration = CommandConfiguration(
-            abstract: "Applies what waits again, after the cause is gone.")
+            abstract: "Retries the open dead letters, once the cause is fixed.")
 
         @Argument(help: "Only records of this entity.")
         var entity: EntityName?
@@ -78,7 +78,7 @@ struct DeadLettersCommand: AsyncParsableCommand {
                 let names = Outcome.allCases.map(\.rawValue) + ["queued"]
                 print(Dictionary(uniqueKeysWithValues: names.map { ($0, outcomes[$0] ?? 0) }).json(indented: true))
             } else if outcomes.isEmpty {
-                print("No record waits to be applied.")
+                print("There are no open dead letters.")
             } else {
                 print(
                     outcomes.sorted { $0.key < $1.key }.map { "\($1) \($0)" }.joined(

@@ -9,9 +9,9 @@ import ZohoSimulator
 
 struct DemoCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "demo", abstract: "Loads a simulated organisation into a fresh SQLite file, to see how it works.")
+        commandName: "demo", abstract: "Loads a simulated organisation into a fresh SQLite file, to show how it works.")
 
-    @Option(help: "The file, which is made anew; one that no demo has made is left alone.")
+    @Option(help: "SQLite file to create; replaces an earlier demo's file and no other.")
     var file = "demo/zoho.sqlite"
 
     @OptionGroup var output: OutputOptions
@@ -26,8 +26,8 @@ struct DemoCommand: AsyncParsableCommand {
         Console.note(
             """
             A simulated Zoho Books organisation: 1,312 items, 2,502 contacts, 10 price lists, 125 invoices and more.
-            It answers in 20 ms, takes any number of calls a minute, and 10,000 a day as Zoho's largest plan does. A
-            real one of this size is usable after 26 calls and complete after about 2,900, which a plan of 2,000 calls a
+            It answers in 20 ms, with no limit per minute and 10,000 calls a day, like Zoho's largest plan. A real
+            organisation of this size is usable after 26 calls and complete after about 2,900, which a plan of 2,000 calls a
             day spreads over two days.
 
 
@@ -56,7 +56,7 @@ struct DemoCommand: AsyncParsableCommand {
         print(
             """
 
-            Each record came with its list (inserted) and was then completed by a call of its own (updated).
+            Each record arrived with its list (inserted) and was then completed by a call of its own (updated).
             The mirror is in \(file). Look at it with:
 
                 sqlite3 -box \(file) "select name, unit_price, stock_quantity from products limit 5"
@@ -65,7 +65,7 @@ struct DemoCommand: AsyncParsableCommand {
                 \(CommandLine.arguments[0]) status --database-url sqlite:\(file)
                 \(CommandLine.arguments[0]) changes --database-url sqlite:\(file) --limit 5
 
-            README.md says how to connect your own organisation.
+            README.md explains how to connect your own organisation.
             """)
     }
 
@@ -75,7 +75,8 @@ struct DemoCommand: AsyncParsableCommand {
                 try await $0.mirror.organizationID()
             }
             guard held == organization else {
-                throw SettingsError.invalid("--file", file, "a file that is not there yet, or one that a demo has made")
+                throw SettingsError.invalid(
+                    "--file", file, "a file that does not exist yet, or one that an earlier demo created")
             }
         }
         let folder = (file as NSString).deletingLastPathComponent

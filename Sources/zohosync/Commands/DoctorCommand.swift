@@ -9,17 +9,17 @@ import ZohoBooks
 
 struct DoctorCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "doctor", abstract: "Looks at everything that can go wrong, and says what to do.",
+        commandName: "doctor", abstract: "Checks everything that can go wrong, and says what to do.",
         discussion: """
-            The checks come in the order in which an installation is set up, and work before the first sync too. Gets \
+            The checks follow the order in which you set up an installation, and work before the first sync too. Gets \
             an access token, which running servers share, and makes one call for each kind of record; --offline does \
-            neither. Exits with 1 where something is critical.
+            neither. Exits with 1 if anything is critical.
             """)
 
-    @Flag(help: "Make no call to Zoho; what only a call can tell is shown as a running server found it last.")
+    @Flag(help: "Make no calls to Zoho; checks that need one show what a running server last found.")
     var offline = false
 
-    @Flag(help: "Send a trial alert to every target that is configured, and make no check.")
+    @Flag(help: "Send a trial alert to every configured target, and run no checks.")
     var trialAlert = false
 
     @OptionGroup var common: CommonOptions
@@ -47,7 +47,7 @@ struct DoctorCommand: AsyncParsableCommand {
             items: [
                 .init(
                     check: "trial", state: "warning", before: "ok", figure: 1,
-                    advice: "This is a trial: alerts reach you.", since: Timestamp.seconds(Installation.now()))
+                    advice: "This is a trial alert; nothing is wrong.", since: Timestamp.seconds(Installation.now()))
             ])
         var failures = 0
         for target in targets {
@@ -70,7 +70,7 @@ struct DoctorCommand: AsyncParsableCommand {
         let credentials = HealthCheck(
             "credentials", missing.isEmpty ? .ok : .critical, Double(missing.count),
             "Not set: \(missing.joined(separator: ", ")). docs/configuration.md says where to find each; zohosync auth "
-                + "gives the last two.")
+                + "prints ZOHO_REFRESH_TOKEN and ZOHO_ORGANIZATION_ID.")
         do {
             return [credentials]
                 + (try await Installation.examine(settings, databaseURL: common.databaseURL) { installation, access in
@@ -110,7 +110,7 @@ struct DoctorCommand: AsyncParsableCommand {
     private static func check(of error: DatabaseError) -> HealthCheck {
         // Before the first sync there is no file, and that is no fault.
         error.code == "SQLITE_CANTOPEN" && error.kind == .unavailable
-            ? HealthCheck("database", .warning, 0, "\(error.message). zohosync sync makes it.")
+            ? HealthCheck("database", .warning, 0, "\(error.message). Run zohosync sync, which creates it.")
             : HealthCheck("database", .critical, -1, "\(error)")
     }
 

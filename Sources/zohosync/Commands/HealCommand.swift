@@ -6,13 +6,13 @@ import Sync
 
 struct HealCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "heal", abstract: "Puts right what can be put right without a person.",
+        commandName: "heal", abstract: "Repairs what can be repaired automatically.",
         discussion: """
-            zohosync serve does the same every hour. Each action is kept in sync_actions with its reason and what it \
-            changed. ZOHOSYNC_HEAL_<ACTION>=false switches one off.
+            zohosync serve does the same every hour. Each action is recorded in sync_actions with its reason and \
+            result. ZOHOSYNC_HEAL_<ACTION>=false turns one off.
             """)
 
-    @Flag(help: "Show what would be done and why, and do nothing.")
+    @Flag(help: "Show what would be done and why, without doing it.")
     var dryRun = false
 
     @OptionGroup var common: CommonOptions

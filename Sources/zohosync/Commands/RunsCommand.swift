@@ -8,24 +8,24 @@ import Sync
 
 struct RunsCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "runs", abstract: "Lists the newest runs with what came of them, and takes runs back.",
+        commandName: "runs", abstract: "Lists the newest runs and their results, and undoes runs.",
         subcommands: [ListRuns.self, UndoRuns.self], defaultSubcommand: ListRuns.self)
 }
 
 struct ListRuns: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "list", abstract: "Lists the newest runs with what came of them.")
+        commandName: "list", abstract: "Lists the newest runs and their results.")
 
     @Argument(help: "Only runs of this entity.")
     var entity: EntityName?
 
-    @Option(help: "How many at most.")
+    @Option(help: "Maximum number to list.")
     var limit = 20
 
     @OptionGroup var common: CommonOptions
 
     func validate() throws {
-        guard limit > 0 else { throw ValidationError("--limit is a number from 1.") }
+        guard limit > 0 else { throw ValidationError("--limit must be at least 1.") }
     }
 
     func run() async throws {
@@ -51,32 +51,32 @@ struct ListRuns: AsyncParsableCommand {
 
 struct UndoRuns: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "undo", abstract: "Takes back what runs changed in the mirror, or everything.",
+        commandName: "undo", abstract: "Undoes what runs changed in the mirror, or empties it.",
         discussion: """
-            What a run inserted is removed, what it changed has its former values again, what it deleted is back. A \
-            record that somebody else has changed since, a webhook for instance, stays as it is; --all takes back what \
-            anybody has brought, and leaves an empty mirror, which becomes that of the organisation that comes next. The \
-            next sync looks at everything again. Works whichever organisation is configured.
+            What a run inserted is removed, what it changed gets its former values back, and what it deleted returns. A \
+            record that something else has changed since, such as a webhook, stays as it is. --all undoes everything and \
+            leaves an empty mirror, which then belongs to the next organisation that is synchronised. The next sync \
+            checks everything again. Works whichever organisation is configured.
             """)
 
-    @Argument(help: "The runs, as zohosync runs shows them; the newest is taken back first.")
+    @Argument(help: "The ids of the runs, as zohosync runs shows them; the newest is undone first.")
     var ids: [Int64] = []
 
-    @Flag(help: "Take back everything, deliveries too; wants --dry-run or --yes.")
+    @Flag(help: "Undo everything, deliveries too; requires --dry-run or --yes.")
     var all = false
 
-    @Flag(help: "Let --all empty the mirror.")
+    @Flag(help: "Confirm that --all may empty the mirror.")
     var yes = false
 
-    @Flag(help: "Show what would be done, and do nothing.")
+    @Flag(help: "Show what would be done, without doing it.")
     var dryRun = false
 
     @OptionGroup var common: CommonOptions
 
     func validate() throws {
-        guard all == ids.isEmpty else { throw ValidationError("Name the runs, or say --all.") }
+        guard all == ids.isEmpty else { throw ValidationError("Give the ids of runs, or --all.") }
         guard !all || dryRun != yes else {
-            throw ValidationError("--all empties the mirror: look with --dry-run what goes, then say --yes instead.")
+            throw ValidationError("--all empties the mirror: use --dry-run to see what goes, then --yes.")
         }
     }
 
@@ -97,7 +97,7 @@ struct UndoRuns: AsyncParsableCommand {
         }
         if common.json { return print(documents.json(indented: true)) }
         print(TextTable(all ? Self.entityRows(documents) : Self.runRows(documents)).lines.joined(separator: "\n"))
-        if dryRun { print("Nothing was changed. Run it \(all ? "with --yes" : "without --dry-run") to do it.") }
+        if dryRun { print("Nothing was changed. Run it again \(all ? "with --yes" : "without --dry-run") to do it.") }
     }
 
     private static func undo(_ ids: [Int64], _ undo: RunUndo, _ isRehearsal: Bool) async throws -> [UndoDocument] {

@@ -9,30 +9,30 @@ import ZohoBooks
 
 struct ScheduleCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "schedule", abstract: "Shows what zohosync serve does next, and what came of the last time.",
+        commandName: "schedule", abstract: "Shows what zohosync serve does next, and how the last time went.",
         discussion: """
-            ZOHOSYNC_SCHEDULE_INCREMENTAL, _FULL, _RECONCILIATION, _HEALTH and _HEALING say when: off, an interval such \
-            as 15m, or a cron expression; ZOHOSYNC_SCHEDULE_<ENTITY>_<KIND> says it for one entity.
+            ZOHOSYNC_SCHEDULE_INCREMENTAL, _FULL, _RECONCILIATION, _HEALTH and _HEALING set when: off, an interval such \
+            as 15m, or a cron expression; ZOHOSYNC_SCHEDULE_<ENTITY>_<KIND> sets it for one entity.
             """)
 
-    @Flag(help: "Show how many calls a day it costs instead.")
+    @Flag(help: "Show how many calls a day the schedule costs instead.")
     var cost = false
 
     @Option(
-        help: "With --cost: records by entity instead of what the mirror holds, such as products=2200,customers=2500.")
+        help: "With --cost: records of each entity instead of the mirror's, such as products=2200,customers=2500.")
     var size: String?
 
-    @Option(help: "With --cost: the calls that the plan allows a day, instead of what Zoho said last.")
+    @Option(help: "With --cost: the calls that the plan allows a day, instead of what Zoho last reported.")
     var plan: Int?
 
-    @Option(help: "With --cost: records that change in a day, instead of as many as lately.")
+    @Option(help: "With --cost: records that change in a day, instead of the last week's average.")
     var changes: Int?
 
     @OptionGroup var common: CommonOptions
 
     func validate() throws {
-        if let plan, plan < 1 { throw ValidationError("--plan is a number of calls, from 1.") }
-        guard changes ?? 0 >= 0 else { throw ValidationError("--changes is a number from 0.") }
+        if let plan, plan < 1 { throw ValidationError("--plan must be at least 1.") }
+        guard changes ?? 0 >= 0 else { throw ValidationError("--changes must be 0 or more.") }
         _ = try sizes()
     }
 
@@ -43,7 +43,7 @@ struct ScheduleCommand: AsyncParsableCommand {
             let pieces = part.split(separator: "=")
             guard pieces.count == 2, let number = Int(pieces[1]), number >= 0,
                 Catalog.entity(named: String(pieces[0])) != nil
-            else { throw ValidationError("--size \(part) is not an entity and a number, such as products=2200.") }
+            else { throw ValidationError("--size \(part) must be an entity and a number, such as products=2200.") }
             sizes[String(pieces[0])] = number
         }
         return sizes
@@ -68,7 +68,7 @@ struct ScheduleCommand: AsyncParsableCommand {
         var rows = [["task", "when", "next", "last", "outcome"]]
         for task in tasks {
             rows.append([
-                task.name, task.trigger + (task.isSlow ? " (slow: webhooks arrive)" : ""), task.nextAt ?? "-",
+                task.name, task.trigger + (task.isSlow ? " (slower while webhooks arrive)" : ""), task.nextAt ?? "-",
                 task.lastStartedAt ?? "-", [task.state, task.note].compactMap(\.self).joined(separator: ": "),
             ])
         }
@@ -179,13 +179,14 @@ private struct CostDocument: Encodable {
         lines.append(
             "While webhooks arrive: \(withWebhooks.grouped) calls a day; without any: \(withoutWebhooks.grouped).")
         lines.append(
-            "On a bad day up to \(onBadDay.grouped) more, to look at what is wrong and to confirm differences.")
+            "On a bad day up to \(onBadDay.grouped) more, to find out what is wrong and to confirm differences.")
         if isPlanAssumed {
             lines.append(
-                "Zoho has not said yet what the plan allows; the smallest one is assumed. Say --plan for another one.")
+                "Zoho has not reported yet what the plan allows; the smallest plan is assumed. Set another with --plan."
+            )
         }
-        lines.append("The plan allows \(plan.grouped), of which \(reserve.grouped) are left to others.")
-        lines += warnings.isEmpty ? ["It fits."] : warnings
+        lines.append("The plan allows \(plan.grouped), of which \(reserve.grouped) are reserved for other uses.")
+        lines += warnings.isEmpty ? ["The schedule fits the plan."] : warnings
         return lines.joined(separator: "\n")
     }
 }

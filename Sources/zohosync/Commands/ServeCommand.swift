@@ -9,43 +9,43 @@ struct ServeCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "serve",
         abstract:
-            "Takes Zoho's webhooks and applies them, sweeps, watches and heals by itself, and serves the HTTP API.",
+            "Receives and applies Zoho's webhooks, syncs on schedule, checks and heals itself, and serves the HTTP API.",
         discussion: """
-            ZOHOSYNC_WEBHOOK_SECRET is the secret of Zoho's signature; ZOHOSYNC_WEBHOOK_KEY the value expected in an \
-            X-Webhook-Key header instead. Stops on SIGTERM when everything that was taken is stored and what was \
-            claimed is done.
+            ZOHOSYNC_WEBHOOK_SECRET is the secret with which Zoho signs its webhooks; ZOHOSYNC_WEBHOOK_KEY is the value \
+            expected in an X-Webhook-Key header instead. On SIGTERM it stores what it has received, finishes the work \
+            in hand, and stops.
             """)
 
-    @Option(help: "The name or address to listen on: 127.0.0.1 unless ZOHOSYNC_HOSTNAME says otherwise.")
+    @Option(help: "The name or address to listen on; default ZOHOSYNC_HOSTNAME, or 127.0.0.1.")
     var hostname: String?
 
-    @Option(help: "The port: 8080 unless ZOHOSYNC_PORT says otherwise; 0 takes a free one.")
+    @Option(help: "The port to listen on; default ZOHOSYNC_PORT, or 8080. 0 picks a free one.")
     var port: Int?
 
-    @Option(help: "Workers that apply deliveries side by side, 1 to 16: 2 unless ZOHOSYNC_WORKERS says otherwise.")
+    @Option(help: "Workers that apply deliveries in parallel, 1 to 16; default ZOHOSYNC_WORKERS, or 2.")
     var workers: Int?
 
-    @Flag(help: "Listen beyond this machine although anybody could send webhooks.")
+    @Flag(help: "Allow listening beyond loopback without a webhook secret or key.")
     var allowUnsignedWebhooks = false
 
-    @Flag(help: "Believe a delivery that says that a record is gone without asking Zoho.")
+    @Flag(help: "Mark records deleted on a delete webhook without confirming with Zoho.")
     var trustDeletions = false
 
-    @Flag(help: "Do nothing by itself: take webhooks and requests only.")
+    @Flag(help: "Run no scheduled tasks; serve webhooks and requests only.")
     var noSchedule = false
 
-    @Option(help: "How the log is written: logfmt or json.")
+    @Option(help: "The format of the log: logfmt or json.")
     var logFormat: String?
 
     @OptionGroup var common: CommonOptions
 
     func validate() throws {
-        if let port, !(0...65_535).contains(port) { throw ValidationError("--port \(port) is no port.") }
+        if let port, !(0...65_535).contains(port) { throw ValidationError("--port must be from 0 to 65535.") }
         if let workers, !(1...16).contains(workers) {
-            throw ValidationError("--workers \(workers) is not possible; choose 1 to 16.")
+            throw ValidationError("--workers must be from 1 to 16.")
         }
         if let logFormat, LineLogHandler.Format(rawValue: logFormat) == nil {
-            throw ValidationError("--log-format \(logFormat) is none of logfmt, json.")
+            throw ValidationError("--log-format must be logfmt or json.")
         }
     }
 
@@ -82,7 +82,7 @@ struct ServeCommand: AsyncParsableCommand {
                     let cost = try await ScheduleCost.of(watch.schedule, installation.mirror)
                     for warning in cost.warnings(plan: plan, reserve: watch.reserve) {
                         installation.logger.warning(
-                            "The schedule does not fit into the plan", metadata: ["advice": "\(warning)"])
+                            "The schedule does not fit the plan", metadata: ["advice": "\(warning)"])
                     }
                 }
                 do {
@@ -90,7 +90,8 @@ struct ServeCommand: AsyncParsableCommand {
                         let address = server.url(port: port)
                         // A program that starts the server waits for this line.
                         try? Console.write(
-                            (isJSON ? ["address": address].json(indented: false) : "zohosync serves at \(address)")
+                            (isJSON
+                                ? ["address": address].json(indented: false) : "zohosync is listening on \(address)")
                                 + "\n")
                     }
                 } catch let error as ShutdownOverdue {

@@ -6,19 +6,19 @@ struct SimulateCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "simulate", abstract: "Runs a stand-in for Zoho Books on this machine.",
         discussion: """
-            Prints the environment that points zohosync at it. POST to /_simulator/… changes its organisation; \
-            docs/simulator.md has the calls.
+            Prints the environment variables that point zohosync at it. POST requests to /_simulator/… change its \
+            organisation; docs/simulator.md lists them.
             """)
 
     @OptionGroup var options: SimulatorOptions
     @OptionGroup(title: "Webhooks") var webhooks: WebhookOptions
     @OptionGroup var output: OutputOptions
 
-    @Option(help: "The port to listen on; 0 takes a free one.")
+    @Option(help: "The port to listen on; 0 picks a free one.")
     var port = 8_090
 
     func validate() throws {
-        guard (0...65_535).contains(port) else { throw ValidationError("--port \(port) is no port.") }
+        guard (0...65_535).contains(port) else { throw ValidationError("--port must be from 0 to 65535.") }
         _ = try options.configuration()
     }
 

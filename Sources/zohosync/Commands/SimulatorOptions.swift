@@ -3,70 +3,72 @@ import ZohoSimulator
 
 /// What a simulated organisation is like; every behaviour is a switch.
 struct SimulatorOptions: ParsableArguments {
-    @Option(help: "The seed of its data and faults; the same seed gives the same organisation.")
+    @Option(help: "The seed of data and faults; the same seed gives the same organisation.")
     var seed: UInt64 = 1
 
     @Option(
-        help: ArgumentHelp("How many records of a module: items=100000. Can be repeated.", valueName: "module=count"))
+        help: ArgumentHelp(
+            "The number of records in a module, such as items=100000. Can be repeated.", valueName: "module=count"))
     var count: [String] = []
 
-    @Option(help: "The organisation's offset from UTC in minutes, which its times and days have.")
+    @Option(help: "The organisation's offset from UTC, in minutes.")
     var utcOffset = 60
 
-    @Option(help: "Added to every answer, in milliseconds.")
+    @Option(help: "The delay of every answer, in milliseconds.")
     var latency = 0
 
-    @Option(help: "Calls allowed in a minute; 0 for no limit.")
+    @Option(help: "Calls allowed a minute; 0 for no limit.")
     var callsPerMinute = 0
 
-    @Option(help: "Calls allowed in a day; 0 for no limit.")
+    @Option(help: "Calls allowed a day; 0 for no limit.")
     var callsPerDay = 0
 
     @Option(help: "Calls allowed at once; 0 for no limit.")
     var inFlight = 0
 
-    @Option(help: "Calls for single records allowed in a minute before the undocumented throttle; 0 for no limit.")
+    @Option(help: "Calls for single records allowed a minute before the undocumented throttle; 0 for no limit.")
     var detailsPerMinute = 0
 
-    @Option(help: "Seconds for which an access token is good.")
+    @Option(help: "The lifetime of an access token, in seconds.")
     var tokenLifetime = 3_600
 
     @Option(help: "Access tokens issued in ten minutes; 0 for no limit.")
     var tokensPerTenMinutes = 10
 
-    @Option(help: "Access tokens that live at once, one more evicts the oldest; 0 for no limit.")
+    @Option(help: "Access tokens valid at once; one more evicts the oldest. 0 for no limit.")
     var liveTokens = 15
 
-    @Option(help: "A scope of every token, in place of all scopes: ZohoBooks.settings.READ. Can be repeated.")
+    @Option(help: "A scope to grant instead of all scopes, such as ZohoBooks.settings.READ. Can be repeated.")
     var scope: [String] = []
 
-    @Flag(help: "Take calls without a token and an organisation too, so that curl is enough.")
+    @Flag(help: "Accept calls without a token and an organisation, so that plain curl works.")
     var noAuthorization = false
 
-    @Option(help: "Which lists answer with their total: all, documented (invoices) or none.")
+    @Option(help: "Which lists report their total: all, documented (invoices) or none.")
     var listTotals = "all"
 
     @Option(
         help: ArgumentHelp(
-            "A fault and its probability: internal-error=0.01. Can be repeated. Faults: "
+            "A fault and its probability, such as internal-error=0.01. Can be repeated. Faults: "
                 + SimulatorFault.allCases.map(\.rawValue).joined(separator: ", ") + ".", valueName: "fault=probability")
     )
     var fault: [String] = []
 
-    @Option(help: "How late a slow-answer is, in milliseconds.")
+    @Option(help: "The delay of a slow-answer, in milliseconds.")
     var slowAnswer = 5_000
 
     @Option(
         help: ArgumentHelp(
-            "Records that a database refuses: zero-character=5. Can be repeated. Kinds: "
+            "The number of records that a database refuses, such as zero-character=5. Can be repeated. Kinds: "
                 + SimulatorConfiguration.PoisonKind.allCases.map(\.rawValue).joined(separator: ", ") + ".",
             valueName: "kind=count"))
     var poison: [String] = []
 
-    @Option(help: "A module that the organisation has not switched on. Can be repeated.")
+    @Option(help: "A module that the organisation has not enabled. Can be repeated.")
     var disable: [String] = []
 
-    @Option(help: "A module whose list honours last_modified_time beside the documented ones. Can be repeated.")
+    @Option(
+        help: "A module whose list honours last_modified_time, in addition to the documented ones. Can be repeated.")
     var honourModifiedTime: [String] = []
 
     @Option(help: "A module whose list ignores last_modified_time although Zoho documents it. Can be repeated.")
@@ -77,12 +79,12 @@ struct SimulatorOptions: ParsableArguments {
 
     @Option(
         help: ArgumentHelp(
-            "An endpoint that Zoho does not document and that is not there. Can be repeated. Endpoints: "
+            "An undocumented endpoint that is not available. Can be repeated. Endpoints: "
                 + SimulatorConfiguration.UndocumentedEndpoint.allCases.map(\.rawValue).joined(separator: ", ") + ".",
             valueName: "endpoint"))
     var without: [SimulatorConfiguration.UndocumentedEndpoint] = []
 
-    @Option(help: "How many ids itemdetails takes at once; more are refused.")
+    @Option(help: "The most ids that itemdetails accepts at once; more are refused.")
     var itemDetailsLimit = 200
 
     func configuration() throws -> SimulatorConfiguration {
@@ -104,21 +106,21 @@ struct SimulatorOptions: ParsableArguments {
         if !scope.isEmpty { configuration.oauth.scopes = scope }
         configuration.checksAuthorization = !noAuthorization
         guard let totals = SimulatorConfiguration.ListTotals(rawValue: listTotals) else {
-            throw ValidationError("--list-totals \(listTotals) is none of all, documented, none.")
+            throw ValidationError("--list-totals must be all, documented or none.")
         }
         configuration.listTotals = totals
         for (name, text) in try pairs(fault, "--fault") {
             guard let fault = SimulatorFault(rawValue: name), let probability = Double(text),
                 (0...1).contains(probability)
             else {
-                throw ValidationError("--fault \(name)=\(text) is not a known fault with a probability from 0 to 1.")
+                throw ValidationError("--fault \(name)=\(text) must be a known fault and a probability from 0 to 1.")
             }
             configuration.faults[fault] = probability
         }
         configuration.slowAnswer = .milliseconds(slowAnswer)
         for (name, text) in try pairs(poison, "--poison") {
             guard let kind = SimulatorConfiguration.PoisonKind(rawValue: name) else {
-                throw ValidationError("--poison \(name) is not a known kind.")
+                throw ValidationError("--poison \(name) is unknown; see --help for the kinds.")
             }
             configuration.poison[kind] = try number(text, "--poison")
         }
@@ -141,15 +143,17 @@ struct SimulatorOptions: ParsableArguments {
             ("--item-details-limit", itemDetailsLimit, 1...(.max)),
         ]
         for (flag, value, range) in ranges where !range.contains(value) {
-            let bounds = range.upperBound == .max ? "" : " to \(range.upperBound)"
-            throw ValidationError("\(flag) \(value) is no number from \(range.lowerBound)\(bounds).")
+            let bounds =
+                range.upperBound == .max
+                ? "at least \(range.lowerBound)" : "from \(range.lowerBound) to \(range.upperBound)"
+            throw ValidationError("\(flag) must be \(bounds).")
         }
     }
 
     private func pairs(_ options: [String], _ flag: String) throws -> [(String, String)] {
         try options.map { option in
             let parts = option.split(separator: "=", maxSplits: 1).map(String.init)
-            guard parts.count == 2 else { throw ValidationError("\(flag) \(option) is not of the form name=value.") }
+            guard parts.count == 2 else { throw ValidationError("\(flag) \(option) must have the form name=value.") }
             return (parts[0], parts[1])
         }
     }
@@ -163,7 +167,9 @@ struct SimulatorOptions: ParsableArguments {
     }
 
     private func number(_ text: String, _ flag: String) throws -> Int {
-        guard let number = Int(text), number >= 0 else { throw ValidationError("\(flag): \(text) is not a number.") }
+        guard let number = Int(text), number >= 0 else {
+            throw ValidationError("\(flag): \(text) must be a whole number.")
+        }
         return number
     }
 }

@@ -7,8 +7,8 @@ import ZohoBooks
 
 struct StatusCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "status", abstract: "Shows what the mirror holds, up to when, and which calls are left.",
-        discussion: "Reads the mirror alone and makes no call. zohosync doctor looks at what can go wrong.")
+        commandName: "status", abstract: "Shows what the mirror holds, how current it is, and how many calls are left.",
+        discussion: "Reads only the mirror and makes no calls. zohosync doctor checks what can go wrong.")
 
     @OptionGroup var common: CommonOptions
 
@@ -25,7 +25,9 @@ struct StatusCommand: AsyncParsableCommand {
     }
 
     private static func text(_ status: StatusDocument) -> String {
-        var rows = [["entity", "rows", "deleted", "details lacking", "last listed", "modified through", "last run"]]
+        var rows = [
+            ["entity", "rows", "deleted", "details outstanding", "last listed", "modified through", "last run"]
+        ]
         for entity in status.entities {
             rows.append([
                 entity.entity, entity.rows.grouped, entity.deletedRows.grouped, entity.detailsOutstanding.grouped,
@@ -45,8 +47,8 @@ struct StatusCommand: AsyncParsableCommand {
             left.append("\(day.grouped)\(budget.dailyLimit.map { " of \($0.grouped)" } ?? "") today")
         }
         // What the day has left is known from an answer of Zoho's alone, and no longer once its calls have returned.
-        if left.isEmpty { return "How many calls are left is not known before the next one." }
-        let returns = budget.returnsAt.map { "; the day's return at \(seconds($0))" } ?? ""
+        if left.isEmpty { return "How many calls are left is known only after the next call." }
+        let returns = budget.returnsAt.map { "; the daily allowance resets at \(seconds($0))" } ?? ""
         return "Calls left: \(left.joined(separator: ", "))\(returns)."
     }
 

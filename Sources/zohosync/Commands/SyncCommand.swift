@@ -9,41 +9,41 @@ import ZohoBooks
 
 struct SyncCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "sync", abstract: "Brings the mirror up to date: lists first, then the details that they lack.",
-        discussion: "Can be stopped at any time; the next sync goes on where this one stopped.")
+        commandName: "sync", abstract: "Brings the mirror up to date: lists first, then the details that lists lack.",
+        discussion: "Can be stopped at any time; the next sync continues where this one stopped.")
 
     @Argument(
         help:
-            "Entities to synchronise: \(Catalog.entities.map(\.entity.name).joined(separator: ", ")); all when none is named."
+            "Entities to synchronise: \(Catalog.entities.map(\.entity.name).joined(separator: ", ")); all by default."
     )
     var entities: [String] = []
 
-    @Flag(help: "Read and compare everything, or only what changed. By default incremental where a cursor exists.")
+    @Flag(help: "Read everything, or only what has changed; incremental by default where a cursor exists.")
     var mode: ModeFlag?
 
     @Option(
         help: """
-            Only records modified since this day or instant: 2025-11-01, which is midnight in UTC, or \
+            Only records modified since this day or instant: 2025-11-01 (from midnight UTC) or \
             2025-11-01T00:00:00+0100.
             """)
     var modifiedSince: String?
 
-    @Option(help: "Rows in one transaction, 10 to 200.")
+    @Option(help: "Rows per transaction, 10 to 200.")
     var batchSize = 200
 
-    @Flag(help: "Leave out inactive records. What is left out stays as it is.")
+    @Flag(help: "Skip inactive records; rows of skipped records stay as they are.")
     var activeOnly = false
 
-    @Flag(help: "Leave out products without stock.")
+    @Flag(help: "Skip products without stock.")
     var withStockOnly = false
 
     @Flag(help: "Do not write references to images.")
     var noImages = false
 
-    @Flag(help: "Read the lists only.")
+    @Flag(help: "Read the lists only, without details.")
     var noDetails = false
 
-    @Flag(help: "Fetch and compare, write nothing, and show what would change.")
+    @Flag(help: "Fetch and compare, and show what would change without writing anything.")
     var dryRun = false
 
     @OptionGroup var common: CommonOptions

@@ -5,14 +5,14 @@ import Server
 
 struct TokenCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "token", abstract: "Makes and revokes the tokens of the HTTP API.",
+        commandName: "token", abstract: "Creates, lists and revokes tokens for the HTTP API.",
         subcommands: [Create.self, List.self, Revoke.self])
 
     struct Create: AsyncParsableCommand {
         static let configuration = CommandConfiguration(
-            abstract: "Makes a token and prints it; nobody can be shown it again.")
+            abstract: "Creates a token and prints it once.")
 
-        @Argument(help: "What it is for: erp, grafana.")
+        @Argument(help: "What the token is for, such as erp or grafana.")
         var name: String
 
         @Option(help: "What it allows: read, or operate, which also starts, cancels, retries and discards.")
@@ -34,7 +34,7 @@ struct TokenCommand: AsyncParsableCommand {
     }
 
     struct List: AsyncParsableCommand {
-        static let configuration = CommandConfiguration(abstract: "Shows the tokens, without the tokens themselves.")
+        static let configuration = CommandConfiguration(abstract: "Lists tokens; secrets are not shown.")
 
         @OptionGroup var common: CommonOptions
 
@@ -47,7 +47,7 @@ struct TokenCommand: AsyncParsableCommand {
                 print(tokens.map { TokenDocument($0) }.json(indented: true))
                 return
             }
-            var rows = [["token", "name", "role", "made", "revoked"]]
+            var rows = [["token", "name", "role", "created", "revoked"]]
             for token in tokens {
                 rows.append([
                     String(token.id), token.name, token.role.rawValue, Timestamp.seconds(token.createdAt),
@@ -59,9 +59,9 @@ struct TokenCommand: AsyncParsableCommand {
     }
 
     struct Revoke: AsyncParsableCommand {
-        static let configuration = CommandConfiguration(abstract: "Makes a token worthless.")
+        static let configuration = CommandConfiguration(abstract: "Revokes a token.")
 
-        @Argument(help: "The number of the token, as list shows it.")
+        @Argument(help: "The id of the token, as list shows it.")
         var id: Int64
 
         @OptionGroup var common: CommonOptions
@@ -71,8 +71,8 @@ struct TokenCommand: AsyncParsableCommand {
             let isRevoked = try await Installation.with(
                 settings, databaseURL: common.databaseURL, to: .maintain, beside: "DELETE /api/zoho/tokens/\(id)"
             ) { try await $0.mirror.revokeAPIToken(id) }
-            guard isRevoked else { throw MirrorError.unknown("valid token \(id)") }
-            print(common.json ? ["revoked": id].json(indented: true) : "Token \(id) is revoked.")
+            guard isRevoked else { throw MirrorError.unknown("active token with id \(id)") }
+            print(common.json ? ["revoked": id].json(indented: true) : "Token \(id) was revoked.")
         }
     }
 }

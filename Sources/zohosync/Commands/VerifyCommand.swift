@@ -8,40 +8,40 @@ import Sync
 
 struct VerifyCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "verify", abstract: "Proves that source and mirror agree, or shows and repairs where they do not.",
+        commandName: "verify", abstract: "Proves that source and mirror agree, or shows and repairs the differences.",
         discussion: """
-            Every list is read whole and compared; what seems to differ is read by itself before it is called drift. \
-            Exits with 0 only when source and mirror are equal.
+            Reads every list in full and compares it; a record that seems to differ is read individually before it \
+            counts as drift. Exits with 0 only when source and mirror are equal.
             """)
 
     @Argument(
         help: "Entities to compare: \(Catalog.entities.map(\.entity.name).joined(separator: ", ")); all by default.")
     var entities: [String] = []
 
-    @Option(help: "Records of each entity whose details are compared although nothing seems to differ.")
+    @Option(help: "Records of each entity whose details are compared even if nothing seems to differ.")
     var sample = 5
 
-    @Flag(help: "Compare every record whole, with its children, also where the mirror lacks them.")
+    @Flag(help: "Compare every record in full, with its children, even where the mirror lacks them.")
     var deep = false
 
-    @Flag(help: "Put the mirror right where a difference is confirmed.")
+    @Flag(help: "Correct the mirror where a difference is confirmed.")
     var repair = false
 
     @Flag(
-        help: "Mark rows as deleted even where half of an entity's records, or more than a tenth of them, are gone.")
+        help: "Mark rows as deleted however many of an entity's records are gone from Zoho.")
     var allowMassDeletion = false
 
-    @Option(help: "Calls that may be spent on confirming differences.")
+    @Option(help: "The most calls to spend on confirming differences.")
     var confirmations = 1_000
 
-    @Flag(help: "Show what it would cost in calls, and stop.")
+    @Flag(help: "Show how many calls it would cost, and stop.")
     var cost = false
 
     @OptionGroup var common: CommonOptions
 
     func validate() throws {
         guard sample >= 0, confirmations >= 0 else {
-            throw ValidationError("--sample and --confirmations are numbers from 0.")
+            throw ValidationError("--sample and --confirmations must be 0 or more.")
         }
     }
 
@@ -82,7 +82,7 @@ struct VerifyCommand: AsyncParsableCommand {
         switch event {
         case .announced(let cost): print(text(cost))
         case .listed(let entity, let records, let suspects):
-            print("\(entity): \(records.grouped) listed, \(suspects.grouped) to be read by themselves")
+            print("\(entity): \(records.grouped) listed, \(suspects.grouped) to be checked individually")
         case .page, .ended: break
         }
     }
@@ -123,7 +123,7 @@ struct VerifyCommand: AsyncParsableCommand {
                 lines.append("\(entity): \((findings.drift.count - 10).grouped) more, see sync_reconciliations.drift")
             }
             if !findings.duplicates.isEmpty {
-                lines.append("\(entity): came twice in Zoho's list: \(text(findings.duplicates))")
+                lines.append("\(entity): appeared twice in Zoho's list: \(text(findings.duplicates))")
             }
             if !findings.moved.isEmpty {
                 lines.append("\(entity): moved between pages while they were listed: \(text(findings.moved))")
@@ -134,8 +134,8 @@ struct VerifyCommand: AsyncParsableCommand {
         lines.append("\(verdict) \(report.calls.grouped) calls.")
         if report.detailsNotRead > 0 {
             lines.append(
-                "The details of \(report.detailsNotRead.grouped) records, which no list shows, were not read; --deep "
-                    + "compares them.")
+                "The details of \(report.detailsNotRead.grouped) records, which lists do not show, were not read; "
+                    + "compare them with --deep.")
         }
         return lines.joined(separator: "\n")
     }

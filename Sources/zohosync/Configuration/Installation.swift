@@ -39,8 +39,8 @@ struct Installation: Sendable {
             throw DatabaseError(
                 kind: .locked, code: error.code, message: error.message,
                 advice: """
-                    A SQLite mirror has one writer at a time. Where that is zohosync serve, ask it instead: \(request) \
-                    with a token of the role operate (docs/api.md); or stop it for a moment
+                    A SQLite mirror has one writer at a time. If that is zohosync serve, send it \(request) instead, with a \
+                    token of the role operate (docs/api.md), or stop it for a moment
                     """)
         }
     }
@@ -143,9 +143,10 @@ struct Installation: Sendable {
 
     /// What to do where another process writes the file, which as a rule is a server.
     private static let adviceWhileServed = """
-        Wait until it has ended, or stop it; a SQLite mirror has one writer at a time. If it is zohosync serve, ask it \
-        instead: POST /api/zoho/bulk-sync/… for a sync, /api/zoho/dead-letters/retry for dead letters, /api/zoho/tokens \
-        for a token. It compares and heals by itself; for verify, heal or runs undo by hand, stop it and start it again.
+        Wait until it has ended, or stop it; a SQLite mirror has one writer at a time. If it is zohosync serve, send it \
+        a request instead: POST /api/zoho/bulk-sync/… for a sync, /api/zoho/dead-letters/retry for dead letters, \
+        /api/zoho/tokens for a token. It compares and heals by itself; to run verify, heal or runs undo by hand, stop \
+        it first and start it again afterwards.
         """
 
     private static func holdsMirror(

@@ -34,7 +34,7 @@ struct ExitStatus {
             message = ""
         case is CancellationError:
             code = Self.failure
-            message = "Stopped. What was committed stays, and the next sync goes on from there."
+            message = "Stopped. What was committed stays, and the next sync continues from there."
         case is SettingsError, is AlertError, is RunUndoError, is SyncOptionsError, is ServerConfigurationError:
             code = Self.usage
             message = String(describing: error)

@@ -37,19 +37,20 @@ struct SyncTable {
                     "\(run.entity): \(run.progress[.failed].grouped) could not be applied; see: zohosync dead-letters")
             }
             for (field, entry) in run.progress.faults.fields.sorted(by: { $0.key < $1.key }) {
-                let example = entry.examples.first.map { ", such as \($0.reason) in \($0.id)" } ?? ""
-                lines.append("\(run.entity): \(field) could not be read \(entry.count.grouped) times\(example).")
+                let values = entry.count == 1 ? "1 value" : "\(entry.count.grouped) values"
+                let example = entry.examples.first.map { ", e.g. \($0.reason) in \($0.id)" } ?? ""
+                lines.append("\(run.entity): \(values) of \(field) could not be read\(example).")
             }
         }
         lines += Self.rehearsed(report)
-        if !report.notBegun.isEmpty { lines.append("Not begun: \(report.notBegun.joined(separator: ", ")).") }
+        if !report.notBegun.isEmpty { lines.append("Not started: \(report.notBegun.joined(separator: ", ")).") }
         if report.detailsOutstanding > 0 {
             lines.append(
                 "\(report.detailsOutstanding.grouped) details are outstanding; the next sync reads them, newest first.")
         }
         if let returns = report.quotaReturnsAt {
             let reason =
-                report.keepsCalls ? "What is left of the day's calls is kept for lists" : "The day's calls are used up"
+                report.keepsCalls ? "The rest of today's calls is reserved for lists" : "Today's calls are used up"
             lines.append("\(reason). Zoho allows more at \(Timestamp.seconds(returns)).")
         }
         text = lines.joined(separator: "\n")

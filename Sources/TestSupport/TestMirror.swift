@@ -34,3 +34,22 @@ package func withMirror<T>(
         return try await body(mirror)
     }
 }
+
+extension Mirror {
+    /// What healing has done, the newest first.
+    package func healings(limit: Int = 20) async throws -> [HealingRecord] {
+        try await database.read { transaction in
+            try transaction.query(
+                "select action, reason, state, outcome, changed, at from sync_actions order by id desc limit $1",
+                [.integer(Int64(limit))]
+            ).compactMap { row in
+                guard let action = row.text(0), let reason = row.text(1),
+                    let state = row.text(2).flatMap({ HealingRecord.State(rawValue: $0) }), let outcome = row.text(3),
+                    let changed = row.int(4), let at = row.instant(5)
+                else { return nil }
+                return HealingRecord(
+                    action: action, reason: reason, state: state, outcome: outcome, changed: Int(changed), at: at)
+            }
+        }
+    }
+}

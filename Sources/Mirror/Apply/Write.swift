@@ -1,0 +1,56 @@
+import Catalog
+
+/// One record on its way into its row.
+struct Write {
+    let record: MappedRecord
+    let decision: Decision
+    let stored: StoredState?
+    /// The record's own content hash.
+    let fingerprint: Fingerprint
+    /// The hash over the record's child rows, where it says all of them.
+    let childHash: UInt64?
+
+    /// - Parameter isOverriding: whether the row's own hash and times decide nothing.
+    init(_ record: MappedRecord, _ mapping: EntityMapping, stored: StoredState?, isOverriding: Bool) {
+        self.record = record
+        self.stored = stored
+        fingerprint = mapping.fingerprint(
+            record.cells, children: mapping.fingerprint(children: record.children.map { $0 ?? [] }))
+        childHash = record.unsaid.allSatisfy(\.isEmpty) ? fingerprint.children : nil
+        decision =
+            if isOverriding, let stored {
+                stored.isDeleted ? .restore : .compare
+            } else {
+                .on(
+                    record, summary: fingerprint.summary, detail: fingerprint.detail, children: childHash,
+                    saysChildren: record.children.contains { $0 != nil }, stored: stored)
+            }
+    }
+
+    func childSet(of parent: Int64) -> ChildSet {
+        ChildSet(parent: parent, children: record.children, unsaid: record.unsaid)
+    }
+
+    /// For how long deliveries may overtake each other: as long as Zoho tries again by default, in microseconds.
+    private static let overtakingWindow: Int64 = 600_000_000
+
+    /// The row, where it is complete and of the same second as the record.
+    private var twin: StoredState? {
+        guard let stored, !stored.isDeleted, stored.hasDetail else { return nil }
+        let isSameTime = record.modifiedAt == nil || stored.modifiedAt == nil || record.modifiedAt == stored.modifiedAt
+        return isSameTime ? stored : nil
+    }
+
+    /// Whether the record and the row are of the same second and were told shortly after each other, so that the order
+    /// in which deliveries arrived need not be the order in which Zoho said them.
+    var isOfTheSameMoment: Bool {
+        twin.map { abs(record.observedAt - $0.observedAt) < Self.overtakingWindow } ?? false
+    }
+
+    /// Whether Zoho may have said what the row holds after it said what the record says.
+    ///
+    /// - Parameter look: when a run last looked at the entity. What it found confirmed it has not written.
+    func mayBeOvertaken(by look: Int64) -> Bool {
+        twin.map { record.observedAt - max($0.observedAt, look) < Self.overtakingWindow } ?? false
+    }
+}

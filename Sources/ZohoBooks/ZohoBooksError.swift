@@ -61,6 +61,13 @@ public struct ZohoBooksError: Error, Sendable, Hashable {
         self.advice = advice
     }
 
+    /// The same where the module is known to give other records: then it is this one that Zoho refuses.
+    package var concerningOneRecord: ZohoBooksError {
+        ZohoBooksError(
+            .badRequest, status: status, code: code, message,
+            advice: "It gives others of the module; this one is asked for again.")
+    }
+
     /// Whether the configuration has to be corrected before anything can work.
     public var isConfiguration: Bool {
         switch kind {

@@ -43,6 +43,35 @@ struct ApplyTests {
         }
     }
 
+    @Test(
+        "A detail that was read counts, though it tells an earlier time under another key than the list",
+        arguments: Engine.allCases)
+    func otherTime(engine: Engine) async throws {
+        let time = ManualTime()
+        try await withMirror(engine, time: time) { mirror in
+            let summary = SampleRecord([
+                "payment_id": "\"1\"", "amount": "5", "last_modified_time": SampleRecord.time(1),
+            ])
+            let detail = SampleRecord([
+                "payment_id": "\"1\"", "amount": "5", "description": "\"cash\"", "updated_time": SampleRecord.time(0),
+            ])
+            let state = "select description, zoho_modified_at, detail_due from customer_payments"
+            try await mirror.apply([summary], .list, of: "customer_payments", at: time, origin: .run(1))
+            time.advance(by: 60)
+            let result = try await mirror.apply([detail], .detail, of: "customer_payments", at: time, origin: .run(1))
+            #expect(result.counts == [.updated: 1])
+            #expect(try await mirror.texts(state) == [["cash", "2026-03-01T09:00:01Z", "0"]])
+            // A delivery is ordered by the time that it tells: it may have been overtaken.
+            time.advance(by: 60)
+            let late = detail.with(["description": "\"older\""])
+            let references = DeliveryReference(id: 1, requestID: nil)
+            let stale = try await mirror.apply(
+                [late], .detail, of: "customer_payments", at: time, origin: .deliveries(["1": references]))
+            #expect(stale.counts == [.stale: 1])
+            #expect(try await mirror.texts(state) == [["cash", "2026-03-01T09:00:01Z", "0"]])
+        }
+    }
+
     @Test("The same record again writes no row at all, whatever its shape", arguments: Engine.allCases)
     func unchanged(engine: Engine) async throws {
         let time = ManualTime()

@@ -190,6 +190,64 @@ struct DetailTests {
         }
     }
 
+    // MARK: - Refusals of single records
+
+    @Test("Where Zoho knows no path to one record, it gives the others all the same", arguments: Engine.allCases)
+    func onePathUnknown(engine: Engine) async throws {
+        try await Rig.with(engine) { rig in
+            try await rig.sync(["customers"])
+            let id = rig.control.id(.contacts, at: 3)
+            let truth = engine == .sqlite ? "1" : "true"
+            try await rig.tamper("update customers set detail_due = \(truth)")
+            rig.control.script(.unknownPath, next: 1, prefix: "/contacts/\(id)")
+            let report = try await rig.report(["customers"])
+            #expect(!report.isSuccess && report.detailsOutstanding == 1)
+            #expect(try await rig.mirror.detailAccess(of: "customers").refusedAt == nil)
+            #expect(try await rig.sync(["customers"]).detailsOutstanding == 0)
+
+            // A mark of it is tried again, and the others' marks are not given up.
+            rig.control.script(.unknownPath, next: 1, prefix: "/contacts/\(id)")
+            let other = rig.control.id(.contacts, at: 4)
+            for id in [id, other] { try rig.control.edit(.contacts, id: id, ["notes": .string("told")]) }
+            try await rig.withClient { client in
+                try await Self.mark(rig, [id, other], of: "customers")
+                try await Self.processor(rig, client).drainOnce()
+            }
+            #expect(
+                try await rig.value("select zoho_contact_id from customers where notes = 'told'") == other)
+            #expect(try await rig.value("select zoho_id from sync_inbox where attempts = 1") == id)
+            #expect(try await rig.value("select count(*) from sync_dead_letters") == "0")
+        }
+    }
+
+    @Test("An item that cannot be read by itself does not cost its group", arguments: Engine.allCases)
+    func oneOfAGroup(engine: Engine) async throws {
+        try await Rig.with(engine) { rig in
+            try await rig.sync(["products"]) { $0.includesDetails = false }
+            let (gone, id) = (rig.control.id(.items, at: 30), rig.control.id(.items, at: 31))
+            for id in [gone, id] { try rig.control.delete(.items, id: id) }
+            rig.control.script(.internalError, next: 5, prefix: "/items/\(id)")
+            let others = (40..<50).map { rig.control.id(.items, at: $0) }
+            try await rig.withClient { client in
+                try await Self.mark(rig, [gone, id] + others, of: "products")
+                try await Self.processor(rig, client).drainOnce()
+            }
+            #expect(try await rig.value("select count(*) from products where detail_synced_at is not null") == "10")
+            #expect(try await rig.value("select zoho_item_id from products where deleted_at is not null") == gone)
+            #expect(try await rig.rows("select zoho_id, attempts from sync_inbox") == [[id, "1"]])
+        }
+    }
+
+    @Test("How many items Zoho takes at once is asked again after a day", arguments: Engine.allCases)
+    func groupSizeIsForgotten(engine: Engine) async throws {
+        try await Rig.with(engine) { rig in
+            try await rig.mirror.noteDetailGroup(of: 2, for: "products")
+            #expect(try await rig.mirror.detailAccess(of: "products").groupSize == 2)
+            rig.control.advanceClock(by: .seconds(86_401))
+            #expect(try await rig.mirror.detailAccess(of: "products").groupSize == nil)
+        }
+    }
+
     // MARK: - The day's calls
 
     @Test("A sync that begins when the day's calls are used up tells what is outstanding, and so does a rehearsal")

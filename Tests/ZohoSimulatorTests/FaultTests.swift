@@ -41,6 +41,9 @@ import Testing
             control.script(.errorInSuccess)
             let error = try await client.get("/items")
             #expect(error.status == 200 && error.code != 0)
+            control.script(.unknownPath)
+            let unknown = try await client.get("/items")
+            #expect(unknown.status == 404 && unknown.code == 5)
             control.script(.connectionReset)
             await #expect(throws: (any Error).self) { try await client.get("/items") }
             control.script(.connectionLost)

@@ -120,6 +120,14 @@ package struct EntityMapping: Sendable {
         }
     }
 
+    /// Whether a record tells its time of modification only under another key than lists do.
+    ///
+    /// No documentation says that both are the same (reference, sections 6.6 and 6.7).
+    package func tellsAnotherTime(_ record: RawJSON) -> Bool {
+        guard let first = entity.module.modifiedKeys.first, entity.module.modifiedKeys.count > 1 else { return false }
+        return (try? record.read { try $0.member(first) == nil }) ?? false
+    }
+
     /// The id that a record carries; nil where it has none.
     func id(in record: JSONView) throws -> String? {
         for key in entity.idKeys {

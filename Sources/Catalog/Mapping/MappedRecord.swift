@@ -72,6 +72,15 @@ extension MappedRecord {
             unsaid: unsaid, modifiedAt: modifiedAt, observedAt: observedAt, faults: faults, raw: raw)
     }
 
+    /// The record without its time of modification, so that it is ordered by when Zoho said it.
+    ///
+    /// - Parameter modifiedColumn: where the time stands.
+    package func withoutTime(_ modifiedColumn: Int) -> MappedRecord {
+        MappedRecord(
+            id: id, shape: shape, cells: cells.enumerated().map { $0 == modifiedColumn ? nil : $1 }, children: children,
+            unsaid: unsaid, modifiedAt: nil, observedAt: observedAt, faults: faults, raw: raw)
+    }
+
     /// The record with what another shape of it says of columns of which this one says nothing.
     ///
     /// - Parameters:

@@ -46,6 +46,14 @@ package enum Origin: Sendable, Hashable {
     var isDelivery: Bool {
         if case .deliveries = self { true } else { false }
     }
+
+    /// Whether the records answer calls of our own, which are made after the lists.
+    fileprivate var isAskedFor: Bool {
+        switch self {
+        case .run, .reading, .repair: true
+        case .deliveries, .retry: false
+        }
+    }
 }
 
 /// A delivery as what it brought is traced back to it.
@@ -79,7 +87,10 @@ package struct Batch: Sendable {
     /// Maps a record and adds it, or keeps it as rejected where it cannot become rows.
     package mutating func add(_ record: RawJSON, shape: RecordShape, observedAt: Int64) {
         do {
-            records.append(try mapping.rows(of: record, shape: shape, observedAt: observedAt))
+            let mapped = try mapping.rows(of: record, shape: shape, observedAt: observedAt)
+            // Were the other key's time the earlier one, what was just read would be stale for good.
+            let isForeign = shape == .detail && origin.isAskedFor && mapping.tellsAnotherTime(record)
+            records.append(isForeign ? mapped.withoutTime(mapping.modifiedColumn) : mapped)
         } catch {
             reject(record, shape: shape, observedAt: observedAt, reason: "\(error)")
         }

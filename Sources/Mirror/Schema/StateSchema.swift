@@ -309,5 +309,10 @@ enum StateSchema {
                     or outcome like 'It waits: %';
                 """)
         },
+        Migration("0016-detail-group-age") { transaction in
+            // What was learnt before is learnt again.
+            try transaction.script(
+                "alter table sync_cursors add column detail_group_at \(transaction.dialect.type(.instant))")
+        },
     ]
 }

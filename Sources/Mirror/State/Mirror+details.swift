@@ -3,7 +3,7 @@ import Database
 
 /// What is known of how Zoho gives an entity's complete records.
 package struct DetailAccess: Sendable, Hashable {
-    /// How many records it takes in one call for several, where it has refused more; nil where it never has.
+    /// How many records it takes in one call for several, where it has refused more of late; nil where it has not.
     package let groupSize: Int?
     /// When it last said that it gives none at all, in microseconds since 1970; nil where it gives them.
     package let refusedAt: Int64?
@@ -22,34 +22,41 @@ extension Mirror {
 
     /// What is known of how Zoho gives an entity's complete records.
     package func detailAccess(of entity: String) async throws -> DetailAccess {
-        try await database.read { transaction in
+        let forgotten = now() - Self.detailMemory
+        return try await database.read { transaction in
             let row = try transaction.query(
-                "select detail_group, details_refused_at from sync_cursors where entity = $1", [.text(entity)]
+                "select detail_group, details_refused_at, detail_group_at from sync_cursors where entity = $1",
+                [.text(entity)]
             ).first
-            return DetailAccess(groupSize: row?.int(0).map { Int($0) }, refusedAt: row?.instant(1))
+            // What was taken for the number's fault may have been another's; a search costs a few calls.
+            let isRecent = row?.instant(2).map { $0 > forgotten } ?? false
+            return DetailAccess(groupSize: isRecent ? row?.int(0).map { Int($0) } : nil, refusedAt: row?.instant(1))
         }
     }
 
     /// Takes note of how many records Zoho takes in one call.
     package func noteDetailGroup(of size: Int, for entity: String) async throws {
-        try await note(.integer(Int64(size)), in: "detail_group", of: entity)
+        try await note([("detail_group", .integer(Int64(size))), ("detail_group_at", .instant(now()))], of: entity)
     }
 
     /// Takes note that Zoho gives none of an entity's complete records.
     ///
     /// - Parameter time: when it said so, in microseconds since 1970; nil where it gives them again.
     package func noteDetailsRefused(of entity: String, at time: Int64?) async throws {
-        try await note(time.map { .instant($0) } ?? .null, in: "details_refused_at", of: entity)
+        try await note([("details_refused_at", time.map { .instant($0) } ?? .null)], of: entity)
     }
 
-    /// Writes one column, so that a cursor that is saved meanwhile does not take it back.
-    private func note(_ value: SQLValue, in column: String, of entity: String) async throws {
+    /// Writes single columns, so that a cursor that is saved meanwhile does not take them back.
+    private func note(_ values: [(column: String, value: SQLValue)], of entity: String) async throws {
+        let columns = values.map(\.column)
         try await database.write { transaction in
             _ = try transaction.execute(
                 """
-                insert into sync_cursors (entity, \(column)) values ($1, $2)
-                on conflict (entity) do update set \(column) = excluded.\(column)
-                """, [.text(entity), value])
+                insert into sync_cursors (entity, \(columns.joined(separator: ", ")))
+                values ($1, \(values.indices.map { "$\($0 + 2)" }.joined(separator: ", ")))
+                on conflict (entity) do update
+                set \(columns.map { "\($0) = excluded.\($0)" }.joined(separator: ", "))
+                """, [.text(entity)] + values.map(\.value))
         }
     }
 

@@ -120,10 +120,18 @@ struct ReadingWorker: Sendable {
                     error: "Zoho says that the record is gone, and it was delivered since.", countsAttempt: false,
                     holder: name)
             }
-            if let obstacle = answer.obstacle {
-                try await giveBack(entries.filter { unread.contains($0.zohoID) }, obstacle)
+            guard let obstacle = answer.obstacle else { return nil }
+            let rest = entries.filter { unread.contains($0.zohoID) }
+            guard obstacle.concernsEveryCall else {
+                try await pulse.uncancelled {
+                    try await processor.fail(rest, obstacle, isOutage: false, worker: name)
+                }
+                return nil
             }
-            return nil
+            try await giveBack(rest, obstacle)
+            // Only calls of this kind are not to be made yet.
+            if case .pace = obstacle.kind { return nil }
+            return obstacle
         } catch let error as ZohoBooksError where error.kind == .endpointMissing {
             let mirror = processor.mirror
             try? await uncancelled {

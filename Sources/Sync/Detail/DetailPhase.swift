@@ -155,6 +155,7 @@ struct DetailPhase: Sendable {
                 case .success(let answer):
                     pending.add(answer)
                     refusal = refusal ?? answer.refused.values.first
+                    failure = failure ?? answer.obstacle
                     refusedInARow = 0
                 case .failure(let error):
                     refusedInARow += 1

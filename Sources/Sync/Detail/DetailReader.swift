@@ -11,6 +11,9 @@ struct DetailReader: Sendable {
     private let priority: CallPriority
     private let groups: GroupSize
 
+    /// Refusals of smaller groups are more likely an accident than a limit, which would then make many calls of few.
+    private static let telling = 10
+
     /// - Parameter access: what is known of how Zoho gives the records.
     init(
         client: ZohoBooksClient, mirror: Mirror, mapping: EntityMapping, access: DetailAccess,
@@ -50,7 +53,7 @@ struct DetailReader: Sendable {
 
     /// Reads one group.
     ///
-    /// - Throws: ``ZohoBooksError``; not where only some of a group's records are refused.
+    /// - Throws: ``ZohoBooksError``; not where only some of a group's records are refused, or cannot be read any more.
     func answer(to ids: [String]) async throws -> DetailAnswer {
         var answer = DetailAnswer()
         switch mapping.entity.module.detail {
@@ -63,12 +66,18 @@ struct DetailReader: Sendable {
             let found = Set(answer.records.compactMap { Catalog.id(of: $0.json, in: mapping.entity.module) })
             // The call leaves unknown ids out without a word; only a read of the record itself confirms it.
             for id in ids where !found.contains(id) && answer.refused[id] == nil {
+                // What the call has brought must not be lost for those that it does not know.
+                guard answer.obstacle == nil else {
+                    answer.unread.append(id)
+                    continue
+                }
                 do {
                     try await read(id, into: &answer)
-                } catch let error as ZohoBooksError where error.isPace {
-                    // What the call has brought must not be lost for those that it does not know.
+                } catch let error as ZohoBooksError where error.concernsOneRecord || error.kind == .endpointMissing {
+                    answer.refused[id] = error
+                } catch let error as ZohoBooksError {
                     answer.unread.append(id)
-                    answer.obstacle = answer.obstacle ?? error
+                    answer.obstacle = error
                 }
             }
         }
@@ -103,7 +112,7 @@ struct DetailReader: Sendable {
                 answer.refused[id] = error
             }
         }
-        guard part < whole, refusedAlone == 0, groups.lower(to: part) else { return }
+        guard part < whole, whole >= Self.telling, refusedAlone == 0, groups.lower(to: part) else { return }
         let (mirror, name, size) = (mirror, mapping.entity.name, part)
         try await uncancelled { try await mirror.noteDetailGroup(of: size, for: name) }
     }
@@ -114,9 +123,15 @@ struct DetailReader: Sendable {
         let record: DetailRecord?
         do {
             record = try await client.record(module.path, id: id, detailKey: module.detailKey, priority: priority)
-        } catch let error as ZohoBooksError where error.kind == .badRequest && Self.isOdd(id) {
+        } catch let error as ZohoBooksError
+            where [.badRequest, .endpointMissing].contains(error.kind) && Self.isOdd(id)
+        {
             // Zoho knows no such id, and says so in its own way.
             record = nil
+        } catch let error as ZohoBooksError where error.kind == .endpointMissing {
+            // An endpoint that has given others is there, whatever it says of this one.
+            guard try await mirror.hasDetails(of: mapping) else { throw error }
+            throw error.concerningOneRecord
         }
         if let record {
             answer.records.append(record)
@@ -152,9 +167,9 @@ struct DetailAnswer: Sendable {
     ///
     /// What was told of a record after that may be newer.
     var goneAt: Int64?
-    /// Ids that were not asked for by themselves, because the budget has no call for them now.
+    /// Ids of a group that were not asked for by themselves any more.
     var unread: [String] = []
-    /// When it has.
+    /// Why not.
     var obstacle: ZohoBooksError?
     /// Ids that Zoho refuses by themselves, and why.
     var refused: [String: ZohoBooksError] = [:]
@@ -168,16 +183,13 @@ struct DetailAnswer: Sendable {
         gone += other.gone
         goneAt = [goneAt, other.goneAt].compactMap(\.self).min()
         refused.merge(other.refused) { $1 }
+        unread += other.unread
+        obstacle = obstacle ?? other.obstacle
         calls += other.calls
     }
 }
 
 extension ZohoBooksError {
-    /// Whether the call is only not to be made yet.
-    var isPace: Bool {
-        if case .pace = kind { true } else { false }
-    }
-
     /// Whether a call for several records may have failed for the sake of one of them, or of their number.
     fileprivate var mayConcernOneOfMany: Bool { kind == .badRequest || kind == .notFound }
 }

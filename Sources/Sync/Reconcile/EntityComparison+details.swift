@@ -96,7 +96,9 @@ extension EntityComparison {
                     calls.details += reading.reserved - answer.calls
                     findings.obstacle = findings.obstacle ?? answer.refused.values.first.map { "\($0)" }
                     if let gone = try await judge(answer, askedAt: reading.askedAt) { deleted.append(gone) }
-                    answered.formUnion(reading.ids.filter { answer.refused[$0] == nil })
+                    let unread = Set(answer.unread)
+                    answered.formUnion(reading.ids.filter { answer.refused[$0] == nil && !unread.contains($0) })
+                    if let obstacle = answer.obstacle { throw obstacle }
                 } catch let error as ZohoBooksError where error.kind == .allowance {
                     isAtEnd = true
                 } catch let error as ZohoBooksError where error.kind == .endpointMissing {

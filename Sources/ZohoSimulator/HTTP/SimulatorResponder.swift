@@ -67,6 +67,7 @@ struct SimulatorResponder: HTTPResponder {
             let page = "<html><head><title>502 Bad Gateway</title></head><body>Bad Gateway</body></html>"
             spoilt = Answer(status: 502, contentType: "text/html", body: Array(page.utf8))
         case .errorInSuccess: spoilt = .error(200, 1000, "Internal Error")
+        case .unknownPath: spoilt = .unknownPath
         case .truncatedBody: spoilt.body.removeLast(spoilt.body.count / 2)
         case .emptyBody: spoilt.body = []
         case .slowAnswer, .duplicateRows, .missingModifiedTime: break

@@ -16,6 +16,8 @@ package enum SimulatorFault: String, Sendable, CaseIterable, Hashable {
     case connectionLost = "connection-lost"
     /// HTTP 200 with a code that is not 0.
     case errorInSuccess = "error-in-success"
+    /// HTTP 404 with code 5, as for a path that does not exist.
+    case unknownPath = "unknown-path"
     /// A row of a list stands there twice.
     case duplicateRows = "duplicate-rows"
     /// Some rows of a list have no `last_modified_time`.

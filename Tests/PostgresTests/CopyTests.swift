@@ -109,7 +109,6 @@ struct CopyTests {
                 }
             }
             #expect(error?.sqlState == "22021")
-            #expect(error?.isDataFault == true)
             #expect(error?.context?.contains("line 3, column n") == true)
             let result = try session.query("SELECT count(*) FROM t")
             try #expect(result.int64(0, 0) == 0)

@@ -58,7 +58,7 @@ struct QueueTests {
                         if !isLast { _ = try session.query("SELECT 1") }
                     }
                 }
-                #expect(error?.isUniqueViolation == true)
+                #expect(error?.sqlState == "23505")
                 #expect(session.transactionStatus == .idle)
                 try #expect(Self.count(session) == 0)
             }
@@ -127,7 +127,7 @@ struct QueueTests {
                 let error = #expect(throws: PostgresError.self) {
                     try session.savepoint { try session.enqueue("INSERT INTO t VALUES ($1 / 0)", [.integer(4)]) }
                 }
-                #expect(error?.isDataFault == true)
+                #expect(error?.sqlState.hasPrefix("22") == true)
                 try session.savepoint { try session.enqueue("INSERT INTO t VALUES ($1)", [.integer(5)]) }
             }
             let result = try session.query("SELECT array_agg(n) FROM t")

@@ -56,7 +56,7 @@ struct ValueTests {
         try await withSession { session in
             let error = #expect(throws: PostgresError.self) { try session.query("SELECT $1::text", [value]) }
             #expect(error?.description.contains("$1") == true)
-            #expect(error?.isDataFault == true)
+            #expect(error?.sqlState.hasPrefix("22") == true)
             let next = try session.query("SELECT 1")
             #expect(next.rowCount == 1)
         }

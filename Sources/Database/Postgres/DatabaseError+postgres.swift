@@ -17,7 +17,7 @@ extension DatabaseError {
         if state == "57014" { return (.unavailable, "The statement was stopped or took too long; try again.") }
         // What cannot be sent as it stands is the record's fault: text with a NUL character.
         if error.kind == .usage { return (.record, "") }
-        if error.isConnectionLost || state.isEmpty || state.hasPrefix("08") {
+        if error.isConnectionLost || state.isEmpty {
             return (.unavailable, "Check that PostgreSQL runs and that DATABASE_URL points to it.")
         }
         // What a trigger raises is about its row, whatever code it has chosen.

@@ -132,14 +132,6 @@ package final class PostgresSession {
     /// Ready for somebody else's work.
     var isIdle: Bool { transactionStatus == .idle }
 
-    /// The server's version, for example 150018 for 15.18.
-    package var serverVersion: Int { Int(PQserverVersion(link)) }
-
-    /// A setting that the server reports by itself, such as `TimeZone` or `server_encoding`.
-    package func parameterStatus(_ name: String) -> String? {
-        PQparameterStatus(link, name).map { String(cString: $0) }
-    }
-
     /// Reads what the server has sent unasked; false when it has closed the connection.
     func consumeInput() -> Bool {
         guard let link else { return false }

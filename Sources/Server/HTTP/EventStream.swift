@@ -13,11 +13,9 @@ struct EventStream {
     /// - Parameters:
     ///   - id: from which a client goes on after it lost the connection.
     ///   - data: text without line breaks, such as JSON.
-    @concurrent mutating func send(_ event: String? = nil, id: Int64? = nil, data: String) async throws {
-        var text = ""
-        if let id { text += "id: \(id)\n" }
-        if let event { text += "event: \(event)\n" }
-        text += "data: \(data)\n\n"
+    @concurrent mutating func send(_ event: String, id: Int64? = nil, data: String) async throws {
+        var text = id.map { "id: \($0)\n" } ?? ""
+        text += "event: \(event)\ndata: \(data)\n\n"
         try await writer.write(ByteBuffer(string: text))
     }
 

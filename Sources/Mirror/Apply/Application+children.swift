@@ -139,7 +139,7 @@ extension Application {
         for row in parents {
             guard let parent = row.int(0), let zohoID = row.text(1), let losses = taken[parent] else { continue }
             let rows = left.map { $0[parent] ?? [] }
-            var difference = ChangeDocument()
+            var difference = RowDifference()
             for (position, lost) in losses.sorted(by: { $0.key < $1.key }) {
                 let (child, after) = (mapping.children[position], rows[position])
                 let before = (after + lost).sorted { $0.id < $1.id }

@@ -44,7 +44,7 @@ extension Application {
             guard let stored = write.stored, let old = before[stored.rowID] else { continue }
             let record = write.record
             var cells = old.cells
-            var difference = ChangeDocument()
+            var difference = RowDifference()
             for (position, said) in mapping.news(of: record, to: cells, hasDetail: stored.hasDetail) {
                 difference.add(mapping.columns[position].column, before: cells[position], after: said)
                 cells[position] = said

@@ -54,9 +54,9 @@ extension Application {
             """, [.instant(time), .instant(observedAt), .boolean(false), .integers(gone.compactMap { $0.int(0) })])
         try expectDeleted(ids, observedAt: observedAt)
         for row in gone {
-            var document = ChangeDocument()
-            document.addDeleted(at: time)
-            log(change(.deleted, row.text(1) ?? "", hash: row.text(2) ?? "", changes: document.json))
+            var difference = RowDifference()
+            difference.addDeleted(at: time)
+            log(change(.deleted, row.text(1) ?? "", hash: row.text(2) ?? "", changes: difference.json))
         }
         return (gone.count, contradicted)
     }

@@ -36,10 +36,10 @@ extension Application {
     /// - Returns: how many.
     private func remove(_ records: [(id: String, state: StoredState)]) throws -> Int {
         guard !records.isEmpty else { return 0 }
-        var document = ChangeDocument()
-        document.addDeleted(at: time)
+        var difference = RowDifference()
+        difference.addDeleted(at: time)
         for (id, state) in records {
-            log(change(.deleted, id, hash: state.fingerprint?.text ?? "", changes: document.json))
+            log(change(.deleted, id, hash: state.fingerprint?.text ?? "", changes: difference.json))
         }
         let deleted = try transaction.execute(
             "delete from \(mapping.entity.name) where \(transaction.dialect.contains("id", "$1"))",
@@ -61,7 +61,7 @@ extension Application {
         for (id, state, former) in records {
             guard let row = current[state.rowID] else { continue }
             var cells = row.cells
-            var difference = ChangeDocument()
+            var difference = RowDifference()
             for (position, column) in mapping.columns.enumerated() {
                 guard let before = former.cells[column.column], before != cells[position] else { continue }
                 difference.add(column.column, before: cells[position], after: before)

@@ -1,8 +1,15 @@
+package import Foundation
+
 /// Instants as ISO 8601 text in UTC, the one spelling in which SQLite's rows hold them and in which people see them.
 package enum Timestamp {
+    /// Microseconds of a day.
+    package static let day: Int64 = 86_400_000_000
+
+    /// A date as microseconds since 1970.
+    package static func instant(of date: Date) -> Int64 { Int64(date.timeIntervalSince1970 * 1_000_000) }
+
     /// Writes microseconds since 1970 as `2026-03-02T15:40:51Z`, with six digits of a fraction where there is one.
     package static func text(_ instant: Int64) -> String {
-        let day: Int64 = 86_400_000_000
         let days = Int((instant >= 0 ? instant : instant - day + 1) / day)
         let rest = instant - Int64(days) * day
         let seconds = Int(rest / 1_000_000)

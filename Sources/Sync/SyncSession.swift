@@ -1,4 +1,5 @@
 import Catalog
+import Database
 import Foundation
 import Mirror
 import ZohoBooks
@@ -119,7 +120,7 @@ struct SyncSession {
             stop(entities, CancellationError())
         case let error as ZohoBooksError:
             if case .quota(let until) = error.kind {
-                quotaReturnsAt = Int64(until.timeIntervalSince1970 * 1_000_000)
+                quotaReturnsAt = Timestamp.instant(of: until)
                 for entity in entities { ended[entity] = (.partial, nil) }
                 return
             }

@@ -84,7 +84,7 @@ extension DeadLetter {
     /// Why a letter was closed that waits in the inbox again.
     static let queued = "queued again"
     /// Microseconds for which a letter that comes back after it was queued again goes on counting its attempts.
-    static let memory: Int64 = 3 * 86_400_000_000
+    static let memory: Int64 = 3 * Timestamp.day
     /// What is noted of a delivery that came to say that a record is gone.
     static let deletionEvent = "deleted"
 }

@@ -16,7 +16,7 @@ package struct DetailAccess: Sendable, Hashable {
 
 extension Mirror {
     /// For how long Zoho's word about details counts before it is asked again, in microseconds.
-    static let detailMemory: Int64 = 86_400_000_000
+    static let detailMemory = Timestamp.day
 
     // MARK: - How details are read
 

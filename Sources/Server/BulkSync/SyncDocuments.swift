@@ -159,7 +159,7 @@ package struct BudgetDocument: Encodable, Sendable {
         remainingThisMinute = budget.remainingThisMinute
         remainingToday = budget.remainingToday
         dailyLimit = budget.dailyLimit
-        returnsAt = budget.returnsAt.map { Timestamp.text(Int64($0.timeIntervalSince1970 * 1_000_000)) }
+        returnsAt = budget.returnsAt.map { Timestamp.text(Timestamp.instant(of: $0)) }
     }
 }
 

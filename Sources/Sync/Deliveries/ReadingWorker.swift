@@ -1,4 +1,5 @@
 import Catalog
+import Database
 import Foundation
 import Mirror
 import ServiceLifecycle
@@ -198,10 +199,10 @@ struct ReadingWorker: Sendable {
         let until: Int64? =
             switch (error as? ZohoBooksError)?.kind {
             case .quota(let date), .unavailable(let date), .tokenThrottle(let date):
-                Int64((date.timeIntervalSince1970 + 30 * processor.random()) * 1_000_000)
+                Timestamp.instant(of: date + 30 * processor.random())
             case .pace(let date):
                 // Not for every single call that becomes free.
-                max(Int64(date.timeIntervalSince1970 * 1_000_000), mirror.now() + Self.leastPause)
+                max(Timestamp.instant(of: date), mirror.now() + Self.leastPause)
             case .cancelled: mirror.now()
             default: error is CancellationError ? mirror.now() : nil
             }
@@ -228,7 +229,7 @@ struct UnusableAnswer: Error, CustomStringConvertible {
 extension DetailAnswer {
     fileprivate var reading: Reading {
         Reading(
-            records: records.map { ($0.json, Int64($0.observedAt.timeIntervalSince1970 * 1_000_000)) }, gone: gone,
+            records: records.map { ($0.json, Timestamp.instant(of: $0.observedAt)) }, gone: gone,
             goneAt: goneAt ?? 0)
     }
 

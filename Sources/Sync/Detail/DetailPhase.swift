@@ -1,4 +1,5 @@
 import Catalog
+import Database
 import Foundation
 import Mirror
 import ZohoBooks
@@ -184,7 +185,7 @@ struct DetailPhase: Sendable {
         var batch = Batch(entity.mapping, origin: .run(entity.run.id))
         for record in answer.records {
             batch.add(
-                record.json, shape: .detail, observedAt: Int64(record.observedAt.timeIntervalSince1970 * 1_000_000))
+                record.json, shape: .detail, observedAt: Timestamp.instant(of: record.observedAt))
         }
         // What a row is due for, the record may no longer be; it stays due for a sync that leaves nothing out.
         let (filter, mapped) = (RecordFilter(options), batch.records)

@@ -1,4 +1,5 @@
 import Catalog
+import Database
 import Foundation
 import Mirror
 import ZohoBooks
@@ -55,7 +56,7 @@ extension SyncSession {
                 let calls = try await callsForDetails(budget)
                 if calls > 0, try await phase.step(&entity, calls: calls, isAlone: isAlone) { return true }
                 if calls < 1, try await phase.hasMore(of: entity) {
-                    quotaReturnsAt = budget.returnsAt.map { Int64($0.timeIntervalSince1970 * 1_000_000) }
+                    quotaReturnsAt = budget.returnsAt.map { Timestamp.instant(of: $0) }
                     keepsCalls = budget.remainingToday ?? 0 > budget.reserve
                 } else {
                     settled.insert(entity.run.entity)

@@ -123,10 +123,9 @@ package struct Healer: Sendable {
     }
 
     private func pruneNeeds() async throws -> [HealingNeed] {
-        let day: Int64 = 86_400_000_000
         let retention = Mirror.Retention(
-            history: mirror.now() - Int64(options.historyDays) * day,
-            changes: mirror.now() - Int64(options.changesDays) * day)
+            history: mirror.now() - Int64(options.historyDays) * Timestamp.day,
+            changes: mirror.now() - Int64(options.changesDays) * Timestamp.day)
         let old = try await mirror.count(olderThan: retention)
         guard !old.isEmpty else { return [] }
         @Sendable func list(_ rows: [String: Int]) -> String {

@@ -134,7 +134,7 @@ extension HealthInspector {
     // MARK: - What arrives
 
     func deliveryChecks() async throws -> [HealthCheck] {
-        let since = mirror.now() - Self.day
+        let since = mirror.now() - Timestamp.day
         let arrivals = try await mirror.arrivals(since: since)
         func parts(_ kind: Arrival.Kind) -> [String: Int] {
             arrivals.filter { $0.kind == kind }.reduce(into: [:]) { $0[$1.subject, default: 0] += $1.number }

@@ -48,7 +48,6 @@ package struct HealthInspector: Sendable {
         self.clock = clock
     }
 
-    static let day: Int64 = 86_400_000_000
     private static let database = "database"
     private static let privileges = "privileges"
     private static let policies = "row_level_security"
@@ -105,7 +104,7 @@ package struct HealthInspector: Sendable {
     func stands(_ record: HealthRecord, beside checks: [HealthCheck], isWhole: Bool) -> Bool {
         guard !checks.contains(where: { $0.name == record.name }) else { return false }
         guard isWhole else { return true }
-        return Self.ofSource.contains(record.name) && mirror.now() - record.checkedAt < 2 * Self.day
+        return Self.ofSource.contains(record.name) && mirror.now() - record.checkedAt < 2 * Timestamp.day
     }
 
     /// What is known while the database does not answer at all.

@@ -1,4 +1,5 @@
 package import Alerts
+import Database
 import Foundation
 package import Logging
 package import Mirror
@@ -22,7 +23,7 @@ package struct HealthWatch: Sendable {
     /// How long the database may take; where it hangs, that has to be told.
     private static let patience = Duration.seconds(10)
     /// Microseconds between two looks that cost calls, while all is well there and while it is not.
-    private static let deepPause: (well: Int64, unwell: Int64) = (86_400_000_000, 3_600_000_000)
+    private static let deepPause: (well: Int64, unwell: Int64) = (Timestamp.day, 3_600_000_000)
 
     package init(
         mirror: Mirror, inspector: HealthInspector, organization: String?, targets: [any AlertTarget] = [],

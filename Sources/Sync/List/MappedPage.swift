@@ -1,4 +1,5 @@
 import Catalog
+import Database
 import Foundation
 import Mirror
 import ZohoBooks
@@ -26,7 +27,7 @@ struct MappedPage: Sendable {
         fetched = page.records.count
         batches = zip(plan.mappings, runs).map { Batch($0, origin: .run($1.id)) }
         skipped = Array(repeating: 0, count: plan.mappings.count)
-        let observedAt = Int64(page.observedAt.timeIntervalSince1970 * 1_000_000)
+        let observedAt = Timestamp.instant(of: page.observedAt)
         let siblings = Catalog.entities(of: plan.module)
         let filter = RecordFilter(options)
         var strangers: [Int64] = []

@@ -1,4 +1,5 @@
 import Catalog
+import Database
 import Foundation
 import Mirror
 import ZohoBooks
@@ -127,7 +128,7 @@ extension EntityComparison {
         var gone = answer.gone
         var goneAt = answer.goneAt
         for record in answer.records {
-            let observedAt = Int64(record.observedAt.timeIntervalSince1970 * 1_000_000)
+            let observedAt = Timestamp.instant(of: record.observedAt)
             if (try? mapping.owns(record.json)) ?? true {
                 batch.add(record.json, shape: .detail, observedAt: observedAt)
             } else if let id = mapping.id(of: record.json) {

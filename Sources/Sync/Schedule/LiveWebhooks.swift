@@ -1,3 +1,4 @@
+import Database
 import Mirror
 
 /// Which entities' webhooks can be relied on, so that sweeps need come rarely.
@@ -52,11 +53,9 @@ struct LiveWebhooks: Sendable, Hashable {
 }
 
 extension LiveWebhooks {
-    private static let day: Int64 = 86_400_000_000
-
     /// What the mirror has seen.
     init(_ mirror: Mirror) async throws {
-        let since = mirror.now() - Self.day
+        let since = mirror.now() - Timestamp.day
         var evidence: [String: Evidence] = [:]
         for arrival in try await mirror.arrivals(since: 0) {
             var known = evidence[arrival.subject] ?? Evidence()

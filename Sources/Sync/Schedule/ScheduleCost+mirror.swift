@@ -1,11 +1,12 @@
 import Catalog
+import Database
 package import Mirror
 import ZohoBooks
 
 extension ScheduleCost {
     /// What a schedule costs for what a mirror holds, with as many changes a day as in the last week.
     package static func of(_ schedule: Schedule, _ mirror: Mirror) async throws -> ScheduleCost {
-        let week = mirror.now() - 7 * 86_400_000_000
+        let week = mirror.now() - 7 * Timestamp.day
         let changes = try await mirror.arrivals(since: week).reduce(0) { sum, arrival in
             sum + (arrival.kind == .received || arrival.kind == .missed ? arrival.number : 0)
         }

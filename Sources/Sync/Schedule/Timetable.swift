@@ -1,3 +1,4 @@
+import Database
 import Foundation
 import Mirror
 
@@ -50,7 +51,7 @@ struct Timetable: Sendable {
         let factor = Self.factor(of: task, live: live)
         return task.trigger.next(after: date, in: zone, factor: factor).map { next in
             let late = random * task.trigger.jitter(at: next, in: zone)
-            return Int64((next.timeIntervalSince1970 + late) * 1_000_000)
+            return Timestamp.instant(of: next + late)
         }
     }
 }

@@ -168,7 +168,7 @@ struct Installation: Sendable {
     }
 
     /// Microseconds since 1970.
-    static func now() -> Int64 { Int64(Date().timeIntervalSince1970 * 1_000_000) }
+    static func now() -> Int64 { Timestamp.instant(of: Date()) }
 
     static func makeLogger(_ settings: Settings) -> Logger {
         let format = (try? settings.logFormat()) ?? .logfmt

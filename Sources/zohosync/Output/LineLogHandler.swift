@@ -26,7 +26,7 @@ struct LineLogHandler: LogHandler {
     }
 
     func log(event: LogEvent) {
-        let time = Timestamp.text(Int64(Date().timeIntervalSince1970 * 1_000_000))
+        let time = Timestamp.text(Timestamp.instant(of: Date()))
         var fields = [("time", time), ("level", event.level.rawValue), ("message", event.message.description)]
         let all = metadata.merging(event.metadata ?? [:]) { $1 }
         for (key, value) in all.sorted(by: { $0.key < $1.key }) { fields.append((key, value.description)) }

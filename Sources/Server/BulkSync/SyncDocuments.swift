@@ -1,6 +1,5 @@
 import Catalog
 import Database
-import Foundation
 package import Mirror
 import Sync
 package import ZohoBooks

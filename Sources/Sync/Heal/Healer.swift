@@ -1,6 +1,5 @@
 import Catalog
 import Database
-import Foundation
 package import Mirror
 package import ZohoBooks
 
@@ -110,7 +109,7 @@ package struct Healer: Sendable {
 
     private func tokenNeeds() async throws -> [HealingNeed] {
         let expiresAt = try await client.accessExpiresAt()
-        if let expiresAt, expiresAt.timeIntervalSince1970 * 1_000_000 > Double(mirror.now()) { return [] }
+        if let expiresAt, Timestamp.instant(of: expiresAt) > mirror.now() { return [] }
         return [
             HealingNeed(
                 action: .refreshToken,

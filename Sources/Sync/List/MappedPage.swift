@@ -1,6 +1,5 @@
 import Catalog
 import Database
-import Foundation
 import Mirror
 import ZohoBooks
 

@@ -1,6 +1,5 @@
 import ArgumentParser
 import Catalog
-import Foundation
 
 /// What every command takes that works on a mirror.
 struct CommonOptions: ParsableArguments {

@@ -69,8 +69,9 @@ struct FollowerTests {
             for await entries in slow { handed += entries.map(\.id) }
             #expect(handed == (1...Int64(ChangeFeed.buffer)).map(\.self))
             let rest = try await feed.page(after: handed.last ?? 0, entity: "bills")
-            #expect(rest.map(\.id) == [Int64(ChangeFeed.buffer) + 1, Int64(ChangeFeed.buffer) + 2])
-            #expect(try await feed.page(after: 0, entity: "products").isEmpty)
+            #expect(rest.entries.map(\.id) == [Int64(ChangeFeed.buffer) + 1, Int64(ChangeFeed.buffer) + 2])
+            let nothing = try await feed.page(after: 0, entity: "products")
+            #expect(nothing.entries.isEmpty && nothing.last == rest.last)
         }
     }
 
@@ -93,7 +94,8 @@ struct FollowerTests {
         try await ServerRig.with(engine) { rig in
             try await Self.log(1...1_000, in: rig.mirror)
             let feed = ChangeFeed(rig.mirror)
-            #expect(try await feed.page(after: 0, entity: nil).map(\.id) == (1...50).map { Int64($0) })
+            let first = try await feed.page(after: 0, entity: nil)
+            #expect(first.entries.map(\.id) == (1...50).map { Int64($0) })
             // Their answers are never read.
             var answers: [HTTPClientResponse] = []
             for _ in 0..<10 {
@@ -178,6 +180,36 @@ struct FollowerTests {
                 #expect(answer.status == 409)
                 #expect((answer.json["detail"] as? String)?.contains("ends at \(last)") == true)
             }
+        }
+    }
+
+    @Test(
+        "Who follows one entity, or begins now, has no gap because others' entries are gone", arguments: Engine.allCases
+    )
+    func noGap(engine: Engine) async throws {
+        try await ServerRig.with(engine) {
+            $0.server.keepAlive = .milliseconds(50)
+        } _: { rig in
+            let day: Int64 = 86_400_000_000
+            try await Self.log(1...20, in: rig.mirror, at: rig.mirror.now() - 400 * day)
+            let seen = try await rig.get("/api/zoho/changes?after=0&entity=products").json
+            #expect((seen["changes"] as? [Any])?.isEmpty == true)
+            #expect(seen["last"] as? Int == 20)
+            // Its connection may end; it then goes on after what the stream has told.
+            let quiet = try await rig.follow("/api/zoho/changes/stream?after=0&entity=products") { $0.contains("id: ") }
+            #expect(Self.ids(quiet).last == "20")
+            let retention = Mirror.Retention(
+                history: rig.mirror.now() - 90 * day, changes: rig.mirror.now() - 365 * day)
+            #expect(try await rig.mirror.prune(olderThan: retention)["sync_changes"] == 20)
+            #expect(try await rig.get("/api/zoho/changes?after=20&entity=products").status == 200)
+            let item = try rig.body(of: .items, rig.control.id(.items, at: 0), key: "item")
+            let text = try await rig.follow("/api/zoho/changes/stream") { text in
+                if text.contains("still here"), !text.contains("event:") {
+                    _ = try await rig.deliver(item, to: "products")
+                }
+                return text.contains("event: ")
+            }
+            #expect(text.contains("event: change") && !text.contains("event: gap"))
         }
     }
 

@@ -34,6 +34,13 @@ package struct Change: Sendable, Hashable {
     }
 }
 
+/// A part of the change log.
+package struct ChangePage: Sendable {
+    package let changes: [Change]
+    /// The number to go on after: up to it there is nothing more that was asked for.
+    package let last: Int64
+}
+
 extension Mirror {
     /// The channel on which readers of the change log are woken.
     package static let changeChannel = "changes"
@@ -41,13 +48,29 @@ extension Mirror {
     /// Entries of the change log in their order.
     ///
     /// - Parameter after: only entries with a higher number.
-    package func changes(after: Int64, entity: String? = nil, limit: Int) async throws -> [Change] {
+    package func changes(after: Int64, limit: Int) async throws -> [Change] {
+        try await changePage(after: after, limit: limit).changes
+    }
+
+    /// The next part of the change log for a follower.
+    ///
+    /// - Parameters:
+    ///   - after: only entries with a higher number.
+    ///   - entity: only entries of this entity; nil for all.
+    package func changePage(after: Int64, entity: String? = nil, limit: Int) async throws -> ChangePage {
         try await database.read { transaction in
-            try transaction.query(
+            // Asked first: numbers are given in the order of commits, so that all up to this one are there to be read.
+            let newest = try transaction.query("select max(id) from sync_changes").first?.int(0) ?? 0
+            let changes = try transaction.query(
                 // Where the entity is given the index over both serves; one condition for both cases would keep it out.
-                "\(Self.changeColumns) where id > $1\(entity == nil ? "" : " and entity = $3") order by id limit $2",
-                [.integer(after), .integer(Int64(limit))] + (entity.map { [.text($0)] } ?? [])
+                """
+                \(Self.changeColumns) where id > $1 and id <= $3\(entity == nil ? "" : " and entity = $4")
+                order by id limit $2
+                """,
+                [.integer(after), .integer(Int64(limit)), .integer(newest)] + (entity.map { [.text($0)] } ?? [])
             ).compactMap { Change($0) }
+            let last = changes.count == limit ? changes.last?.id : newest
+            return ChangePage(changes: changes, last: max(after, last ?? 0))
         }
     }
 
@@ -85,13 +108,16 @@ extension Mirror {
             }
             // After a failure of the machine numbers are left out that followers may have seen.
             guard try after > max(last, transaction.lastNumber(in: "sync_changes")) else { return }
-            throw MirrorError.changesUnknown(after: after, last: last)
+            throw MirrorError.changesUnknown(after: after, last: max(removed, last))
         }
     }
 
-    /// The number of the newest entry, 0 where there is none.
+    /// The number of the newest entry, one that has been removed since included; 0 where there never was one.
     package func lastChangeID() async throws -> Int64 {
-        try await database.read { try $0.query("select max(id) from sync_changes").first?.int(0) ?? 0 }
+        try await database.read { transaction in
+            let last = try transaction.query("select max(id) from sync_changes").first?.int(0) ?? 0
+            return max(last, try transaction.removedChanges())
+        }
     }
 }
 

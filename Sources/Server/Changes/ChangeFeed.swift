@@ -58,7 +58,8 @@ actor ChangeFeed {
     /// A page of entries for a follower that catches up.
     ///
     /// - Parameter after: only entries with a higher number.
-    func page(after: Int64, entity: String?) async throws -> [Entry] {
+    /// - Returns: the entries, and the number to go on after.
+    func page(after: Int64, entity: String?) async throws -> (entries: [Entry], last: Int64) {
         if reading < Self.readers {
             reading += 1
         } else {
@@ -68,7 +69,8 @@ actor ChangeFeed {
             // The place goes straight to the next in line.
             if waiting.isEmpty { reading -= 1 } else { waiting.removeFirst().resume() }
         }
-        return await Self.entries(try await mirror.changes(after: after, entity: entity, limit: Self.ownPage))
+        let page = try await mirror.changePage(after: after, entity: entity, limit: Self.ownPage)
+        return (await Self.entries(page.changes), page.last)
     }
 
     /// Makes entries ready to be sent, one after the other, so that a delivery waits for one and not for all.

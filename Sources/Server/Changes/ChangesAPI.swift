@@ -27,10 +27,9 @@ struct ChangesAPI: Sendable {
         try query.finish()
         if let given { try await mirror.checkChanges(after: given) }
         let after = given ?? 0
-        let changes = try await mirror.changes(after: after, entity: entity, limit: limit)
-        let last = changes.last?.id ?? after
-        let members = changes.map { ChangeDocument.json($0) }.joined(separator: ",")
-        return .json(.ok, text: "{\"changes\":[\(members)],\"last\":\(last)}")
+        let page = try await mirror.changePage(after: after, entity: entity, limit: limit)
+        let members = page.changes.map { ChangeDocument.json($0) }.joined(separator: ",")
+        return .json(.ok, text: "{\"changes\":[\(members)],\"last\":\(page.last)}")
     }
 
     /// Goes on with the entry after `Last-Event-ID` or `after`; without either, with what comes from now on.
@@ -67,22 +66,22 @@ struct ChangesAPI: Sendable {
                 var hasMore = true
                 while hasMore {
                     let page = try await feed.page(after: last, entity: entity)
-                    for entry in page {
-                        try await stream.send("change", id: entry.id, data: entry.json)
-                        last = entry.id
-                    }
-                    hasMore = page.count == ChangeFeed.ownPage
+                    for entry in page.entries { try await stream.send("change", id: entry.id, data: entry.json) }
+                    last = page.last
+                    hasMore = page.entries.count == ChangeFeed.ownPage
                 }
                 let news = chain(entries.map { News.entries($0) }, [News.end].async)
                 let ticks = AsyncTimerSequence(interval: keepAlive, clock: .continuous).map { _ in News.silence }
                 following: for await event in merge(news, ticks).cancelOnGracefulShutdown() {
                     switch event {
                     case .entries(let entries):
-                        for entry in entries where entry.id > last && (entity ?? entry.entity) == entry.entity {
-                            try await stream.send("change", id: entry.id, data: entry.json)
+                        for entry in entries where entry.id > last {
+                            if (entity ?? entry.entity) == entry.entity {
+                                try await stream.send("change", id: entry.id, data: entry.json)
+                            }
                             last = entry.id
                         }
-                    case .silence: try await stream.keepAlive()
+                    case .silence: try await stream.keepAlive(id: last)
                     case .end: break following
                     }
                 }

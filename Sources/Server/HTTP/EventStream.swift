@@ -20,8 +20,10 @@ struct EventStream {
     }
 
     /// Sends nothing in particular, so that nobody on the way takes the connection for dead.
-    @concurrent mutating func keepAlive() async throws {
-        try await writer.write(ByteBuffer(string: ": still here\n\n"))
+    ///
+    /// - Parameter id: what the client is to go on after when it connects again.
+    @concurrent mutating func keepAlive(id: Int64? = nil) async throws {
+        try await writer.write(ByteBuffer(string: ": still here\n\(id.map { "id: \($0)\n" } ?? "")\n"))
     }
 
     /// Waits.

@@ -70,11 +70,11 @@ struct ChangesCommand: AsyncParsableCommand {
     private func show(_ mirror: Mirror, after: Int64, atMost limit: Int = .max) async throws -> Int64 {
         var (last, left) = (after, limit)
         while left > 0 {
-            let changes = try await mirror.changes(after: last, entity: entity?.name, limit: min(left, Self.page))
-            try write(changes)
-            last = changes.last?.id ?? last
-            left -= changes.count
-            if changes.count < Self.page { break }
+            let page = try await mirror.changePage(after: last, entity: entity?.name, limit: min(left, Self.page))
+            try write(page.changes)
+            last = page.last
+            left -= page.changes.count
+            if page.changes.count < Self.page { break }
         }
         return last
     }

@@ -78,14 +78,14 @@ package struct Alert: Sendable, Hashable, Encodable {
     package var title: String {
         let names = items.map(\.check).joined(separator: ", ")
         return status == "ok"
-            ? "zohosync \(organization): well again: \(names)" : "zohosync \(organization): \(status): \(names)"
+            ? "zohosync \(organization): recovered: \(names)" : "zohosync \(organization): \(status): \(names)"
     }
 
     /// The whole for a person.
     package var text: String {
         let lines = items.map { item in
             item.state == "ok"
-                ? "\(item.check): well again (was \(item.before))"
+                ? "\(item.check): recovered (was \(item.before))"
                 : "\(item.check): \(item.state), \(number(item.figure))\(item.partList), since \(item.since). \(item.advice)"
         }
         return ([title] + lines).joined(separator: "\n")

@@ -38,7 +38,7 @@ package struct CommandTarget: AlertTarget {
                 }
                 guard result.terminationStatus.isSuccess else {
                     let reason = result.closureResult.split(separator: "\n").last ?? ""
-                    throw AlertError("The command ended with \(result.terminationStatus). \(reason)")
+                    throw AlertError("The command exited with \(result.terminationStatus). \(reason)")
                 }
             }
             group.addTask {

@@ -41,10 +41,12 @@ package struct SMTPConfiguration: Sendable {
         for address in [from] + recipients {
             let isPlain = address.utf8.allSatisfy { (0x21...0x7E).contains($0) && $0 != 0x3C && $0 != 0x3E }
             guard isPlain, address.split(separator: "@", omittingEmptySubsequences: false).count == 2 else {
-                throw AlertError("\(address) is no mail address such as ops@example.com.")
+                throw AlertError("\(address) is not a mail address such as ops@example.com.")
             }
         }
-        guard !recipients.isEmpty else { throw AlertError("Nobody is named to whom alerts are mailed.") }
+        guard !recipients.isEmpty else {
+            throw AlertError("There are no recipients for alert mails. Set ZOHOSYNC_ALERT_SMTP_TO.")
+        }
         self.from = from
         self.recipients = recipients
     }

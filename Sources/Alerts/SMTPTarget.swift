@@ -54,7 +54,7 @@ package struct SMTPTarget: AlertTarget {
                     }
                 }
         } catch {
-            throw AlertError("No connection to the mail server \(configuration.host):\(configuration.port): \(error)")
+            throw AlertError("Cannot connect to the mail server \(configuration.host):\(configuration.port): \(error)")
         }
         try await channel.executeThenClose { lines, writer in
             var conversation = SMTPConversation(lines.makeAsyncIterator(), writer)
@@ -71,7 +71,7 @@ package struct SMTPTarget: AlertTarget {
             }
             if let user = configuration.user {
                 guard isSecret || configuration.isLoopback else {
-                    throw AlertError("The mail server offers no TLS; the password is not sent without it.")
+                    throw AlertError("The mail server does not offer TLS, without which the password is not sent.")
                 }
                 try await conversation.logIn(user, configuration.password?.revealed ?? "", offers)
             }
@@ -141,10 +141,10 @@ private struct SMTPConversation {
             said.append(String(text.dropFirst(4)).trimmingCharacters(in: .whitespaces))
             if text.dropFirst(3).first == "-" { continue }
             guard Int(text.prefix(3)) == code else {
-                throw AlertError("The mail server answers \(what) with: \(text.prefix(200))")
+                throw AlertError("The mail server answered \(what) with: \(text.prefix(200))")
             }
             return said
         }
-        throw AlertError("The mail server has closed the connection after \(what).")
+        throw AlertError("The mail server closed the connection after \(what).")
     }
 }

@@ -68,6 +68,6 @@ extension HTTPClient {
             // The client's own words may hold the URL.
             throw AlertError("The URL cannot be reached (\(type(of: error))).")
         }
-        guard (200..<300).contains(status) else { throw AlertError("The URL answers with \(status).") }
+        guard (200..<300).contains(status) else { throw AlertError("The URL answered with \(status).") }
     }
 }

@@ -25,7 +25,7 @@ package enum DatabaseLocation: Sendable, Hashable {
             }
         }
         throw DatabaseError(
-            kind: .unusable, code: "DATABASE_URL", message: "DATABASE_URL names no database that is known",
+            kind: .unusable, code: "DATABASE_URL", message: "DATABASE_URL names no known kind of database",
             advice: "Write postgres://user@host/database or sqlite:zoho.sqlite.")
     }
 }

@@ -71,12 +71,12 @@ package enum MirrorError: Error, Sendable, Hashable, CustomStringConvertible {
         case .leased(let name, let holder, let secondsLeft):
             """
             Another process or task (\(holder)) is running \(name) on this mirror. Wait until it has ended, or stop it; if it \
-            died, its claim ends in \(secondsLeft) s.
+            has died, its claim expires in \(secondsLeft) s.
             """
         case .leaseLost(let name):
             """
-            The claim on \(name) was lost: this process stood still for longer than its claim lasts, and somebody else has \
-            taken over. What was committed before stays, and the next run goes on.
+            The claim on \(name) was lost: this process stalled for longer than the claim lasts, and another has taken \
+            over. What was committed stays, and the next run continues from there.
             """
         case .unknown(let what):
             "There is no \(what)."
@@ -87,13 +87,13 @@ package enum MirrorError: Error, Sendable, Hashable, CustomStringConvertible {
             """
         case .changesRemoved(let after, let through, let last):
             """
-            Not all that followed change \(after) is in the change log any more: what is older than its retention was \
-            removed, up to \(through). Read the tables anew, and go on after \(last).
+            Some changes after \(after) are no longer in the change log: entries up to \(through) were older than their \
+            retention and were removed. Read the tables afresh, and continue after \(last).
             """
         case .changesUnknown(let after, let last):
             """
-            The change log ends at \(last) and never came to \(after): that number is of another mirror, or this one was \
-            restored from a backup. Read the tables anew, and go on after \(last).
+            The change log ends at \(last) and has never reached \(after): that number belongs to another mirror, or this \
+            one was restored from a backup. Read the tables afresh, and continue after \(last).
             """
         case .missing:
             "This database holds no mirror. Run zohosync sync first, or correct DATABASE_URL."

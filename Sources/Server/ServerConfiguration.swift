@@ -77,19 +77,20 @@ package enum ServerConfigurationError: Error, Sendable, Hashable, CustomStringCo
         switch self {
         case .unsigned(let hostname):
             """
-            Anybody who reaches \(hostname) could send webhooks. Set ZOHOSYNC_WEBHOOK_SECRET to the secret of Zoho's \
-            signature or ZOHOSYNC_WEBHOOK_KEY to the value of an X-Webhook-Key header, or say \
+            Anyone who can reach \(hostname) could send webhooks. Set ZOHOSYNC_WEBHOOK_SECRET to the secret with which \
+            Zoho signs them or ZOHOSYNC_WEBHOOK_KEY to the value of an X-Webhook-Key header, or pass \
             --allow-unsigned-webhooks.
             """
-        case .certificate(let reason): "The certificate or its key cannot be used: \(reason)."
+        case .certificate(let reason):
+            "The TLS certificate or its key cannot be used: \(reason). Correct the files or their paths."
         case .weak(let name):
             """
-            \(name) is too easy to guess where others can reach the server. Choose 12 to 50 letters and digits, such as \
-            openssl rand -hex 20 gives, and set the same in Zoho.
+            \(name) is too easy to guess for a server that others can reach. Choose 12 to 50 letters and digits, for \
+            example with openssl rand -hex 20, and set the same value in Zoho.
             """
         case .address(let address, let reason):
             """
-            The server cannot listen at \(address): \(reason). Stop what listens there, or choose another place with \
+            The server cannot listen at \(address): \(reason). Stop what is listening there, or choose another address with \
             --hostname and --port.
             """
         }

@@ -42,7 +42,7 @@ final class ServerEnd: Sendable {
 /// Why a server has not ended as it should.
 package struct ShutdownOverdue: Error, CustomStringConvertible {
     package let description = """
-        The server was told to stop, and something did not end in time, as where the database hangs. It is left as it is; \
-        what was claimed comes back by itself.
+        The server was told to stop, but part of it did not end in time, for example because the database hangs. Nothing \
+        is lost: what it was working on is picked up again by itself.
         """
 }

@@ -176,7 +176,7 @@ package struct ZohoSyncServer: Sendable {
         let alarm = Task { [logger] in
             for await _ in stops {}
             try await Task.sleep(for: bound)
-            logger.error("Something does not end, and is left as it is", metadata: ["after": "\(bound)"])
+            logger.error("Part of the server did not end in time and was abandoned", metadata: ["after": "\(bound)"])
             end.leave()
         }
         defer { alarm.cancel() }

@@ -68,7 +68,7 @@ package enum SyncOptionsError: Error, Sendable, Hashable, CustomStringConvertibl
         case .unknownEntity(let name):
             "There is no entity \(name). Choose from: \(Catalog.entities.map(\.entity.name).joined(separator: ", "))."
         case .batchSize(let size):
-            "A batch size of \(size) is not possible. Choose one from 10 to 200."
+            "The batch size must be from 10 to 200, not \(size)."
         }
     }
 }

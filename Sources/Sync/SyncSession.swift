@@ -194,7 +194,7 @@ struct SyncSession {
         if let end = ended[name] { return end }
         guard fatal != nil || quotaReturnsAt != nil, await lacksDetails(entity) else { return (.completed, nil) }
         if fatal is CancellationError { return Self.stopped }
-        if let fatal { return (.interrupted, "Not all details were read, because the sync ended before: \(fatal)") }
+        if let fatal { return (.interrupted, "Not all details were read, because the sync ended early: \(fatal)") }
         return (.partial, nil)
     }
 
@@ -211,7 +211,7 @@ struct SyncSession {
         return due.map { $0 > 0 } ?? true
     }
 
-    private static let stopped = (Run.State.interrupted, error: "The sync was stopped; the next one goes on.")
+    private static let stopped = (Run.State.interrupted, error: "The sync was stopped; the next one continues.")
 
     private func tell(_ phase: SyncEvent.Phase, _ run: Run) async {
         await sync.onEvent(

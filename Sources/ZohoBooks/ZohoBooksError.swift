@@ -98,15 +98,15 @@ extension ZohoBooksError {
     static func quota(until: Date) -> ZohoBooksError {
         ZohoBooksError(
             .quota(until: until), "Zoho allows no more calls until \(until.formatted(.iso8601)).",
-            advice: "What was read is kept; run the sync again then.")
+            advice: "What was read is kept; run the sync again after that.")
     }
 
     static func unavailable(until: Date) -> ZohoBooksError {
         ZohoBooksError(
-            .unavailable(until: until), "Zoho Books asks not to be called until \(until.formatted(.iso8601)).",
+            .unavailable(until: until), "Zoho Books asked us to wait until \(until.formatted(.iso8601)).",
             advice:
-                "It may be under maintenance, or something else uses the organisation's calls. What was read is kept; "
-                + "run the command again then.")
+                "It may be under maintenance, or something else is using the organisation's calls. What was read is kept; "
+                + "run the command again after that.")
     }
 
     static func pace(until: Date) -> ZohoBooksError {
@@ -125,7 +125,7 @@ extension ZohoBooksError {
         case "invalid_client":
             ZohoBooksError(
                 .credentials, "Zoho does not know the client id.",
-                advice: "Check ZOHO_CLIENT_ID, and that ZOHO_DATA_CENTER is the one where the client was made.")
+                advice: "Check ZOHO_CLIENT_ID, and that ZOHO_DATA_CENTER is the one where the client was created.")
         case "invalid_client_secret":
             ZohoBooksError(
                 .credentials, "Zoho does not accept the client secret.",
@@ -134,10 +134,10 @@ extension ZohoBooksError {
             ZohoBooksError(
                 .credentials, "Zoho does not accept the refresh token.",
                 advice: "It may have been revoked or belong to another data centre: check ZOHO_REFRESH_TOKEN and "
-                    + "ZOHO_DATA_CENTER, or make a new one in Zoho's API console.")
+                    + "ZOHO_DATA_CENTER, or create a new one in Zoho's API console.")
         default:
             ZohoBooksError(
-                .credentials, "Zoho's accounts server refuses a token: \(error).",
+                .credentials, "Zoho's accounts server refused to issue a token: \(error).",
                 advice: "Check ZOHO_CLIENT_ID, ZOHO_CLIENT_SECRET, ZOHO_REFRESH_TOKEN and ZOHO_DATA_CENTER.")
         }
     }

@@ -62,7 +62,7 @@ struct TargetTests {
             }
             try #require(bodies.count == 2)
             #expect((bodies[0]["text"] as? String)?.contains("inbox_depth: critical, 201, since") == true)
-            #expect((bodies[0]["text"] as? String)?.contains("token: well again (was critical)") == true)
+            #expect((bodies[0]["text"] as? String)?.contains("token: recovered (was critical)") == true)
             #expect(bodies[1]["status"] as? String == "critical")
             #expect((bodies[1]["items"] as? [[String: Any]])?.count == 2)
         }
@@ -74,7 +74,7 @@ struct TargetTests {
             let error = await #expect(throws: AlertError.self) {
                 try await WebhookTarget(url: Secret(url), format: .slack, http: .shared).send(Self.alert)
             }
-            #expect(error?.description == "The URL answers with 403.")
+            #expect(error?.description == "The URL answered with 403.")
         }
         var closed = WebhookTarget(url: Secret("http://127.0.0.1:1/secret-path"), format: .plain, http: .shared)
         closed.patience = 1

@@ -204,7 +204,7 @@ struct SyncCommandTests {
                     }
                     let outcome = try await Program.run(["sync"], environment, folder: folder)
                     #expect(outcome.status == 1)
-                    #expect(outcome.errors.contains("only allows reading"), "\(outcome.errors)")
+                    #expect(outcome.errors.contains("is read-only"), "\(outcome.errors)")
                     #expect(outcome.errors.split(separator: "\n").count == 1)
                 }
             }

@@ -164,7 +164,7 @@ struct APITests {
             #expect(try await rig.post("/api/zoho/bulk-sync/products", "[").status == 400)
             let large = try await rig.post("/api/zoho/bulk-sync/products", String(repeating: " ", count: 65_537))
             #expect(large.status == 413)
-            #expect(large.json["detail"] as? String == "The body has more than 65536 bytes.")
+            #expect(large.json["detail"] as? String == "The body is larger than 65536 bytes.")
             #expect(try await rig.post("/api/zoho/bulk-sync/journals").status == 404)
             #expect(try await rig.get("/api/zoho/bulk-sync/runs?limit=0&state=odd&entity=x").json["errors"] is [Any])
             #expect(try await rig.value("select count(*) from sync_runs") == "0")

@@ -157,7 +157,7 @@ struct FollowerTests {
                 let gone = try await rig.get("/api/zoho/changes?after=\(after)")
                 #expect(gone.status == 410)
                 #expect((gone.json["detail"] as? String)?.contains("up to 20") == true)
-                #expect((gone.json["detail"] as? String)?.contains("go on after \(last)") == true)
+                #expect((gone.json["detail"] as? String)?.contains("continue after \(last)") == true)
             }
             // Who has seen all that is gone goes on, and so does who begins anywhere.
             for query in ["?after=20", ""] {

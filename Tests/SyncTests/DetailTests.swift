@@ -62,7 +62,7 @@ struct DetailTests {
             let run = try #require(first.report.runs.first { $0.entity == "pricelists" })
             #expect(run.state == .completed)
             let said = try #require(run.lastError)
-            #expect(said.contains("product_prices and is_default") && said.contains("lists come all the same"))
+            #expect(said.contains("product_prices and is_default") && said.contains("Lists are still read"))
             #expect(try await rig.value("select count(*) from pricelists") == "4")
 
             let second = try await sync()

@@ -113,7 +113,7 @@ struct HealthTests {
             _ = try await RunUndo(mirror: rig.mirror, holder: "test:1").undo(run.id, isRehearsal: false)
             let taken = try await check()
             #expect(taken.state == .warning)
-            #expect(taken.advice == "There is no whole copy of bills. Run zohosync sync.")
+            #expect(taken.advice == "There is no complete copy of bills. Run zohosync sync.")
             #expect(taken.parts?["bills"] == -1)
             #expect(taken.parts?["invoices"] ?? -1 >= 0)
             #expect(taken.parts?["sales_orders"] == nil)

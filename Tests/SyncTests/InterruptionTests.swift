@@ -212,7 +212,7 @@ struct InterruptionTests {
             refusal.retryAfter = .seconds(3_600)
             try await ledger.finish(ticket, refusal, at: rig.control.now)
             let error = try await #require(throws: ZohoBooksError.self) { try await rig.sync(["products"]) }
-            #expect(error.description.contains("asks not to be called until"))
+            #expect(error.description.contains("asked us to wait until"))
             let run = try await rig.mirror.runs(entity: "products").first
             #expect(run?.state == .failed && run?.lastError == error.description)
             rig.control.advanceClock(by: .seconds(3_700))

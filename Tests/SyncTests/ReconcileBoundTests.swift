@@ -192,7 +192,7 @@ struct ReconcileBoundTests {
                 guard case .listed(_, 27, _) = event else { return }
                 for index in 3..<6 { try? control.delete(.invoices, id: control.id(.invoices, at: index)) }
             }
-            #expect(try report["invoices"].note?.contains("6 of 30 rows are gone") == true)
+            #expect(try report["invoices"].note?.contains("6 of 30 records no longer exist") == true)
             #expect(try await rig.value("select count(*) from invoices where deleted_at is not null") == "3")
         }
     }
@@ -210,7 +210,7 @@ struct ReconcileBoundTests {
             organisation.withLock { $0 = rig.control }
             let report = try await rig.sync(["pricelists"])
             #expect(!report.isSuccess)
-            #expect(report.runs.first?.lastError?.contains("4 of 4 rows are gone") == true)
+            #expect(report.runs.first?.lastError?.contains("4 of 4 records no longer exist") == true)
 
             organisation.withLock { $0 = nil }
             for id in ids { try rig.control.restore(.pricebooks, id: id) }
@@ -221,7 +221,7 @@ struct ReconcileBoundTests {
                 $0.repairs = true
             }
             #expect(try compared["pricelists"].state == .incomplete)
-            #expect(try compared["pricelists"].note?.contains("4 of 4 rows are gone") == true)
+            #expect(try compared["pricelists"].note?.contains("4 of 4 records no longer exist") == true)
             #expect(try await rig.value("select count(*) from pricelists where deleted_at is null") == "4")
         }
     }

@@ -18,7 +18,7 @@ extension DatabaseError {
         // What cannot be sent as it stands is the record's fault: text with a NUL character.
         if error.kind == .usage { return (.record, "") }
         if error.isConnectionLost || state.isEmpty {
-            return (.unavailable, "Check that PostgreSQL runs and that DATABASE_URL points to it.")
+            return (.unavailable, "Check that PostgreSQL is running and that DATABASE_URL points to it.")
         }
         // What a trigger raises is about its row, whatever code it has chosen.
         if error.routine == "exec_stmt_raise" { return (.record, "") }
@@ -27,10 +27,10 @@ extension DatabaseError {
         case "55P03": return (.locked, "Another session holds a lock on the mirror's tables; end it and try again.")
         case "53100": return (.exhausted, "The disk of the PostgreSQL server is full; free space and try again.")
         case "53300": return (.exhausted, "Raise max_connections or close other connections.")
-        case "25006": return (.readOnly, "The server or role only allows reading; point DATABASE_URL to the primary.")
+        case "25006": return (.readOnly, "The server or role is read-only; point DATABASE_URL to the primary.")
         // A policy that refuses the row; messages are translated, routines are not.
         case "42501" where error.routine == "ExecWithCheckOptions": return (.record, "")
-        case "42501": return (.denied, "Grant the role of DATABASE_URL the right that is named, as the table's owner.")
+        case "42501": return (.denied, "As the table's owner, grant the role in DATABASE_URL the right that is named.")
         case "3D000", "28P01", "28000": return (.denied, "Correct the user, password or database in DATABASE_URL.")
         case "3F000": return (.denied, "Create the schema, or let the role create it: grant create on database.")
         // A value that is too long for an index. The class's other codes are about the server's limits.
@@ -41,7 +41,7 @@ extension DatabaseError {
         case "53", "54": return (.exhausted, "The PostgreSQL server has run out of a resource; see its log.")
         case "57", "58", "XX": return (.unavailable, "See the log of the PostgreSQL server.")
         case "22", "23", "44", "P0", "38", "39": return (.record, "")
-        default: return (.program, "Please report this.")
+        default: return (.program, "Please report this as a bug.")
         }
     }
 }

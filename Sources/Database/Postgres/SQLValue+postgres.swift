@@ -35,13 +35,13 @@ extension SQLValue {
         case (.instant(let instant), TypeOID.timestamptz): buffer.append(instant: instant)
         case (.date(let date), TypeOID.date):
             guard let days = Timestamp.days(date) else {
-                throw DatabaseError(kind: .record, code: "22008", message: "\(date) is no date", advice: "")
+                throw DatabaseError(kind: .record, code: "22008", message: "\(date) is not a date", advice: "")
             }
             buffer.append(date: days)
         case (.bytes(let bytes), TypeOID.bytea): buffer.append(bytes: bytes[...])
         default:
             throw DatabaseError(
-                kind: .record, code: "0A000", message: "a column is of another type than its values", advice: "")
+                kind: .record, code: "0A000", message: "a column has another type than its values", advice: "")
         }
     }
 

@@ -30,7 +30,7 @@ extension DatabaseError {
         case SQLITE_FULL:
             (.exhausted, "The disk that holds the database is full; free space and run the command again.")
         case SQLITE_NOMEM: (.exhausted, "Free memory and run the command again.")
-        case SQLITE_NOLFS: (.exhausted, "Move the database to a file system that takes files of this size.")
+        case SQLITE_NOLFS: (.exhausted, "Move the database to a file system that supports files of this size.")
         case SQLITE_READONLY, SQLITE_PERM:
             (.readOnly, "Give this user write access to the database file and its folder.")
         case SQLITE_CANTOPEN:
@@ -43,7 +43,7 @@ extension DatabaseError {
         case SQLITE_NOTADB: (.unusable, "The file is not a SQLite database; correct DATABASE_URL.")
         case SQLITE_BUSY, SQLITE_LOCKED, SQLITE_PROTOCOL:
             (.locked, "Close the program that holds the database open for writing and run the command again.")
-        default: (.program, "This is a mistake in zohosync; please report it.")
+        default: (.program, "Please report this as a bug.")
         }
     }
 }

@@ -16,7 +16,7 @@ final class FileLock: Sendable {
             let code = errno
             throw DatabaseError(
                 kind: [EROFS, EACCES, EPERM].contains(code) ? .readOnly : .unavailable, code: "errno \(code)",
-                message: "The lock file of \(guarded) cannot be opened: \(String(cString: strerror(code)))",
+                message: "The lock file for \(guarded) cannot be opened: \(String(cString: strerror(code)))",
                 advice: "Give this user write access to the folder, or correct DATABASE_URL.")
         }
         guard flock(descriptor, LOCK_EX | LOCK_NB) == 0 else {

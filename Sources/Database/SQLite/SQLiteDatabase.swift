@@ -58,7 +58,7 @@ package final class SQLiteDatabase: SQLDatabase {
     ) async throws -> T {
         guard lock != nil else {
             throw DatabaseError(
-                kind: .readOnly, code: "SQLITE_READONLY", message: "\(path) was opened for reading only",
+                kind: .readOnly, code: "SQLITE_READONLY", message: "\(path) was opened read-only",
                 advice: "Run a command that writes, such as zohosync sync.")
         }
         let (value, channels) = try await translating {

@@ -46,7 +46,7 @@ extension Mirror {
             throw MirrorError.otherOrganisation(stored: stored, configured: organizationID)
         }
         let pending = try await Migrator(StateSchema.migrations).pending(database)
-        if !pending.isEmpty { throw MirrorError.outdated("\(pending.joined(separator: ", ")) is still to come") }
+        if !pending.isEmpty { throw MirrorError.outdated("\(pending.joined(separator: ", ")) is still to be applied") }
         try await database.read { transaction in
             for table in Catalog.entities.flatMap(\.tables) {
                 let present = Set(try transaction.columnNames(of: table.name))
@@ -149,7 +149,7 @@ extension Mirror {
         try transaction.execute(
             """
             update sync_dead_letters set state = 'discarded', closed_at = $1, close_reason = $2 where state = 'open'
-            """, [.instant(now()), .text("it is of the organisation \(organizationID)")])
+            """, [.instant(now()), .text("it belongs to organisation \(organizationID)")])
     }
 
     private func isEmpty(_ transaction: any SQLTransaction) throws -> Bool {

@@ -53,7 +53,7 @@ extension Mirror {
             }
         }
         report.lettersClosed = try await closeLetters(
-            where: "run_id = $1", .integer(run.id), "run \(run.id) was taken back", isRehearsal: isRehearsal)
+            where: "run_id = $1", .integer(run.id), "run \(run.id) was undone", isRehearsal: isRehearsal)
         return report
     }
 
@@ -87,7 +87,7 @@ extension Mirror {
             while let part = try await undoNext(of: mapping, origin) { report.add(part) }
         }
         report.lettersClosed = try await closeLetters(
-            where: "entity = $1", .text(entity.name), "everything was taken back", isRehearsal: isRehearsal)
+            where: "entity = $1", .text(entity.name), "everything was undone", isRehearsal: isRehearsal)
         return report
     }
 

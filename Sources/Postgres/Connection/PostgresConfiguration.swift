@@ -71,7 +71,7 @@ package struct PostgresConfiguration: Sendable {
             defer { PQfinish(link) }
             throw PostgresError(
                 .connect, redacted(PostgresError.oneLine(PQerrorMessage(link))),
-                hint: "Check that the server runs and that the database URL (\(address)) is right.")
+                hint: "Check that the server is running and that the database URL (\(address)) is correct.")
         }
         return link
     }

@@ -34,7 +34,7 @@ final class Authenticator: Sendable {
     /// - Throws: ``Problem`` where it has none that suffices.
     func token(of request: Request, from caller: String, for role: APIToken.Role) async throws -> APIToken {
         guard let header = request.headers[.authorization] else {
-            throw unauthorized("Send a token as Authorization: Bearer …; zohosync auth token create makes one.")
+            throw unauthorized("Send a token as Authorization: Bearer …; zohosync auth token create creates one.")
         }
         let parts = header.split(separator: " ", maxSplits: 1)
         let secret = parts.count == 2 && parts[0].lowercased() == "bearer" ? String(parts[1]) : ""
@@ -42,7 +42,7 @@ final class Authenticator: Sendable {
         try checkPause(of: caller, digest)
         guard let token = try await token(secret, digest, for: role) else { throw refusal(of: caller) }
         guard role == .read || token.role == .operate else {
-            throw Problem(.forbidden, "This needs a token of the role operate; \(token.name) has the role read.")
+            throw Problem(.forbidden, "This needs a token with the role operate; \(token.name) has the role read.")
         }
         return token
     }
@@ -70,9 +70,9 @@ final class Authenticator: Sendable {
             return limit.pause(for: caller, at: time) != nil
         }
         if isPaused {
-            logger.warning("A caller tries wrong tokens and is told to wait", metadata: ["caller": "\(caller)"])
+            logger.warning("A caller sent too many wrong tokens and has to wait", metadata: ["caller": "\(caller)"])
         }
-        return unauthorized("The token is not valid or was revoked.")
+        return unauthorized("The token is wrong or was revoked; zohosync auth token create creates another.")
     }
 
     private func unauthorized(_ detail: String) -> Problem {

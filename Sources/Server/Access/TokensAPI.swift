@@ -22,7 +22,7 @@ struct TokensAPI: Sendable {
     func create(_ request: Request, _ context: ServerContext) async throws -> Response {
         let wanted = try TokenRequest(try await bodies.body(of: request, context, upTo: 4 << 10))
         let (secret, token) = try await mirror.makeAPIToken(name: wanted.name, role: wanted.role)
-        note("A token was made", token, context)
+        note("A token was created", token, context)
         return .json(.created, TokenDocument(token, secret: secret))
     }
 
@@ -30,7 +30,7 @@ struct TokensAPI: Sendable {
         let text = context.parameters.get("id") ?? ""
         guard let id = Int64(text), try await mirror.revokeAPIToken(id),
             let token = try await mirror.apiTokens().first(where: { $0.id == id })
-        else { throw Problem(.notFound, "There is no valid token \(text).") }
+        else { throw Problem(.notFound, "There is no active token with id \(text).") }
         note("A token was revoked", token, context)
         return .json(.ok, TokenDocument(token))
     }
@@ -82,7 +82,7 @@ private struct TokenRequest {
                 }
             }
         } catch {
-            throw Problem(.badRequest, "The body is no JSON object: \(error).")
+            throw Problem(.badRequest, "The body is not a JSON object: \(error).")
         }
         if name.isEmpty, !faults.contains(where: { $0.field == "name" }) {
             faults.append(.init(field: "name", reason: APIToken.nameRule))

@@ -83,7 +83,7 @@ struct BulkSyncAPI: Sendable {
         let run = try await run(context)
         guard run.state == .running, try await mirror.requestCancellation(of: run.id) else {
             let state = try await mirror.run(run.id)?.state ?? run.state
-            throw Problem(.conflict, "Run \(run.id) has ended already: \(state.rawValue).")
+            throw Problem(.conflict, "Run \(run.id) has already ended: \(state.rawValue).")
         }
         // One of this process need not wait for the notice.
         await runs.cancel(run.id)

@@ -21,14 +21,14 @@ struct BulkSyncRequest: Sendable, Hashable {
                 try root.members { key, value in
                     let name = try JSONView.text(ofKey: key)
                     if !seen.insert(name).inserted {
-                        faults.append(.init(field: name, reason: "is there twice"))
+                        faults.append(.init(field: name, reason: "is given twice"))
                     } else if let reason = try take(name, value) {
                         faults.append(.init(field: name, reason: reason))
                     }
                 }
             }
         } catch {
-            throw Problem(.badRequest, "The body is no JSON object: \(error).")
+            throw Problem(.badRequest, "The body is not a JSON object: \(error).")
         }
         if !faults.isEmpty { throw .unprocessable(faults) }
     }

@@ -74,21 +74,21 @@ struct SyncResultDocument: Encodable {
         if failure != nil {
             message =
                 stats.totalProcessed > 0
-                ? "The sync could not go on. What it has brought so far stays, and the next one brings the rest."
-                : "The sync has failed."
+                ? "The sync could not continue. What it has written stays, and the next sync brings the rest."
+                : "The sync failed; see error."
         } else if let returns = report.quotaReturnsAt {
             let calls =
-                report.keepsCalls ? "What is left of the day's calls is kept for lists" : "Zoho allows no more calls"
+                report.keepsCalls ? "The rest of today's calls is reserved for lists" : "Zoho allows no more calls"
             message = """
                 \(calls) until \(Timestamp.seconds(returns)); \
-                \(report.detailsOutstanding) details are outstanding and come with the next sync.
+                \(report.detailsOutstanding) details are outstanding, and the next sync reads them.
                 """
         } else if report.isSuccess {
-            message = "Everything that was asked for is in the mirror."
+            message = "Everything requested is in the mirror."
         } else if stats.failed > 0 {
             message = "\(stats.failed) records could not be applied; see /api/zoho/dead-letters."
         } else {
-            message = "The sync has failed."
+            message = "The sync failed; see error."
         }
     }
 }

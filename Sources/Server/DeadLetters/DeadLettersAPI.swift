@@ -63,7 +63,7 @@ struct DeadLettersAPI: Sendable {
         try query.finish()
         let letter = try await letter(context)
         guard try await mirror.discardDeadLetter(letter.id, reason: reason) else {
-            throw Problem(.notFound, "Dead letter \(letter.id) is not open any more.")
+            throw Problem(.notFound, "Dead letter \(letter.id) is no longer open.")
         }
         logger.notice(
             "A dead letter was discarded",

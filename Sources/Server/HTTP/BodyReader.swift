@@ -72,7 +72,7 @@ final class BodyReader: Sendable {
                 work.cancel()
             }
         } catch is CancellationError where !Task.isCancelled {
-            throw Problem(.requestTimeout, "The body did not come within \(Self.patience) seconds.")
+            throw Problem(.requestTimeout, "The body did not arrive within \(Self.patience) seconds.")
         }
     }
 
@@ -87,22 +87,24 @@ final class BodyReader: Sendable {
                     state.bytes += chunk.readableBytes
                     return true
                 }
-                guard isTaken else { throw Problem.unavailable("Too much is being sent at the same time.") }
+                guard isTaken else {
+                    throw Problem.unavailable("Too much data is being received at once. Try again later.")
+                }
                 read += chunk.readableBytesView
             }
         } catch let problem as Problem {
             throw problem
         } catch  where !Task.isCancelled {
-            throw Problem(.badRequest, "The body breaks off.")
+            throw Problem(.badRequest, "The body ended early.")
         }
         try Task.checkCancellation()
         if let length, read.count < length {
-            throw Problem(.badRequest, "The body breaks off after \(read.count) of \(length) bytes.")
+            throw Problem(.badRequest, "The body ended after \(read.count) of \(length) bytes.")
         }
         return read
     }
 
     private static func tooLarge(_ limit: Int) -> Problem {
-        Problem(.contentTooLarge, "The body has more than \(limit) bytes.")
+        Problem(.contentTooLarge, "The body is larger than \(limit) bytes.")
     }
 }

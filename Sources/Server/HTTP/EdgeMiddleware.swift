@@ -76,7 +76,7 @@ struct EdgeMiddleware: RouterMiddleware {
         metrics.count(.unknownPaths, .init(["path": unknownPaths.metricsLabel(for: label)]))
         arrivals.note(.unknownPath, label)
         logger.warning(
-            "A webhook came to a path that nobody serves",
+            "A webhook arrived at a path that is not served",
             metadata: [
                 "request_id": "\(context.requestID)", "method": "\(request.method)", "path": "\(path)",
                 "caller": "\(context.caller)", "is_proven": "\(isProven)",

@@ -84,7 +84,7 @@ final class StreamPlaces: Sendable {
             taken += 1
             return true
         }
-        guard isFree else { throw .unavailable("\(limit) streams are followed already. Try again later.") }
+        guard isFree else { throw .unavailable("All \(limit) streams are in use. Try again later.") }
         return Place(self)
     }
 }

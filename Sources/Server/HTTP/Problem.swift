@@ -60,7 +60,7 @@ extension Problem {
                 error.status,
                 error.body
                     ?? (isUnknown
-                        ? "Nothing is served at this path; /openapi.yaml lists what is." : error.status.reasonPhrase))
+                        ? "No such path; see /openapi.yaml." : error.status.reasonPhrase))
             headers = error.headers
         case let error as SyncOptionsError: self.init(.unprocessableContent, error.description)
         case SyncRunsError.stopping: self = .unavailable("\(error)")
@@ -72,11 +72,11 @@ extension Problem {
             default: self = .unavailable("\(error)")
             }
         case let error as InboxFull: self = .unavailable(error.description)
-        case is DeadlinePassed: self = .unavailable("The database does not answer in time.")
-        case is DatabaseError: self = .unavailable("The database does not do what is asked of it; the log says why.")
+        case is DeadlinePassed: self = .unavailable("The database did not answer in time.")
+        case is DatabaseError: self = .unavailable("The database rejected the operation; see the log.")
         case let error as ZohoBooksError: self.init(.badGateway, error.description)
         case is CancellationError: self = .unavailable("The server is stopping.")
-        default: self.init(.internalServerError, "Something went wrong; the log says what.")
+        default: self.init(.internalServerError, "Something went wrong; see the log.")
         }
     }
 
@@ -88,7 +88,7 @@ extension Problem {
     }
 
     static func unprocessable(_ faults: [Fault]) -> Problem {
-        var problem = Problem(.unprocessableContent, "Some fields cannot be used; errors names each.")
+        var problem = Problem(.unprocessableContent, "Some fields are invalid; see errors.")
         problem.faults = faults
         return problem
     }

@@ -18,7 +18,7 @@ struct Routes: Sendable {
     private static let after = Route.Parameter(
         name: "after", type: "integer", description: "Only what has a higher id.")
     private static let limit = Route.Parameter(
-        name: "limit", type: "integer", description: "How many at most, 1 to 1000.")
+        name: "limit", type: "integer", description: "The maximum number of entries, 1 to 1000.")
 
     var all: [Route] {
         observation + webhooks + syncs + letters + changeLog + access + [
@@ -32,19 +32,20 @@ struct Routes: Sendable {
     private var observation: [Route] {
         [
             Route(
-                method: .get, path: "/health/live", access: .open, summary: "Whether the process lives",
-                answers: [200: "It does"], document: "Alive", isPatient: true, handler: health.live),
+                method: .get, path: "/health/live", access: .open, summary: "Whether the process is alive",
+                answers: [200: "It is alive"], document: "Alive", isPatient: true, handler: health.live),
             Route(
-                method: .get, path: "/health/ready", access: .open, summary: "Whether the process can work",
-                answers: [200: "It can", 503: .init("It cannot, because the database does not answer", "Alive")],
+                method: .get, path: "/health/ready", access: .open,
+                summary: "Whether the process is ready to serve requests",
+                answers: [200: "It is ready", 503: .init("It is not, because the database does not answer", "Alive")],
                 document: "Alive", isPatient: true, handler: health.ready),
             Route(
                 method: .get, path: "/api/zoho/health", access: .token(.read),
-                summary: "How everything is, check by check, with what to do", answers: [200: "The checks"],
+                summary: "The state of every health check, with what to do", answers: [200: "The checks"],
                 document: "Health", isPatient: true, handler: health.report),
             Route(
-                method: .get, path: "/metrics", access: .token(.read), summary: "Figures for Prometheus",
-                answers: [200: "The figures"], contentType: "text/plain", isPatient: true, handler: metrics.text),
+                method: .get, path: "/metrics", access: .token(.read), summary: "Metrics for Prometheus",
+                answers: [200: "The metrics"], contentType: "text/plain", isPatient: true, handler: metrics.text),
         ]
     }
 
@@ -53,26 +54,27 @@ struct Routes: Sendable {
             [HTTPRequest.Method.post, .put].map { method in
                 Route(
                     method: method, path: path, access: .open,
-                    summary: "Takes a webhook of Zoho Books; it is stored durably when this answers",
+                    summary: "Receives a webhook from Zoho Books, and answers once it is stored durably",
                     parameters: [
                         .init(
                             name: "webhook", place: .path, description: "What it is about.",
                             values: Catalog.webhooks.map(\.name)),
-                        .init(name: "event", description: "deleted where the rule watches deletions."),
+                        .init(name: "event", description: "Set to deleted for a rule that watches deletions."),
                         .init(
                             name: "X-Zoho-Webhook-Signature", place: .header,
-                            description: "HMAC-SHA256, in hexadecimal or Base64."),
+                            description: "The HMAC-SHA256 of the webhook, in hexadecimal or Base64."),
                         .init(
-                            name: "X-Webhook-Key", place: .header, description: "Instead of the signature: the key."),
+                            name: "X-Webhook-Key", place: .header, description: "The key, instead of a signature."),
                         .init(name: "X-Zoho-Event", place: .header, description: "Instead of event in the query."),
-                        .init(name: "X-Webhook-Event", place: .header, description: "The same."),
+                        .init(name: "X-Webhook-Event", place: .header, description: "The same as X-Zoho-Event."),
                     ],
                     body: "Webhook",
                     answers: [
                         200: "The body is empty; nothing is stored", 202: "Stored; the answer has its id",
-                        400: "The body breaks off", 401: "Not signed as it must be", 404: "There is no such webhook",
-                        408: "The body did not come within 10 seconds", 413: "The body has more than 1 MiB",
-                        503: "It cannot be stored now; send it again",
+                        400: "The body ended early", 401: "The signature or key is wrong",
+                        404: "There is no such webhook",
+                        408: "The body did not arrive within 10 seconds", 413: "The body is larger than 1 MiB",
+                        503: "It cannot be stored now; try again later",
                     ],
                     document: "Accepted", handler: intake.answer)
             }
@@ -85,23 +87,23 @@ struct Routes: Sendable {
         return [
             Route(
                 method: .post, path: "\(base)/{entity}", access: .token(.operate),
-                summary: "Starts a sync of one entity, or of all with sync-all",
+                summary: "Starts a sync of one entity, or of all entities with sync-all",
                 parameters: [
                     .init(
                         name: "entity", place: .path, description: "What to synchronise.",
                         values: Self.entityNames + ["sync-all"]),
                     .init(
                         name: "Prefer", place: .header,
-                        description: "wait=N waits up to N seconds for the end (RFC 7240)."),
+                        description: "wait=N waits up to N seconds for the sync to end (RFC 7240)."),
                 ],
                 body: "BulkSync",
                 answers: [
-                    200: .init("It has ended, within the wait or before a run began", "SyncResult"),
-                    202: .init("It runs; Location says where to look", "Started"),
-                    400: "The body is no JSON object", 404: "There is no such entity",
-                    408: "The body did not come within 10 seconds",
-                    409: "One of the entities is synchronised already; run and Location say by what",
-                    413: "The body is too large", 422: "Fields that cannot be used, each with its reason",
+                    200: .init("It ended within the wait, or before a run began", "SyncResult"),
+                    202: .init("It is running; Location is the address of the run", "Started"),
+                    400: "The body is not a JSON object", 404: "There is no such entity",
+                    408: "The body did not arrive within 10 seconds",
+                    409: "One of the entities is already being synchronised; see run and Location",
+                    413: "The body is too large", 422: "Invalid fields, each with its reason",
                 ],
                 handler: bulkSync.start),
             Route(
@@ -118,18 +120,19 @@ struct Routes: Sendable {
                     Self.limit,
                     .init(name: "before", type: "integer", description: "Only runs with a lower id."),
                 ],
-                answers: [200: "The runs", 422: "Parameters that cannot be used, each with its reason"],
+                answers: [200: "The runs", 422: "Invalid parameters, each with its reason"],
                 document: "Runs",
                 handler: bulkSync.list),
             Route(
                 method: .get, path: "\(base)/runs/{id}", access: .token(.read), summary: "One run", parameters: [id],
-                answers: [200: "The run", 404: "There is none"], document: "Run", handler: bulkSync.run),
+                answers: [200: "The run", 404: "There is no such run"], document: "Run", handler: bulkSync.run),
             Route(
                 method: .delete, path: "\(base)/runs/{id}", access: .token(.operate),
                 summary: "Stops the sync or comparison of the run, with all its entities, at the next commit, "
                     + "whichever process runs it",
                 parameters: [id],
-                answers: [202: "It stops", 404: "There is none", 409: "It has ended"], document: "Run",
+                answers: [202: "It is stopping", 404: "There is no such run", 409: "It has already ended"],
+                document: "Run",
                 handler: bulkSync.cancel),
             Route(
                 method: .get, path: "\(base)/runs/{id}/events", access: .token(.read),
@@ -147,24 +150,28 @@ struct Routes: Sendable {
                 method: .get, path: base, access: .token(.read),
                 summary: "Records and deliveries that could not be applied",
                 parameters: [Self.entity, Self.after, Self.limit],
-                answers: [200: "The dead letters", 422: "Parameters that cannot be used, each with its reason"],
+                answers: [200: "The dead letters", 422: "Invalid parameters, each with its reason"],
                 document: "DeadLetters", handler: deadLetters.list),
             Route(
-                method: .post, path: "\(base)/retry", access: .token(.operate), summary: "Applies all of them again",
+                method: .post, path: "\(base)/retry", access: .token(.operate),
+                summary: "Retries all open dead letters",
                 parameters: [Self.entity],
                 answers: [
-                    200: "How many had each outcome", 422: "Parameters that cannot be used, each with its reason",
+                    200: "The number of dead letters by outcome", 422: "Invalid parameters, each with its reason",
                 ],
                 document: "Retried", handler: deadLetters.retryAll),
             Route(
-                method: .post, path: "\(base)/{id}/retry", access: .token(.operate), summary: "Applies one again",
-                parameters: [id], answers: [200: "Its outcome", 404: "There is none"], document: "Retried",
+                method: .post, path: "\(base)/{id}/retry", access: .token(.operate), summary: "Retries one dead letter",
+                parameters: [id], answers: [200: "Its outcome", 404: "There is no such open dead letter"],
+                document: "Retried",
                 handler: deadLetters.retryOne),
             Route(
                 method: .delete, path: "\(base)/{id}", access: .token(.operate),
-                summary: "Closes one that nobody wants to apply any more",
-                parameters: [id, .init(name: "reason", description: "Why; it is kept.")],
-                answers: [200: "It is closed", 404: "There is none", 422: "There is no reason"], document: "Discarded",
+                summary: "Discards a dead letter that is no longer wanted",
+                parameters: [id, .init(name: "reason", description: "Why it is discarded; the reason is kept.")],
+                answers: [
+                    200: "It was discarded", 404: "There is no such open dead letter", 422: "The reason is missing",
+                ], document: "Discarded",
                 handler: deadLetters.discard),
         ]
     }
@@ -174,20 +181,20 @@ struct Routes: Sendable {
         return [
             Route(
                 method: .get, path: base, access: .token(.operate),
-                summary: "The tokens, without the tokens themselves",
-                answers: [200: "The tokens, revoked ones too"], document: "Tokens", handler: tokens.list),
+                summary: "All tokens, without their secrets",
+                answers: [200: "The tokens, including revoked ones"], document: "Tokens", handler: tokens.list),
             Route(
-                method: .post, path: base, access: .token(.operate), summary: "Makes a token", body: "Token",
+                method: .post, path: base, access: .token(.operate), summary: "Creates a token", body: "Token",
                 answers: [
-                    201: "It is made; nobody can be shown it again", 400: "The body is no JSON object",
-                    408: "The body did not come within 10 seconds", 413: "The body is too large",
-                    422: "Fields that cannot be used, each with its reason",
+                    201: "The token, which is shown only this once", 400: "The body is not a JSON object",
+                    408: "The body did not arrive within 10 seconds", 413: "The body is too large",
+                    422: "Invalid fields, each with its reason",
                 ],
                 document: "Token", handler: tokens.create),
             Route(
-                method: .delete, path: "\(base)/{id}", access: .token(.operate), summary: "Makes a token worthless",
+                method: .delete, path: "\(base)/{id}", access: .token(.operate), summary: "Revokes a token",
                 parameters: [.init(name: "id", place: .path, type: "integer", description: "The token.")],
-                answers: [200: "It is revoked", 404: "There is no such valid token"], document: "Token",
+                answers: [200: "It was revoked", 404: "There is no such active token"], document: "Token",
                 handler: tokens.revoke),
         ]
     }
@@ -197,27 +204,27 @@ struct Routes: Sendable {
         return [
             Route(
                 method: .get, path: base, access: .token(.read),
-                summary: "What was inserted, updated, deleted and restored, in the order of the commits",
+                summary: "What was inserted, updated, deleted and restored, in commit order",
                 parameters: [Self.after, Self.entity, Self.limit],
                 answers: [
-                    200: "The changes", 409: "The log has never come to the number after which to go on",
-                    410: "Entries that come after that number have been removed",
-                    422: "Parameters that cannot be used, each with its reason",
+                    200: "The changes", 409: "The change log has never reached the number given as after",
+                    410: "Entries after that number have been removed",
+                    422: "Invalid parameters, each with its reason",
                 ],
                 document: "Changes",
                 handler: changes.list),
             Route(
                 method: .get, path: "\(base)/stream", access: .token(.read),
-                summary: "The same as server-sent events, as they happen",
+                summary: "Changes as they happen, as server-sent events",
                 parameters: [
                     Self.after, Self.entity,
-                    .init(name: "Last-Event-ID", place: .header, description: "Goes on after this change."),
+                    .init(name: "Last-Event-ID", place: .header, description: "Continues after this change."),
                 ],
                 answers: [
                     200: "The changes, each as an event named change; an event named gap where some have been removed",
-                    409: "The log has never come to the number after which to go on",
-                    422: "Parameters that cannot be used, each with its reason",
-                    503: "As many streams are followed as may be",
+                    409: "The change log has never reached the number given as after",
+                    422: "Invalid parameters, each with its reason",
+                    503: "All streams are in use",
                 ],
                 contentType: "text/event-stream", handler: changes.stream),
         ]

@@ -36,7 +36,7 @@ struct ServedPaths: Sendable {
         guard !methods.isEmpty, !methods.contains(method) else { return nil }
         let allowed = methods.map(\.rawValue).joined(separator: ", ")
         var problem = Problem(
-            .methodNotAllowed, "This path is not served with \(method.rawValue), but with \(allowed).")
+            .methodNotAllowed, "This path does not accept \(method.rawValue); it accepts \(allowed).")
         problem.headers[.allow] = allowed
         return problem
     }

@@ -78,7 +78,7 @@ final class ArrivalLog: Sendable {
         do {
             try await flush()
         } catch {
-            logger.warning("What arrives cannot be counted in the mirror", metadata: ["error": "\(error)"])
+            logger.warning("Arriving webhooks cannot be counted in the mirror", metadata: ["error": "\(error)"])
         }
     }
 }

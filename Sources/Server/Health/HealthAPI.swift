@@ -41,7 +41,7 @@ struct HealthAPI: Sendable {
         if let last = unknownPaths.lastWithoutPlace,
             let index = checks.firstIndex(where: { $0.parts?[UnknownPaths.other] != nil })
         {
-            checks[index].advise("The last of the others came to \(last).")
+            checks[index].advise("The last of those counted as other went to \(last).")
         }
         return .json(.ok, Report(status: checks.map(\.state).max() ?? .ok, checks: checks))
     }

@@ -25,13 +25,13 @@ final class Metrics: Sendable {
         var help: String {
             switch self {
             case .deliveries: "Webhook deliveries by webhook and result"
-            case .unknownPaths: "Webhook deliveries to paths that nobody serves"
-            case .applied: "Records of deliveries by entity and outcome"
-            case .postponed: "Attempts at deliveries that failed and are made again later, by entity"
-            case .calls: "Calls of Zoho's API by result, those that were made again included"
-            case .runs: "Runs that this process has ended, by entity, kind and state"
+            case .unknownPaths: "Webhook deliveries to paths that are not served"
+            case .applied: "Records from deliveries by entity and outcome"
+            case .postponed: "Attempts to apply deliveries that failed and are retried later, by entity"
+            case .calls: "Calls to Zoho's API by result, retries included"
+            case .runs: "Runs that have ended in this process, by entity, kind and state"
             case .requests: "HTTP requests by route and status"
-            case .refusedTokens: "Requests with a wrong token, and those that had to wait because of such"
+            case .refusedTokens: "Requests refused for a wrong token, and those paused after too many of them"
             }
         }
     }
@@ -91,7 +91,7 @@ final class Metrics: Sendable {
             }
         }
         let name = "zohosync_delivery_lag_seconds"
-        output += Self.head(name, "From a delivery's receipt to its commit", "histogram")
+        output += Self.head(name, "Seconds from a delivery's receipt to its commit", "histogram")
         for (kind, lag) in lags.sorted(by: { $0.key < $1.key }) {
             let label = "kind=\"\(kind)\""
             for (bound, value) in zip(Self.bounds, lag.buckets) {

@@ -44,15 +44,16 @@ struct MetricsAPI: Sendable {
         let depth = try await mirror.inboxDepth()
         let age = depth.oldestReceivedAt.map { Double(mirror.now() - $0) / 1_000_000 } ?? 0
         return [
-            Gauge(name: "zohosync_inbox_depth", help: "Deliveries that wait", value: Double(depth.count)),
-            Gauge(name: "zohosync_inbox_age_seconds", help: "Age of the oldest delivery that waits", value: age),
+            Gauge(name: "zohosync_inbox_depth", help: "Deliveries waiting to be applied", value: Double(depth.count)),
+            Gauge(name: "zohosync_inbox_age_seconds", help: "Age of the oldest waiting delivery", value: age),
         ]
     }
 
     private func letterGauges() async throws -> [Gauge] {
         [
             Gauge(
-                name: "zohosync_dead_letters", help: "Records and deliveries that could not be applied",
+                name: "zohosync_dead_letters",
+                help: "Open dead letters: records and deliveries that could not be applied",
                 value: Double(try await mirror.deadLetterCount()))
         ]
     }
@@ -60,7 +61,7 @@ struct MetricsAPI: Sendable {
     private func healthGauges() async throws -> [Gauge] {
         try await mirror.healthRecords().map { record in
             Gauge(
-                name: "zohosync_health", help: "Checks as they were found last: 0 ok, 1 warning, 2 critical",
+                name: "zohosync_health", help: "Health checks as last found: 0 ok, 1 warning, 2 critical",
                 value: Double(["ok", "warning", "critical"].firstIndex(of: record.state) ?? 0),
                 labels: .init(["check": record.name]))
         }
@@ -69,7 +70,7 @@ struct MetricsAPI: Sendable {
     private func budgetGauges() async throws -> [Gauge] {
         let left = try await budget()
         let budgets: [(String, String, Int?)] = [
-            ("zohosync_calls_left_minute", "Calls that this minute still allows", left.remainingThisMinute),
+            ("zohosync_calls_left_minute", "Calls that Zoho still allows this minute", left.remainingThisMinute),
             ("zohosync_calls_left_today", "Calls that Zoho still allows today", left.remainingToday),
             ("zohosync_calls_daily_limit", "Calls that the plan allows a day", left.dailyLimit),
         ]
@@ -82,13 +83,13 @@ struct MetricsAPI: Sendable {
         let totals = try await mirror.runTotals()
         let runs = totals.map {
             Gauge(
-                name: "zohosync_runs", help: "Runs that the mirror remembers, by entity and state",
+                name: "zohosync_runs", help: "Runs recorded in the mirror, by entity and state",
                 value: Double($0.runs), labels: .init(["entity": $0.entity, "state": $0.state]))
         }
         return runs
             + totals.map {
                 Gauge(
-                    name: "zohosync_run_calls", help: "Calls that these runs have made", value: Double($0.calls),
+                    name: "zohosync_run_calls", help: "Calls made by these runs", value: Double($0.calls),
                     labels: .init(["entity": $0.entity, "state": $0.state]))
             }
     }

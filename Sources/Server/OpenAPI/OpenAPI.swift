@@ -79,7 +79,7 @@ enum OpenAPI {
             bearer:
               type: http
               scheme: bearer
-              description: 'A token of zohosync auth token create'
+              description: 'A token from zohosync auth token create'
           requestBodies:
             BulkSync:
               required: false
@@ -89,8 +89,8 @@ enum OpenAPI {
                     type: object
                     additionalProperties: false
                     properties:
-                      incremental: { type: boolean, description: 'Only what changed; without it, incremental where a cursor exists' }
-                      modified_since: { type: string, description: 'A day, which begins at midnight in UTC, or an instant' }
+                      incremental: { type: boolean, description: 'Read only what has changed; the default where a cursor exists' }
+                      modified_since: { type: string, description: 'A day (from midnight UTC) or an instant' }
                       batch_size: { type: integer, minimum: 10, maximum: 200, default: 200 }
                       active_only: { type: boolean, default: false }
                       with_stock_only: { type: boolean, default: false }
@@ -104,21 +104,21 @@ enum OpenAPI {
                     additionalProperties: false
                     required: [name]
                     properties:
-                      name: { type: string, minLength: 1, maxLength: 100, description: 'What it is for' }
+                      name: { type: string, minLength: 1, maxLength: 100, description: 'What the token is for' }
                       role: { type: string, enum: [read, operate], default: read }
             Webhook:
               required: false
-              description: 'Up to 1 MiB, also compressed with gzip'
+              description: 'Up to 1 MiB; may be compressed with gzip or deflate'
               content:
                 application/json: { schema: { type: object } }
                 application/x-www-form-urlencoded: { schema: { type: object } }
           responses:
             Refused:
-              description: 'The token is missing, wrong or not enough, or too many wrong ones were sent'
+              description: 'The token is missing, wrong or has too small a role, or too many wrong ones were sent'
               content:
                 application/problem+json: { schema: { $ref: '#/components/schemas/Problem' } }
             Unable:
-              description: 'The server or its database cannot do it now, or Zoho refuses'
+              description: 'The server, its database or Zoho cannot do it now'
               content:
                 application/problem+json: { schema: { $ref: '#/components/schemas/Problem' } }
         """

@@ -46,9 +46,9 @@ struct WebhookIntake: Sendable {
                 contentType: request.headers[.contentType])
         } catch Gzip.Failure.tooLarge {
             turnAway(name, "too_large")
-            throw Problem(.contentTooLarge, "The body has more than \(WebhookBody.limit) bytes when it is unpacked.")
+            throw Problem(.contentTooLarge, "The body is larger than \(WebhookBody.limit) bytes once decompressed.")
         } catch {
-            damage = "the body is damaged or not compressed as its header says"
+            damage = "the body is damaged, or is not compressed as its header says"
             body = WebhookBody(received, contentType: nil)
         }
         guard isProven || proof.isSigned(request, body, received: received) else { throw refusal(name) }
@@ -91,7 +91,8 @@ struct WebhookIntake: Sendable {
     private func refusal(_ webhook: String) -> Problem {
         count(webhook, "refused")
         arrivals.note(.refused, webhook)
-        return Problem(.unauthorized, "The webhook is not signed with the secret that this server knows.")
+        return Problem(
+            .unauthorized, "The webhook is not signed with this server's secret. Set the same secret in Zoho and here.")
     }
 
     /// Counts what is not taken because of its body; Zoho does not bring it better another time.
@@ -147,7 +148,7 @@ struct WebhookIntake: Sendable {
             status = "stored as a dead letter: \(reason)"
             kind = .deadLetter
             logger.warning(
-                "A delivery cannot be read and waits as a dead letter",
+                "A delivery cannot be read and was stored as a dead letter",
                 metadata: [
                     "request_id": "\(context.requestID)", "webhook": "\(webhook.name)", "reason": "\(reason)",
                 ])

@@ -36,10 +36,10 @@ extension DeliveryProcessor {
     private func giveUpUnfit(among entries: [InboxEntry]) async throws {
         let deadly = entries.filter { $0.deaths >= Mirror.mortality }
         try await giveUp(
-            deadly, "\(Mirror.mortality) processes ended, or hung, while they worked on it; tell the makers of ZohoSync"
+            deadly, "\(Mirror.mortality) processes ended or hung while working on it; please report this as a bug"
         )
         let unknown = entries.filter { $0.deaths < Mirror.mortality && Catalog.entity(named: $0.entity) == nil }
-        try await giveUp(unknown, "This version of ZohoSync does not know the entity")
+        try await giveUp(unknown, "This version of ZohoSync does not know the entity; upgrade it")
     }
 
     private func giveUp(_ entries: [InboxEntry], _ reason: String) async throws {
@@ -106,13 +106,13 @@ extension DeliveryProcessor {
         let rest = isOutage ? entries : entries.filter { $0.failures + 1 < Backoff.attempts }
         if !rest.isEmpty {
             logger.warning(
-                "Deliveries could not be processed and are tried again",
+                "Deliveries could not be processed and will be retried",
                 metadata: [
                     "error": "\(error)", "entity": "\(entries.first?.entity ?? "-")", "deliveries": "\(rest.count)",
                 ])
         }
         if !isOutage {
-            for entry in rest { logger.info("A delivery is tried again", metadata: entry.metadata) }
+            for entry in rest { logger.info("A delivery will be retried", metadata: entry.metadata) }
         }
         try await giveUp(spent, "\(error)")
         for (failures, entries) in Dictionary(grouping: rest, by: \.failures) {

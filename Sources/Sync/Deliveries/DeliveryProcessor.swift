@@ -114,13 +114,13 @@ package struct DeliveryProcessor: Sendable {
             // It is not waited for: what it waits for may never come.
             worker.cancel()
             pulse.giveUp()
-            logger.error("A worker was stuck and begins anew", metadata: ["worker": "\(name)"])
+            logger.error("A worker was stuck and was restarted", metadata: ["worker": "\(name)"])
             Task { [mirror, patience] in
                 try await mirror.record(
                     HealingRecord(
                         action: HealingAction.restartWorker.rawValue,
-                        reason: "Nothing was heard of \(name) for \(patience).",
-                        state: .done, outcome: "It was given up, and another one goes on.", changed: 1,
+                        reason: "\(name) did not respond for \(patience).",
+                        state: .done, outcome: "It was abandoned, and another one continues.", changed: 1,
                         at: mirror.now()))
             }
         }
@@ -153,7 +153,7 @@ package struct DeliveryProcessor: Sendable {
                 try await pulse.beat()
                 try await drain(pulse)
             } catch {
-                logger.warning("The inbox cannot be worked on", metadata: ["error": "\(error)"])
+                logger.warning("The inbox cannot be processed", metadata: ["error": "\(error)"])
             }
         }
     }

@@ -172,10 +172,10 @@ private final class WaitingDeliveries: Sendable {
 
 /// Why a delivery is not taken.
 package struct InboxFull: Error, CustomStringConvertible {
-    package let description = "Too many deliveries wait to be stored, or the server is stopping."
+    package let description = "Too many deliveries are waiting to be stored, or the server is stopping."
 }
 
 /// Why a delivery is not taken either.
 package struct DatabaseSilent: Error, CustomStringConvertible {
-    package let description = "The database does not answer in time."
+    package let description = "The database did not answer in time."
 }

@@ -118,7 +118,7 @@ struct ReadingWorker: Sendable {
                 let mirror = processor.mirror
                 try await mirror.postpone(
                     contradicted, until: mirror.now() + Mirror.gatheringTime,
-                    error: "Zoho says that the record is gone, and it was delivered since.", countsAttempt: false,
+                    error: "Zoho said that the record is gone, but it was delivered since.", countsAttempt: false,
                     holder: name)
             }
             guard let obstacle = answer.obstacle else { return nil }

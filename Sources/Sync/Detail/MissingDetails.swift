@@ -12,8 +12,8 @@ struct MissingDetails: Error, CustomStringConvertible {
         let columns = fields.count > 3 ? ["\(fields.count) columns"] : fields.map(\.column)
         let lacking = (entity.children.map(\.table) + columns).formatted(.list(type: .and))
         description = """
-            Zoho's API gives this organisation no complete records of \(entity.module.path), so that the mirror lacks \
-            \(lacking). Their lists come all the same; the details are tried again once a day.
+            Zoho's API gives this organisation no complete records of \(entity.module.path), so the mirror lacks \
+            \(lacking). Lists are still read; the details are tried again once a day.
             """
     }
 }

@@ -10,7 +10,7 @@ extension Healer {
         guard !stuck.isEmpty || claims > 0 else { return [] }
         let names = stuck.map(\.name).joined(separator: ", ")
         let parts =
-            (stuck.isEmpty ? [] : ["Nobody prolongs the leases \(names)."])
+            (stuck.isEmpty ? [] : ["Nobody renews the leases \(names)."])
             + (claims == 0 ? [] : ["\(claims) deliveries are claimed by processes that have ended."])
         return [
             HealingNeed(action: .releaseLeases, reason: parts.joined(separator: " ")) { [mirror, isDead] in
@@ -18,7 +18,7 @@ extension Healer {
                 for lease in stuck where try await mirror.takeBack(lease) { taken += 1 }
                 let released = try await mirror.releaseClaims(where: isDead)
                 return HealingResult(
-                    text: "\(taken) leases and \(released) claims were taken back.", changed: taken + released)
+                    text: "\(taken) leases and \(released) claims were released.", changed: taken + released)
             }
         ]
     }

@@ -8,7 +8,7 @@ extension Healer {
     private static let readings = 10
 
     private static let advice =
-        "zohosync dead-letters says why: mend the cause, then run zohosync dead-letters retry, or discard them."
+        "zohosync dead-letters says why: fix the cause, then run zohosync dead-letters retry, or discard them."
 
     private func dueLetters(_ isWanted: (DeadLetter) -> Bool) async throws -> [DeadLetter] {
         let time = mirror.now()
@@ -32,7 +32,8 @@ extension Healer {
         return [
             HealingNeed(
                 action: .retryDeadLetters,
-                reason: "\(letters.count) dead letters failed for a reason that passes, or that the database had."
+                reason:
+                    "\(letters.count) dead letters failed for a reason that may have passed, or because of the database."
             ) { [mirror, processor] in
                 var (applied, queued) = (0, 0)
                 for letter in letters {
@@ -45,7 +46,7 @@ extension Healer {
                 }
                 if queued > 0 { try await processor.drainOnce() }
                 let failed = letters.count - applied - queued
-                let text = "\(applied) were applied, \(queued) read again, \(failed) failed again."
+                let text = "\(applied) were applied, \(queued) queued again, \(failed) failed again."
                 return failed == 0
                     ? HealingResult(text: text, changed: applied + queued)
                     : HealingResult(state: .failed, text: "\(text) \(Self.advice)", changed: applied + queued)
@@ -61,7 +62,7 @@ extension Healer {
         return [
             HealingNeed(
                 action: .rereadDeadLetters,
-                reason: "\(due.count) records could not be applied as they came; Zoho may tell them better by now."
+                reason: "\(due.count) records could not be applied as they came; Zoho may have better data now."
             ) { [mirror, processor] in
                 for (mapping, ids) in Self.byEntity(letters) {
                     _ = try await mirror.mark(ids, of: mapping, priority: .background)
@@ -75,11 +76,11 @@ extension Healer {
                     waiting += ids.count { marked.contains($0) }
                 }
                 let closed = letters.count - left.count
-                var text = "\(closed) of \(letters.count) are applied or gone at the source."
-                if waiting > 0 { text += " \(waiting) wait for Zoho." }
-                if later > 0 { text += " \(later) more come with the next rounds." }
+                var text = "\(closed) of \(letters.count) were applied or are gone from Zoho."
+                if waiting > 0 { text += " \(waiting) are waiting for Zoho." }
+                if later > 0 { text += " \(later) more will follow in the next rounds." }
                 if left.count > waiting {
-                    text += " The others came as before: \(Self.advice)"
+                    text += " The others still cannot be applied: \(Self.advice)"
                     return HealingResult(state: .failed, text: text, changed: closed)
                 }
                 return HealingResult(state: waiting > 0 ? .waiting : .done, text: text, changed: closed)

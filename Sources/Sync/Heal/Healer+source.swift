@@ -59,7 +59,7 @@ extension Healer {
                 }
             }
         }
-        return HealingResult(text: "They are being read by others.", changed: 0)
+        return HealingResult(text: "Another run is already reading them.", changed: 0)
     }
 
     // MARK: - What the last comparison found

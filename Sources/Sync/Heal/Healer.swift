@@ -116,7 +116,7 @@ package struct Healer: Sendable {
                 reason: expiresAt == nil ? "There is no access token." : "The access token has expired."
             ) { [client] in
                 try await client.checkAccess()
-                return HealingResult(text: "There is a new one.", changed: 1)
+                return HealingResult(text: "A new one was fetched.", changed: 1)
             }
         ]
     }
@@ -131,7 +131,7 @@ package struct Healer: Sendable {
             rows.sorted { $0.key < $1.key }.map { "\($0.value) of \($0.key)" }.joined(separator: ", ")
         }
         return [
-            HealingNeed(action: .prune, reason: "Older than their retention: \(list(old)).") { [mirror] in
+            HealingNeed(action: .prune, reason: "Kept longer than their retention: \(list(old)).") { [mirror] in
                 let removed = try await mirror.prune(olderThan: retention)
                 return HealingResult(text: "Removed: \(list(removed)).", changed: removed.values.reduce(0, +))
             }

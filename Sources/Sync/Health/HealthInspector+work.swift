@@ -14,15 +14,16 @@ extension HealthInspector {
         var checks = [
             thresholds.judge(
                 "inbox_depth", Double(depth.count),
-                "Deliveries come faster than they are applied, or what they ask for waits for Zoho's calls. Look at "
+                "Deliveries arrive faster than they are applied, or they are waiting for calls to Zoho. Look at "
                     + "last_error in sync_inbox."),
             thresholds.judge(
                 "inbox_age_seconds", age.rounded(),
-                "The oldest delivery waits for long. Look at last_error in sync_inbox, and whether zohosync serve runs."
+                "The oldest delivery has been waiting too long. Look at last_error in sync_inbox, and check that "
+                    + "zohosync serve is running."
             ),
             thresholds.judge(
                 "dead_letters", letters,
-                "Look at zohosync dead-letters, mend the cause, and run zohosync dead-letters retry."),
+                "Run zohosync dead-letters, fix the cause, then run zohosync dead-letters retry."),
         ]
         let work = try await mirror.workState()
         checks += leaseChecks(work)
@@ -43,13 +44,13 @@ extension HealthInspector {
         let stuck = work.leases.filter { $0.left < -patience && !$0.name.hasPrefix(WorkerPulse.prefix) }
         return [
             workers.isEmpty && expectsWebhooks
-                ? HealthCheck("worker_silence_seconds", .warning, 0, "No worker runs. Start zohosync serve.")
+                ? HealthCheck("worker_silence_seconds", .warning, 0, "No worker is running. Start zohosync serve.")
                 : thresholds.judge(
                     "worker_silence_seconds", max(0, silence.rounded()),
-                    "A worker has not been heard of. Restart zohosync serve, or run zohosync heal."),
+                    "A worker has stopped responding. Restart zohosync serve, or run zohosync heal."),
             thresholds.judge(
                 "leases_stuck", Double(stuck.count),
-                "Leases have lapsed and were not given back: \(stuck.map(\.name).joined(separator: ", ")). Run zohosync "
+                "Leases have lapsed without being released: \(stuck.map(\.name).joined(separator: ", ")). Run zohosync "
                     + "heal."),
         ]
     }
@@ -70,10 +71,10 @@ extension HealthInspector {
             cursorCheck(work, now),
             thresholds.judge(
                 "runs_failed", Double(failed.count),
-                "The last run of these has failed; zohosync runs says why.", parts: failed),
+                "The last run of these entities failed; zohosync runs says why.", parts: failed),
             thresholds.judge(
                 "runs_endless", Double(endless.count),
-                "Runs go on for too long, or their process has died. Run zohosync heal.", parts: endless),
+                "Runs are taking too long, or their process has died. Run zohosync heal.", parts: endless),
             driftCheck(work),
         ]
     }
@@ -87,7 +88,7 @@ extension HealthInspector {
         let expected = Catalog.entities.map(\.entity.name).filter { !work.absent.contains($0) }
         let missing = expected.filter { work.listedAt[$0] == nil }
         if missing.count == expected.count {
-            return HealthCheck(name, .warning, 0, "Nothing was ever loaded. Run zohosync sync.")
+            return HealthCheck(name, .warning, 0, "Nothing has been loaded yet. Run zohosync sync.")
         }
         var ages: [String: Int] = [:]
         for entity in expected {
@@ -95,12 +96,13 @@ extension HealthInspector {
         }
         let oldest = Double(ages.values.max() ?? 0)
         let check = thresholds.judge(
-            name, oldest, "Entities were not looked at for long. Look at zohosync runs and zohosync schedule.",
+            name, oldest,
+            "Some entities have not been synced for too long. Look at zohosync runs and zohosync schedule.",
             parts: ages)
         guard !missing.isEmpty else { return check }
         return HealthCheck(
             name, max(check.state, .warning), oldest,
-            ["There is no whole copy of \(missing.joined(separator: ", ")). Run zohosync sync.", check.advice]
+            ["There is no complete copy of \(missing.joined(separator: ", ")). Run zohosync sync.", check.advice]
                 .filter { !$0.isEmpty }.joined(separator: " "), parts: ages)
     }
 
@@ -151,17 +153,19 @@ extension HealthInspector {
                     + "zohosync dead-letters."),
             judge(
                 "deliveries_refused", parts(.refused),
-                "Webhooks came without the right signature. Compare the secret in Zoho with ZOHOSYNC_WEBHOOK_SECRET."),
+                "Webhooks arrived without the right signature. Compare the secret in Zoho with ZOHOSYNC_WEBHOOK_SECRET."
+            ),
             judge(
                 "deliveries_turned_away", parts(.turnedAway),
-                "Deliveries had more than 1 MiB or broke off before their end. What they were about comes with the next "
-                    + "sweep. Look at the webhook's body in Zoho, and at what is between Zoho and this server."),
+                "Deliveries were larger than 1 MiB or ended early. Their records come with the next sweep. Check the "
+                    + "webhook's body in Zoho, and what is between Zoho and this server."),
             judge(
                 "deliveries_to_unknown_paths", parts(.unknownPath),
-                "Zoho delivers to a path that nobody serves. Correct the URL of the workflow rule's webhook."),
+                "Zoho delivers to a path that is not served. Correct the URL of the workflow rule's webhook."),
             thresholds.judge(
                 "webhooks_today", Double(received),
-                "Zoho is said to send 1,000 webhooks a day and to drop the rest. What they miss comes with the sweeps."),
+                "Zoho is said to drop webhooks beyond 1,000 a day. Sweeps bring what is missed; there is nothing to do."
+            ),
             try await silenceCheck(since, arrivals),
         ]
     }
@@ -185,8 +189,8 @@ extension HealthInspector {
         let silent = unannounced.keys.filter { heard[$0] == nil }.sorted()
         let advice =
             silent.isEmpty
-            ? "Sweeps found changes that no webhook had announced. Look at the workflow rules' failures in Zoho."
-            : "Sweeps found changes, and no webhook came for \(silent.joined(separator: ", ")) within a day. Look at the "
+            ? "Sweeps found changes that no webhook had announced. Check the workflow rules for failures in Zoho."
+            : "Sweeps found changes, and no webhook came for \(silent.joined(separator: ", ")) within a day. Check the "
                 + "workflow rules in Zoho: their URL, their events, and whether they are active."
         return thresholds.judge(
             "silent_webhooks", Double(unannounced.values.reduce(0) { $0 + $1.records }), advice,

@@ -111,7 +111,7 @@ package struct HealthInspector: Sendable {
     package static func checks(ofSilentDatabase remembered: [HealthRecord]) -> [HealthCheck] {
         let check = HealthCheck(
             database, .critical, -1,
-            "The database does not answer in time. Look whether it hangs, at its load and its disk.")
+            "The database did not answer in time. Check whether it hangs, its load and its disk.")
         return [check] + remembered.filter { $0.name != database }.compactMap { HealthCheck($0) }
     }
 
@@ -135,22 +135,22 @@ package struct HealthInspector: Sendable {
         } catch {
             return (
                 false, false,
-                [HealthCheck(Self.database, .critical, -1, "\(error) Look whether it runs, and at DATABASE_URL.")]
+                [HealthCheck(Self.database, .critical, -1, "\(error) Check that it is running, and DATABASE_URL.")]
             )
         }
         checks.append(HealthCheck(Self.database, .ok, 1))
         checks.append(
             thresholds.judge(
                 "database_latency_ms", time.elapsed() / .milliseconds(1),
-                "The database answers slowly. Look at its load and its disk."))
+                "The database is slow to answer. Check its load and its disk."))
         do {
             if let check = diskCheck(try await mirror.database.read { try $0.dataFolder() }) { checks.append(check) }
             guard try await mirror.isPrepared() else {
                 let grant = try await mirror.database.read { try $0.missingCreationRight() }
                 checks.append(
-                    grant.map { HealthCheck("schema", .critical, 0, "The role may not make the mirror. Run: \($0)") }
+                    grant.map { HealthCheck("schema", .critical, 0, "The role may not create the mirror. Run: \($0)") }
                         ?? HealthCheck(
-                            "schema", .warning, 0, "There is no mirror yet. Run zohosync sync, which makes it."))
+                            "schema", .warning, 0, "There is no mirror yet. Run zohosync sync, which creates it."))
                 return (true, false, checks)
             }
             checks += try await schemaChecks()
@@ -166,12 +166,12 @@ package struct HealthInspector: Sendable {
         case .elsewhere: return nil
         case .hidden(let statement):
             return .notMade(
-                name, "The role may not know on which disk the database is. Run as an administrator: \(statement)")
+                name, "The role may not see which disk the database is on. Run as an administrator: \(statement)")
         case .here(let path):
             guard let space = disk(path), space.total > 0 else { return nil }
             return thresholds.judge(
                 name, ((1 - space.free / space.total) * 1_000).rounded() / 10,
-                "The disk of the database is nearly full: \(Int(space.free / 1_048_576)) MiB are free.")
+                "The database's disk is nearly full: \(Int(space.free / 1_048_576)) MiB are free. Free some space.")
         }
     }
 
@@ -189,7 +189,7 @@ package struct HealthInspector: Sendable {
                 "The role lacks rights. Run as the tables' owner: \(grants.joined(separator: "; "))"),
             HealthCheck(
                 Self.policies, policies.isEmpty ? .ok : .critical, Double(policies.count),
-                "Row-level security refuses rows. Run as the tables' owner, and what alters a role as an administrator: "
+                "Row-level security blocks rows. Run as the tables' owner (alter role as an administrator): "
                     + policies.joined(separator: "; ")),
         ]
         // Steps of the schema that are hidden would seem to be outstanding.
@@ -206,7 +206,7 @@ package struct HealthInspector: Sendable {
             checks.append(
                 HealthCheck(
                     "organisation", isOther ? .critical : .ok, isOther ? 0 : 1,
-                    "The mirror holds organisation \(stored ?? "-"), and \(organizationID ?? "-") is configured. Correct "
+                    "The mirror holds organisation \(stored ?? "-"), but \(organizationID ?? "-") is configured. Correct "
                         + "ZOHO_ORGANIZATION_ID or DATABASE_URL."))
         } catch let error as DatabaseError where error.kind == .denied && !grants.isEmpty {
             // The missing right is told already.
@@ -225,10 +225,10 @@ extension SchemaDifference {
     /// What it means and what to do.
     fileprivate var advice: String {
         let sentences = [
-            ("Tables are missing", tables, "Run zohosync sync, which makes them."),
-            ("Columns are missing", columns, "Run zohosync sync, which makes them."),
+            ("Tables are missing", tables, "Run zohosync sync, which creates them."),
+            ("Columns are missing", columns, "Run zohosync sync, which creates them."),
             (
-                "The mirror is an older zohosync's and lacks", outstanding,
+                "The mirror comes from an older zohosync and lacks", outstanding,
                 "Run zohosync sync, which brings it up to date."
             ),
             ("A newer zohosync has changed the mirror", unknown, "Upgrade this zohosync."),

@@ -64,7 +64,7 @@ package struct HealthWatch: Sendable {
         do {
             try await uncancelled { [mirror] in try await within(Self.patience) { try await mirror.save(found) } }
         } catch {
-            logger.warning("The state of health cannot be kept", metadata: ["error": "\(error)"])
+            logger.warning("The state of health cannot be stored", metadata: ["error": "\(error)"])
         }
         // What only a deeper look finds counts until the next one.
         if !found.contains(where: { $0.state == HealthCheck.State.critical.rawValue }) { await sendPing() }
@@ -104,7 +104,7 @@ package struct HealthWatch: Sendable {
         do {
             try await ping.send()
         } catch {
-            logger.warning("The outside monitor could not be told", metadata: ["error": "\(error)"])
+            logger.warning("The external monitor could not be pinged", metadata: ["error": "\(error)"])
         }
     }
 }

@@ -33,7 +33,7 @@ package struct SourceInspector: Sendable {
             checks.append(
                 thresholds.judge(
                     "clock_skew_seconds", skew.magnitude.rounded(),
-                    "This machine's clock is \(skew > 0 ? "ahead of" : "behind") Zoho's. Let it be set by NTP."))
+                    "This machine's clock is \(skew > 0 ? "ahead of" : "behind") Zoho's. Synchronise it with NTP."))
         }
         if let budget = try? await client.budget(), let check = forecast(budget) { checks.append(check) }
         return checks
@@ -55,12 +55,12 @@ package struct SourceInspector: Sendable {
             } catch let error as ZohoBooksError where error.kind == .credentials {
                 throw error
             } catch {
-                return HealthCheck("scopes", .warning, -1, "Zoho could not be asked: \(error)")
+                return HealthCheck("scopes", .warning, -1, "Zoho could not be reached: \(error)")
             }
         }
         return HealthCheck(
             "scopes", faults.isEmpty ? .ok : .critical, Double(faults.count),
-            faults.first.map { "\($0) Print what is needed with zohosync auth scopes." } ?? "", parts: refused)
+            faults.first.map { "\($0) Run zohosync auth scopes to see the scopes needed." } ?? "", parts: refused)
     }
 
     /// What the day's calls come to at today's pace, in percent of the plan.
@@ -77,7 +77,7 @@ package struct SourceInspector: Sendable {
         let percent = (left == 0 ? 101 : projected / Double(limit) * 100).rounded()
         return thresholds.judge(
             "budget_forecast_percent", percent,
-            "\(left) of \(limit) calls are left today, and at this pace they do not last. See zohosync schedule --cost.",
+            "\(left) of \(limit) calls are left today, and at this pace they will run out. See zohosync schedule --cost.",
             parts: ["used": limit - left, "left": left])
     }
 }

@@ -37,7 +37,7 @@ struct MappedPage: Sendable {
             } else if !siblings.contains(where: { (try? $0.owns(record)) ?? true }) {
                 // Nobody's record is nobody's loss only if it is seen: it becomes a dead letter of the first entity.
                 batches[0].reject(
-                    record, shape: .list, observedAt: observedAt, reason: "it belongs to none of the known entities")
+                    record, shape: .list, observedAt: observedAt, reason: "it does not belong to any known entity")
             } else if let modifiedAt = plan.mappings.first?.modifiedAt(of: record) {
                 strangers.append(modifiedAt)
             }

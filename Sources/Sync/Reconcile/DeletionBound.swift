@@ -24,9 +24,8 @@ package struct DeletionBound: Sendable, Hashable {
     /// Asks a person.
     package static func question(_ gone: Int, of rows: Int, entity: String) -> String {
         """
-        \(gone) of \(rows) rows are gone from Zoho. That is too many to be taken for deleted without a person: look into \
-        Zoho Books and at ZOHO_ORGANIZATION_ID; if they are gone indeed, run zohosync verify \(entity) --repair \
-        --allow-mass-deletion.
+        \(gone) of \(rows) records no longer exist in Zoho: too many to mark as deleted automatically. Check Zoho Books \
+        and ZOHO_ORGANIZATION_ID; if they really are gone, run zohosync verify \(entity) --repair --allow-mass-deletion.
         """
     }
 }

@@ -43,7 +43,7 @@ extension EntityComparison {
         if areMissing {
             // What nobody can have is not lacking.
             findings.remark = MissingDetails(of: mapping).description
-            findings.obstacle = findings.obstacle ?? "Zoho does not give them by themselves."
+            findings.obstacle = findings.obstacle ?? "Zoho does not provide them individually."
             findings.outstanding = 0
         }
         findings.unconfirmed += suspects.count { !answeredNow.contains($0) }

@@ -58,13 +58,13 @@ package struct Findings: Sendable, Hashable {
         let reason = obstacle ?? "No calls were left for them."
         let notes = [
             failure, question,
-            unconfirmed > 0 ? "\(unconfirmed) records that seem to differ were not read. \(reason)" : nil,
-            unread > 0 ? "\(unread) records whose details were to be compared were not read. \(reason)" : nil,
+            unconfirmed > 0 ? "\(unconfirmed) records that seem to differ were not checked. \(reason)" : nil,
+            unread > 0 ? "\(unread) records whose details should be compared were not read. \(reason)" : nil,
             outstanding > 0
-                ? "\(outstanding) details outstanding: run zohosync sync, or compare them with --deep." : nil,
+                ? "\(outstanding) details are outstanding: run zohosync sync, or compare them with --deep." : nil,
             unproven.isEmpty
                 ? nil
-                : "Details differ where no list shows it, and those of \(unproven.count) records were not compared. "
+                : "Some details differ where lists do not show it, and those of \(unproven.count) records were not compared. "
                     + "Compare them with --deep.",
             remark,
         ]

@@ -84,8 +84,8 @@ struct ReconciliationSession {
                 try await parts[index].findExtras()
             } else {
                 parts[index].findings.failure = """
-                    The list has more than the \(pages) pages that were announced. Run zohosync sync, so that its length \
-                    is known, and compare again.
+                    The list has grown beyond the announced \(pages) pages. Run zohosync sync, which learns its length, \
+                    and compare again.
                     """
             }
             await reconciler.onEvent(

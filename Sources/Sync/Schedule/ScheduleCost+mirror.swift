@@ -41,8 +41,8 @@ extension HealthInspector {
             thresholds.judge(
                 "schedule_percent", (Double(calls) / Double(plan - reserve) * 100).rounded(),
                 "The schedule takes \(calls) calls a day at its present pace, and the plan allows \(plan), of which "
-                    + "\(reserve) are left to others. Let \(cost.costliest(\.busy)) come less often, or set up the "
-                    + "workflow rules. See zohosync schedule --cost.")
+                    + "\(reserve) are reserved for other uses. Schedule \(cost.costliest(\.busy)) less often, or set up "
+                    + "the workflow rules. See zohosync schedule --cost.")
         ]
     }
 }

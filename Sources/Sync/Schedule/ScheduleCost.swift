@@ -138,11 +138,11 @@ package struct ScheduleCost: Sendable, Hashable {
         if withWebhooks > room {
             warnings.append(
                 "Even while webhooks arrive, \(withWebhooks) calls a day do not fit into \(plan) with a reserve of "
-                    + "\(reserve). Let \(costliest(\.quiet)) come less often.")
+                    + "\(reserve). Schedule \(costliest(\.quiet)) less often.")
         } else if withoutWebhooks > room {
             warnings.append(
                 "It fits only while webhooks arrive: without them it would take \(withoutWebhooks) of \(plan) calls a "
-                    + "day. Set up the workflow rules, or let \(costliest(\.busy)) come less often.")
+                    + "day. Set up the workflow rules, or schedule \(costliest(\.busy)) less often.")
         }
         return warnings
     }

@@ -15,7 +15,7 @@ extension Scheduler {
             }
         } catch {
             guard !Task.isCancelled else { return }
-            logger.warning("A task of the schedule could not be done", metadata: ["error": "\(error)"])
+            logger.warning("A scheduled task could not be done", metadata: ["error": "\(error)"])
         }
     }
 
@@ -79,7 +79,7 @@ extension Scheduler {
         if error is CancellationError || error.isConflict {
             return Ending(task: task, state: .postponed, note: "\(error)")
         }
-        logger.warning("A task of the schedule has failed", metadata: ["task": "\(task.name)", "error": "\(error)"])
+        logger.warning("A scheduled task failed", metadata: ["task": "\(task.name)", "error": "\(error)"])
         return Ending(task: task, state: .failed, note: "\(error)")
     }
 
@@ -92,7 +92,7 @@ extension Scheduler {
             if isBusy { result.0.append(task) } else { result.1.append(task) }
         }
         var outcomes = waiting.map {
-            Ending(task: $0, state: .postponed, note: "Its entities are being read by another run.")
+            Ending(task: $0, state: .postponed, note: "Another run is reading its entities.")
         }
         guard !free.isEmpty else { return outcomes }
         var options = SyncOptions()
@@ -128,7 +128,7 @@ extension Scheduler {
     private func heal() async throws -> (state: ScheduleRecord.State, note: String?) {
         let records = try await work.heal()
         let failed = records.first { $0.state.isOpen }
-        let note = records.isEmpty ? "nothing needed it" : records.map(\.action).joined(separator: ", ")
+        let note = records.isEmpty ? "nothing to do" : records.map(\.action).joined(separator: ", ")
         return (
             failed == nil ? .completed : .failed, failed.map { "\($0.action): \($0.reason) \($0.outcome)" } ?? note
         )

@@ -109,7 +109,7 @@ package struct Scheduler: Sendable {
             // What is listed is listed together, so that every record is usable before the first detail is read.
             return Dictionary(grouping: due, by: \.kind).map(\.value)
         } catch {
-            logger.warning("The schedule cannot be looked at", metadata: ["error": "\(error)"])
+            logger.warning("The schedule cannot be read", metadata: ["error": "\(error)"])
             // Then the database is gone, which is the first thing that somebody has to know.
             if !Task.isCancelled, underWay.insert(Self.emergency) {
                 _ = await work.checkHealth()

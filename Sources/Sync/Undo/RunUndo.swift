@@ -102,9 +102,9 @@ package enum RunUndoError: Error, Sendable, Hashable, CustomStringConvertible {
     package var description: String {
         switch self {
         case .isUndo(let id):
-            "Run \(id) has taken back another one. To have the records again, run zohosync sync."
+            "Run \(id) is itself an undo. To get the records back, run zohosync sync."
         case .served(let process):
-            "The server \(process) works on this mirror. Stop it first: it would bring records while they are taken back."
+            "The server \(process) is using this mirror. Stop it first: it would write records while they are undone."
         }
     }
 }

@@ -69,7 +69,7 @@ extension Envelope {
             }
             return .success(envelope)
         } catch {
-            let reason = answer.body.isEmpty ? "an empty answer" : "an answer that is not whole JSON of the API"
+            let reason = answer.body.isEmpty ? "an empty answer" : "an answer that is not complete JSON"
             return .failure(.unreadable(status: status, (300..<400).contains(status) ? "a redirect" : reason))
         }
     }

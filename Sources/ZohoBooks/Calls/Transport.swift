@@ -53,7 +53,7 @@ struct Transport: Sendable {
                 }
                 return try await group.next() ?? nil
             }
-            return answer.map(Result.answer) ?? .failure(.noAnswer("no whole answer within \(timeout)"))
+            return answer.map(Result.answer) ?? .failure(.noAnswer("no complete answer within \(timeout)"))
         } catch is CancellationError {
             throw ZohoBooksError.cancelled
         } catch {

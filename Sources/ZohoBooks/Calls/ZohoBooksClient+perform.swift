@@ -32,7 +32,7 @@ extension ZohoBooksClient {
             ]
             switch RetryDecision(failed.failure) {
             case .retry where attempt < configuration.retries.attempts:
-                environment.logger.debug("call failed and is made again", metadata: metadata)
+                environment.logger.debug("call failed and is retried", metadata: metadata)
                 let random = environment.random()
                 try await pause(configuration.retries.backoff(attempt, random: random, hint: failed.retryAfter))
                 attempt += 1

@@ -147,12 +147,12 @@ actor AccessTokens {
                 try await store.save(kept)
                 throw Self.throttled(until: until)
             case .failed where attempt < min(Self.attempts, configuration.retries.attempts):
-                environment.logger.debug("token call failed and is made again", metadata: ["attempt": "\(attempt)"])
+                environment.logger.debug("token call failed and is retried", metadata: ["attempt": "\(attempt)"])
                 try await environment.sleep(configuration.retries.backoff(attempt, random: environment.random()))
                 attempt += 1
             case .failed, .foreign:
                 throw ZohoBooksError(
-                    .network, "Zoho's accounts server gives no usable answer.",
+                    .network, "Zoho's accounts server gave no usable answer.",
                     advice: "Check the network, ZOHO_DATA_CENTER and ZOHO_ACCOUNTS_URL.")
             }
         }
@@ -188,7 +188,7 @@ actor AccessTokens {
             .tokenThrottle(until: until),
             "Zoho issues no more access tokens for now (ten in ten minutes).",
             advice:
-                "Wait until \(until.formatted(.iso8601)), and let all processes use the same database, which shares one."
+                "Wait until \(until.formatted(.iso8601)), and let all processes use one database, which shares the token."
         )
     }
 }

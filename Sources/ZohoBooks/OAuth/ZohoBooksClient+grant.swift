@@ -29,13 +29,13 @@ extension ZohoBooksClient {
             if let token = body?.refresh_token, !token.isEmpty { return Secret(token) }
             throw ZohoBooksError(
                 .credentials, "Zoho gave no refresh token for this code.",
-                advice: "Make the code in the API console under Self Client, and try again with a new one.")
+                advice: "Create a new code in the API console under Self Client, and try again.")
         case .refused("invalid_code"):
             throw ZohoBooksError(
                 .credentials, "Zoho does not accept the grant code.",
                 advice:
-                    "It works once and only for the minutes that were chosen: make a new one in the API console, and "
-                    + "check that ZOHO_DATA_CENTER is the console's.")
+                    "It works once, and only for the time chosen: create a new one in the API console, and check that "
+                    + "ZOHO_DATA_CENTER is the console's data centre.")
         case .refused(let error): throw ZohoBooksError.token(error)
         case .throttled:
             throw ZohoBooksError(
@@ -43,7 +43,7 @@ extension ZohoBooksClient {
                 "Zoho issues no more tokens for now (ten in ten minutes).", advice: "Try again in ten minutes.")
         case .failed, .foreign:
             throw ZohoBooksError(
-                .network, "Zoho's accounts server at \(configuration.accounts) gives no usable answer.",
+                .network, "Zoho's accounts server at \(configuration.accounts) gave no usable answer.",
                 advice: "Check ZOHO_DATA_CENTER and ZOHO_ACCOUNTS_URL, and try again with a new code.")
         }
     }

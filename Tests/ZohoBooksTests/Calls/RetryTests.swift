@@ -118,7 +118,7 @@ import Testing
             })
             let error = try await failure { _ = try await hasty.items() }
             #expect(error.kind == .network)
-            #expect(error.description.contains("no whole answer within"))
+            #expect(error.description.contains("no complete answer within"))
             #expect(world.time.sleeps.count == 1)
         }
     }

@@ -3,7 +3,11 @@ extension SQLTransaction {
     /// Keeps other processes from changing the schema until the transaction ends.
     package func lockSchema() throws {
         // Any number does, so long as every version of this program uses the same.
-        if dialect == .postgres { _ = try query("select pg_advisory_xact_lock(7264991)") }
+        guard dialect == .postgres else { return }
+        // Who holds it may be filling a column of many rows, and is to be waited for.
+        try execute("set local lock_timeout = 0")
+        _ = try query("select pg_advisory_xact_lock(7264991)")
+        try execute("set local lock_timeout to default")
     }
 
     /// The statements that a table's owner has to run so that this role may read and write the tables; none where it

@@ -64,6 +64,7 @@ struct DetailTests {
             let said = try #require(run.lastError)
             #expect(said.contains("product_prices and is_default") && said.contains("Lists are still read"))
             #expect(try await rig.value("select count(*) from pricelists") == "4")
+            #expect(try await rig.mirror.workState().absent.isEmpty)
 
             let second = try await sync()
             #expect(second.calls == 0 && second.report.isSuccess && second.report.detailsOutstanding == 0)

@@ -29,11 +29,11 @@ extension Mirror {
             let comparisons = try transaction.query(
                 "\(Reconciliation.columns) where id in (select max(id) from sync_reconciliations group by entity)")
             for found in comparisons.compactMap({ Reconciliation($0) }) { state.comparisons[found.entity] = found }
-            // A list that is done and says why it is not there.
+            // A list that is done, was not read, and says why.
             let absent = try transaction.query(
                 """
-                select entity from sync_runs where state = 'completed' and last_error is not null and id in (
-                    select max(id) from sync_runs where kind in ('full', 'incremental') group by entity)
+                select entity from sync_runs where state = 'completed' and last_error is not null and pages = 0 and fetched = 0
+                    and id in (select max(id) from sync_runs where kind in ('full', 'incremental') group by entity)
                 """)
             state.absent = Set(absent.compactMap { $0.text(0) })
             return state

@@ -63,7 +63,8 @@ struct ExitStatus {
             if code == 0 {
                 try? Console.write(message + "\n")
             } else {
-                if Self.wantsJSON, !isTold { try? Console.write(document.json(indented: true) + "\n") }
+                // On one line: what follows changes reads line by line.
+                if Self.wantsJSON, !isTold { try? Console.write(document.json(indented: false) + "\n") }
                 Console.note(message + "\n")
             }
         }

@@ -13,7 +13,7 @@ package struct Mirror: Sendable {
     /// Whether leases go by the database's clock, where it has one of its own, and not by ``now``.
     let goesByDatabaseClock: Bool
 
-    /// Wraps a database whose tables are ready; see ``prepare()``.
+    /// Wraps a database whose tables are ready; see ``prepare(organizationID:)``.
     ///
     /// - Parameter goesByDatabaseClock: whether leases go by the clock of PostgreSQL, which is the same for all servers.
     package init(

@@ -122,7 +122,7 @@ extension Application {
         return write.stored?.detailSyncedAt.map { $0 - modifiedAt < Self.settling } ?? true
     }
 
-    /// Seconds in which the deliveries of a second's edits come, each of them or none, in microseconds.
+    /// How long after an edit deliveries of the same second may still come, in microseconds (10 minutes).
     private static let settling: Int64 = 600_000_000
 
     /// Whether no edit can follow that has the record's own time, which Zoho tells in whole seconds.

@@ -85,6 +85,8 @@ package struct Batch: Sendable {
     }
 
     /// Maps a record and adds it, or keeps it as rejected where it cannot become rows.
+    ///
+    /// - Parameter observedAt: when Zoho said it, in microseconds since 1970.
     package mutating func add(_ record: RawJSON, shape: RecordShape, observedAt: Int64) {
         do {
             let mapped = try mapping.rows(of: record, shape: shape, observedAt: observedAt)
@@ -97,6 +99,8 @@ package struct Batch: Sendable {
     }
 
     /// Keeps a record that cannot become rows.
+    ///
+    /// - Parameter observedAt: when Zoho said it, in microseconds since 1970.
     package mutating func reject(_ record: RawJSON, shape: RecordShape, observedAt: Int64, reason: String) {
         rejected.append(
             RejectedRecord(
@@ -121,6 +125,7 @@ package struct RejectedRecord: Sendable {
     package let id: String?
     package let shape: RecordShape
     package let raw: RawJSON
+    /// When Zoho said it, in microseconds since 1970.
     package let observedAt: Int64
     package let reason: String
     /// The database's own code, where it was the database that refused.

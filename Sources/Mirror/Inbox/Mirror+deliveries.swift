@@ -38,7 +38,7 @@ package struct Reading: Sendable {
     package let records: [(json: RawJSON, observedAt: Int64)]
     /// The ids that it says do not exist.
     package let gone: [String]
-    /// When it said so.
+    /// When it said so, in microseconds since 1970.
     package let goneAt: Int64
 
     package init(records: [(json: RawJSON, observedAt: Int64)], gone: [String], goneAt: Int64) {

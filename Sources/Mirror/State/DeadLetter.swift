@@ -17,7 +17,9 @@ package struct DeadLetter: Sendable, Hashable {
     /// The database's own code, where it refused the record.
     package let code: String?
     package let attempts: Int
+    /// Microseconds since 1970.
     package let firstFailedAt: Int64
+    /// Microseconds since 1970.
     package let lastFailedAt: Int64
     /// The request that brought it, where it was a delivery.
     package let requestID: String?

@@ -31,7 +31,9 @@ package struct Run: Sendable, Hashable {
     package let entity: String
     package let kind: Kind
     package var state: State
+    /// Microseconds since 1970.
     package let startedAt: Int64
+    /// Microseconds since 1970; nil while it runs.
     package var finishedAt: Int64?
     package var progress: Progress
     package var lastError: String?

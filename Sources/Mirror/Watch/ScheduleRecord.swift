@@ -5,7 +5,9 @@ package struct ScheduleRecord: Sendable, Hashable {
     package let name: String
     /// Microseconds since 1970.
     package var dueAt: Int64
+    /// When it last began, in microseconds since 1970.
     package var startedAt: Int64?
+    /// When it last ended, in microseconds since 1970.
     package var endedAt: Int64?
     /// What came of it last; nil before its first time.
     package var state: State?

@@ -23,10 +23,11 @@ package struct HealthCheck: Sendable, Hashable, Encodable {
 
     package let name: String
     package let state: State
+    /// In the check's own unit; -1 where the check cannot be made.
     package let figure: Double
     /// What it means and what to do; empty where all is well, unless a check cannot be made and that is no fault.
     package private(set) var advice: String
-    /// The parts of the figure, where it has some: a number by path.
+    /// The parts of the figure, where it has some: a number by entity, module or path.
     package var parts: [String: Int]?
 
     package init(

@@ -71,6 +71,28 @@ struct HealTests {
         }
     }
 
+    @Test("Letters that healing can do nothing about hide no later one", arguments: Engine.allCases)
+    func hopelessLetters(engine: Engine) async throws {
+        try await Rig.with(engine) { rig in
+            func refuse(_ bodies: [String]) async throws {
+                _ = try await rig.mirror.store(
+                    bodies.map { body in
+                        NewDelivery(
+                            entity: "products", content: .unreadable(body: Array(body.utf8), reason: "it is cut off"),
+                            receivedAt: rig.mirror.now(), requestID: nil)
+                    })
+            }
+            try await refuse((0..<1_100).map { "{\($0)" })
+            rig.control.advanceClock(by: .seconds(60))
+            try await refuse(["{\"item\":{\"item_id\":\"\(rig.control.id(.items, at: 7))\",\"name\":5"])
+            #expect(try await Self.heal(rig) { $0.isAskedFor = false }["reread_dead_letters"] == nil, "not at once")
+            rig.control.advanceClock(by: .seconds(3_601))
+            let healed = try await Self.heal(rig) { $0.isAskedFor = false }["reread_dead_letters"]
+            #expect(healed?.changed == 1)
+            #expect(try await rig.mirror.deadLetterCount() == 1_100)
+        }
+    }
+
     @Test("A delivery that cannot be read matters until its record is read later", arguments: Engine.allCases)
     func unreadable(engine: Engine) async throws {
         try await Rig.with(engine) { rig in

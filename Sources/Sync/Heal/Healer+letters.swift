@@ -10,42 +10,47 @@ extension Healer {
     private static let advice =
         "zohosync dead-letters says why: fix the cause, then run zohosync dead-letters retry, or discard them."
 
-    private func dueLetters(_ isWanted: (DeadLetter) -> Bool) async throws -> [DeadLetter] {
-        let time = mirror.now()
-        return try await mirror.deadLetters().filter {
-            isWanted($0) && (options.isAskedFor || $0.isDue(at: time))
-        }
+    /// Letters of an entity that one round applies as they came, which costs no call.
+    private static let applications = 1_000
+
+    /// The letters that one round is about, the longest untried first, and how many there are in all.
+    private func dueLetters(for cure: LetterCure) async throws -> (letters: [DueLetter], total: Int) {
+        let most = Catalog.entities.map { Self.size(of: $0.entity.name) }.max() ?? Self.readings
+        let (letters, total) = try await mirror.dueLetters(
+            for: cure, waits: !options.isAskedFor, limit: cure == .applying ? Self.applications : most)
+        guard cure != .applying else { return (letters, total) }
+        return (
+            Dictionary(grouping: letters, by: \.entity).values.flatMap { $0.prefix(Self.size(of: $0[0].entity)) }, total
+        )
     }
 
-    /// Those that one round reads, the longest untried first: so many of each entity, or one call's worth.
-    private func round(_ letters: [DeadLetter]) -> [DeadLetter] {
-        Dictionary(grouping: letters, by: \.entity).values.flatMap { letters in
-            let size = Catalog.entity(named: letters[0].entity)?.entity.module.detail.size ?? 1
-            return letters.sorted { $0.lastFailedAt < $1.lastFailedAt }.prefix(max(Self.readings, size))
-        }
+    /// How many records of an entity one round reads: some, or one call's worth.
+    private static func size(of entity: String) -> Int {
+        max(readings, Catalog.entity(named: entity)?.entity.module.detail.size ?? 1)
     }
 
     func retryNeeds() async throws -> [HealingNeed] {
-        let due = try await dueLetters { $0.hasPassingReason }
-        let letters = due.filter { !$0.needsCall } + round(due.filter(\.needsCall))
+        let (applying, asking) = (try await dueLetters(for: .applying), try await dueLetters(for: .asking))
+        let letters = applying.letters + asking.letters
         guard !letters.isEmpty else { return [] }
         return [
             HealingNeed(
                 action: .retryDeadLetters,
                 reason:
-                    "\(letters.count) dead letters failed for a reason that may have passed, or because of the database."
+                    "\(applying.total + asking.total) dead letters failed for a reason that may have passed, or because of the database."
             ) { [mirror, processor] in
-                var (applied, queued) = (0, 0)
-                for letter in letters {
+                var (applied, queued, failed) = (0, 0, 0)
+                for due in letters {
                     try Task.checkCancellation()
+                    // One is in memory at a time: they can be large.
+                    guard let letter = try await mirror.deadLetter(due.id) else { continue }
                     switch try await uncancelled({ try await mirror.retry(letter, priority: .background) }) {
-                    case .applied(.failed): break
+                    case .applied(.failed): failed += 1
                     case .applied: applied += 1
                     case .queued: queued += 1
                     }
                 }
                 if queued > 0 { try await processor.drainOnce() }
-                let failed = letters.count - applied - queued
                 let text = "\(applied) were applied, \(queued) queued again, \(failed) failed again."
                 return failed == 0
                     ? HealingResult(text: text, changed: applied + queued)
@@ -55,20 +60,19 @@ extension Healer {
     }
 
     func rereadNeeds() async throws -> [HealingNeed] {
-        let due = try await dueLetters { !$0.hasPassingReason && $0.zohoID != nil }
-        let letters = round(due)
+        let (letters, total) = try await dueLetters(for: .rereading)
         guard !letters.isEmpty else { return [] }
-        let later = due.count - letters.count
+        let later = total - letters.count
         return [
             HealingNeed(
                 action: .rereadDeadLetters,
-                reason: "\(due.count) records could not be applied as they came; Zoho may have better data now."
+                reason: "\(total) records could not be applied as they came; Zoho may have better data now."
             ) { [mirror, processor] in
                 for (mapping, ids) in Self.byEntity(letters) {
                     _ = try await mirror.mark(ids, of: mapping, priority: .background)
                 }
                 try await processor.drainOnce()
-                let open = Set(try await mirror.deadLetters().map(\.id))
+                let open = try await mirror.openDeadLetters(of: letters.map(\.id))
                 let left = letters.filter { open.contains($0.id) }
                 var waiting = 0
                 for (mapping, ids) in Self.byEntity(left) {
@@ -88,7 +92,7 @@ extension Healer {
         ]
     }
 
-    private static func byEntity(_ letters: [DeadLetter]) -> [(EntityMapping, [String])] {
+    private static func byEntity(_ letters: [DueLetter]) -> [(EntityMapping, [String])] {
         Dictionary(grouping: letters, by: \.entity).compactMap { entity, letters in
             Catalog.entity(named: entity).map { ($0, letters.compactMap(\.zohoID)) }
         }

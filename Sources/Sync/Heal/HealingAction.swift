@@ -68,26 +68,3 @@ extension HealingRecord.State {
         }
     }
 }
-
-extension DeadLetter {
-    /// Whether trying it again costs calls.
-    var needsCall: Bool { form == .mark || form == .deletion }
-
-    /// Whether it failed for a reason that passes, so that the same bytes may be applied now.
-    var hasPassingReason: Bool {
-        switch form {
-        // Zoho or the network failed, not the record.
-        case .mark, .deletion: true
-        case .delivery: false
-        // What the database has refused, by a constraint, a trigger or a policy, Zoho says no other way: only the
-        // database can be put right. A record that was changed since comes with a list.
-        case .list, .detail: code != nil
-        }
-    }
-
-    /// Whether it is time to try again: after an hour, then two, four, at last once a day.
-    func isDue(at time: Int64) -> Bool {
-        let hours = min(24, 1 << min(max(attempts, 1) - 1, 5))
-        return time - lastFailedAt >= Int64(hours) * 3_600_000_000
-    }
-}

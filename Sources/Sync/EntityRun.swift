@@ -99,8 +99,11 @@ extension Cursor {
             }
             cursor.listedAt = page.listStartedAt
             if let count = page.listCount {
+                // Where records are deleted all day, or Zoho counts more of them than it lists, every list is short: one
+                // is made again on account of another one, and the next is the one that comes anyway.
+                let isRepeated = wholeListAt == nil && listCount != nil
                 cursor.listCount = count
-                cursor.wholeListAt = page.isShort ? nil : page.listStartedAt
+                cursor.wholeListAt = page.isShort && !isRepeated ? nil : page.listStartedAt
             }
         }
         if resumePlan == page.plan || page.listCount != nil { cursor.forgetPlace() }

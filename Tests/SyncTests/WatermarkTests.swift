@@ -110,6 +110,26 @@ struct WatermarkTests {
         }
     }
 
+    @Test("Where every list is shorter than it said, one more is read whole and no other before its time")
+    func alwaysShort() async throws {
+        let organisation = Mutex<SimulatorControl?>(nil)
+        let onPage: @Sendable (SimulatorModule, Int) async -> Void = { module, page in
+            guard module == .invoices, page == 1, let control = organisation.withLock({ $0 }) else { return }
+            do { try control.delete(.invoices, id: #require(control.ids(.invoices).first)) } catch {
+                Issue.record(error)
+            }
+        }
+        try await Self.with(totals: .all, onPage: onPage) { rig in
+            organisation.withLock { $0 = rig.control }
+            var pages: [Int] = []
+            for hours in [1, 1, 1, 1, 40, 1, 1] {
+                pages.append(try await rig.sync(["invoices"]) { $0.includesDetails = false }.firstRun.progress.pages)
+                rig.control.advanceClock(by: .seconds(hours * 3_600))
+            }
+            #expect(pages == [5, 5, 1, 1, 1, 5, 5])
+        }
+    }
+
     @Test("A record from the future does not keep later edits out")
     func future() async throws {
         try await Self.with { rig in

@@ -8,8 +8,8 @@ package struct Cursor: Sendable, Hashable {
     package var modifiedThrough: Int64?
     /// When the last complete, unfiltered list began, in microseconds since 1970.
     package var listedAt: Int64?
-    /// When the last list of everything began that left nothing out, in microseconds since 1970; nil where there was none,
-    /// or where the last one was shorter than it had said.
+    /// When the last list of everything began that left nothing out, or that was made again because the one before had, in
+    /// microseconds since 1970; nil where there was none, or where one is to be made again.
     package var wholeListAt: Int64?
     /// How many records the last complete list of everything had, which tells the next one how many pages to expect.
     package var listCount: Int?

@@ -85,7 +85,8 @@ struct SyncSession {
             await tell(.began, run)
         }
         for index in entities.indices {
-            entities[index].undecided = try await sync.mirror.undecidedGone(of: entities[index].mapping)
+            entities[index].undecided = Set(
+                try await sync.mirror.undecidedGone(of: entities[index].mapping).keys)
         }
     }
 

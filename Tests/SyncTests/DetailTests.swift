@@ -369,4 +369,46 @@ struct DetailTests {
             #expect(try await rig.sync(["customers"]).isSuccess)
         }
     }
+
+    @Test("Records that a list shows and Zoho denies are asked for once a day", arguments: Engine.allCases)
+    func listedAndDenied(engine: Engine) async throws {
+        let organisation = Mutex<SimulatorControl?>(nil)
+        try await Rig.with(engine) {
+            $0.onPage = { module, _ in
+                guard let control = organisation.withLock({ $0 }), module == .pricebooks else { return }
+                for id in control.ids(.pricebooks) { try? control.delete(.pricebooks, id: id) }
+            }
+        } _: { rig in
+            let ids = rig.control.ids(.pricebooks)
+            organisation.withLock { $0 = rig.control }
+            func sync() async throws -> Int {
+                for id in ids { try? rig.control.restore(.pricebooks, id: id) }
+                return try await rig.calls { try await rig.sync(["pricelists"]) }
+            }
+            let first = try await sync()
+            #expect(first == 5)
+            for _ in 0..<3 {
+                rig.control.advanceClock(by: .seconds(900))
+                #expect(try await sync() == 1)
+            }
+            rig.control.advanceClock(by: .seconds(86_401))
+            #expect(try await sync() == 5)
+            #expect(try await rig.value("select count(*) from pricelists where deleted_at is null") == "4")
+        }
+    }
+
+    @Test("What was too much to be believed is marked when it no longer is", arguments: Engine.allCases)
+    func believed(engine: Engine) async throws {
+        try await Rig.with(engine) {
+            $0.counts[.items] = 30
+        } _: { rig in
+            try await rig.sync(["products"]) { $0.includesDetails = false }
+            for id in rig.control.ids(.items).prefix(4) { try rig.control.delete(.items, id: id) }
+            #expect(try await !rig.report(["products"]).isSuccess)
+            for index in 0..<20 { _ = rig.control.create(.items, ["name": .string("new \(index)")]) }
+            let calls = try await rig.calls { try await rig.sync(["products"]) }
+            #expect(calls == 2, "the list, and one call for the new ones")
+            #expect(try await rig.value("select count(*) from products where deleted_at is not null") == "4")
+        }
+    }
 }

@@ -214,6 +214,7 @@ struct ReconcileBoundTests {
 
             organisation.withLock { $0 = nil }
             for id in ids { try rig.control.restore(.pricebooks, id: id) }
+            rig.control.advanceClock(by: .seconds(86_401))
             #expect(try await rig.sync(["pricelists"]).isSuccess)
             organisation.withLock { $0 = rig.control }
             let compared = try await rig.compare(["pricelists"]) {

@@ -129,5 +129,9 @@ enum StateSchema {
                 try transaction.script(
                     "alter table sync_cursors add column detail_group_at \(transaction.dialect.type(.instant))")
             },
+            Migration("0017-gone-and-listed") { transaction in
+                let boolean = transaction.dialect.type(.boolean)
+                try transaction.script("alter table sync_gone add column listed \(boolean) not null default false")
+            },
         ]
 }

@@ -121,18 +121,23 @@ extension Mirror {
 
     // MARK: - What is gone and not yet decided about
 
-    /// The rows that Zoho said to be gone, and that a person has yet to decide about.
-    package func undecidedGone(of mapping: EntityMapping) async throws -> Set<String> {
+    /// The rows that Zoho said to be gone, that no list has shown since, and that a person has yet to decide about.
+    ///
+    /// - Returns: by id, when it said so, in microseconds since 1970.
+    package func undecidedGone(of mapping: EntityMapping) async throws -> [String: Int64] {
         let (entity, since) = (mapping.entity, max(now() - Self.detailMemory, 0))
         return try await database.read { transaction in
-            Set(
-                try transaction.query(
-                    """
-                    select g.zoho_id from sync_gone g join \(entity.name) e on e.\(entity.keyColumn) = g.zoho_id
-                    where g.entity = '\(entity.name)' and g.said_at > $1 and g.said_at >= e.observed_at
-                        and e.deleted_at is null
-                    """, [.instant(since)]
-                ).compactMap { $0.text(0) })
+            var gone: [String: Int64] = [:]
+            for row in try transaction.query(
+                """
+                select g.zoho_id, g.said_at from sync_gone g join \(entity.name) e on e.\(entity.keyColumn) = g.zoho_id
+                where g.entity = '\(entity.name)' and g.said_at > $1 and g.said_at >= e.observed_at
+                    and g.listed = $2 and e.deleted_at is null
+                """, [.instant(since), .boolean(false)])
+            {
+                if let id = row.text(0) { gone[id] = row.instant(1) }
+            }
+            return gone
         }
     }
 
@@ -153,12 +158,14 @@ extension Mirror {
         }
     }
 
-    /// Takes back that Zoho said that records are gone: it has shown them since.
-    package func forgetGone(_ ids: Set<String>, of mapping: EntityMapping) async throws {
+    /// Takes note that a list shows records of which Zoho said that they are gone: no person is asked about them, and Zoho
+    /// itself not before the day is over.
+    package func noteListed(_ ids: Set<String>, of mapping: EntityMapping) async throws {
         try await database.write { transaction in
             _ = try transaction.execute(
-                "delete from sync_gone where entity = $1 and \(transaction.dialect.contains("zoho_id", "$2"))",
-                [.text(mapping.entity.name), .texts(ids.sorted())])
+                """
+                update sync_gone set listed = $3 where entity = $1 and \(transaction.dialect.contains("zoho_id", "$2"))
+                """, [.text(mapping.entity.name), .texts(ids.sorted()), .boolean(true)])
         }
     }
 }

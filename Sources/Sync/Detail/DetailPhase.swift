@@ -55,7 +55,7 @@ struct DetailPhase: Sendable {
         concurrency = sync.concurrency
         self.expiredBefore = expiredBefore
         self.report = report
-        if !entity.reappeared.isEmpty { try await mirror.forgetGone(entity.reappeared, of: mapping) }
+        if !entity.reappeared.isEmpty { try await mirror.noteListed(entity.reappeared, of: mapping) }
         expected = try await mirror.outstandingDetails(of: mapping, before: expiredBefore, where: options.dueFilter)
         let access = try await mirror.detailAccess(of: mapping.entity.name)
         if expected > 0, access.isRefused(at: mirror.now()) { throw MissingDetails(of: mapping) }
@@ -220,19 +220,20 @@ struct DetailPhase: Sendable {
     /// person is asked by each sync until it is decided, but not Zoho.
     private func markGone(_ entity: inout EntityRun) async throws {
         let (gone, mapping, goneAt, mirror) = (entity.gone, entity.mapping, entity.goneAt, mirror)
-        let all = try await mirror.undecidedGone(of: mapping).union(gone)
+        let all = try await mirror.undecidedGone(of: mapping).merging(gone.map { ($0, goneAt) }) { $1 }
         guard !all.isEmpty else { return }
         let rows = try await mirror.rowCounts(of: mapping).present
         guard DeletionBound().allows(all.count, of: rows) else {
             if !gone.isEmpty { try await uncancelled { try await mirror.noteGone(gone, of: mapping, at: goneAt) } }
             throw MassDeletion(description: DeletionBound.question(all.count, of: rows, entity: mapping.entity.name))
         }
-        guard !gone.isEmpty else { return }
         let origin = Origin.run(entity.run.id)
-        let deleted = try await uncancelled {
-            try await mirror.markDeleted(Array(gone), of: mapping, observedAt: goneAt, origin: origin)
+        for (saidAt, ids) in Dictionary(grouping: all.keys, by: { all[$0] ?? goneAt }) {
+            let deleted = try await uncancelled {
+                try await mirror.markDeleted(ids, of: mapping, observedAt: saidAt, origin: origin)
+            }
+            entity.run.progress.counts[.deleted, default: 0] += deleted
         }
-        entity.run.progress.counts[.deleted, default: 0] += deleted
     }
 }
 

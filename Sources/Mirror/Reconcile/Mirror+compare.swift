@@ -107,6 +107,53 @@ extension Mirror {
         }
     }
 
+    // MARK: - Details, row by row
+
+    /// The `id` of the entity's last row; 0 where there is none.
+    package func lastRow(of mapping: EntityMapping) async throws -> Int64 {
+        try await database.read { transaction in
+            try transaction.query("select max(id) from \(mapping.entity.name)").first?.int(0) ?? 0
+        }
+    }
+
+    /// The rows that are there and lack no detail, in the order of their rows.
+    ///
+    /// - Parameters:
+    ///   - after: only rows with a higher `id`.
+    ///   - through: the highest `id`.
+    package func detailedRows(
+        of mapping: EntityMapping, after: Int64, through: Int64, limit: Int
+    ) async throws -> [(id: Int64, zohoID: String)] {
+        try await database.read { transaction in
+            try transaction.query(
+                """
+                select id, \(mapping.entity.keyColumn) from \(mapping.entity.name)
+                where \(Self.isDetailed) order by id limit $4
+                """,
+                [.integer(after), .integer(through), .boolean(false), .integer(Int64(limit))]
+            ).compactMap { row in
+                guard let id = row.int(0), let zohoID = row.text(1) else { return nil }
+                return (id, zohoID)
+            }
+        }
+    }
+
+    /// How many ``detailedRows(of:after:through:limit:)`` there are.
+    package func detailedRowCount(of mapping: EntityMapping, after: Int64, through: Int64) async throws -> Int {
+        try await database.read { transaction in
+            try transaction.query(
+                "select count(*) from \(mapping.entity.name) where \(Self.isDetailed)",
+                [.integer(after), .integer(through), .boolean(false)]
+            ).first?.int(0).map { Int($0) } ?? 0
+        }
+    }
+
+    private static let isDetailed = """
+        id > $1 and id <= $2 and deleted_at is null and detail_synced_at is not null and detail_due = $3
+        """
+
+    // MARK: - What is there
+
     /// Those of some ids that have a row which is not marked as deleted.
     package func present(_ ids: [String], of mapping: EntityMapping) async throws -> Set<String> {
         guard !ids.isEmpty else { return [] }

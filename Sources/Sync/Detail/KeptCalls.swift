@@ -3,10 +3,23 @@ import Foundation
 import Mirror
 import ZohoBooks
 
-/// The calls of the day that details leave to lists.
+/// The calls of the day that details, comparisons and healing leave to the lists of syncs.
 ///
-/// Details may take days, and stock and prices must not stand still for so long.
+/// They may take days, and stock and prices must not stand still for so long.
 enum KeptCalls {
+    /// How many calls are left beside them; none or fewer where all are kept, any number where Zoho has told none.
+    ///
+    /// - Parameters:
+    ///   - sweep: calls that one incremental sweep of everything takes.
+    ///   - time: microseconds since 1970.
+    static func spare(of budget: BudgetSnapshot, sweep: Int, at time: Int64) -> Int {
+        guard let left = budget.remainingToday, let returnsAt = budget.returnsAt else { return .max }
+        let seconds = returnsAt.timeIntervalSince1970 - Double(time) / 1_000_000
+        // What was left of a day that is over says nothing of this one.
+        guard seconds > 0 else { return .max }
+        return left - budget.reserve - forLists(sweep: sweep, seconds: seconds, plan: budget.dailyLimit)
+    }
+
     /// How many are kept: one sweep of all lists for each hour until calls return, and at most a third of the plan.
     ///
     /// - Parameters:

@@ -71,11 +71,8 @@ extension SyncSession {
 
     /// Calls that details may take now; none or fewer where the rest of the day's are kept for lists.
     private mutating func callsForDetails(_ budget: BudgetSnapshot) async throws -> Int {
-        guard let left = budget.remainingToday, let returnsAt = budget.returnsAt else { return .max }
         if sweep == nil { sweep = try await KeptCalls.sweep(of: sync.mirror) }
-        let seconds = returnsAt.timeIntervalSince1970 - Double(sync.mirror.now()) / 1_000_000
-        return left - budget.reserve
-            - KeptCalls.forLists(sweep: sweep ?? 0, seconds: seconds, plan: budget.dailyLimit)
+        return KeptCalls.spare(of: budget, sweep: sweep ?? 0, at: sync.mirror.now())
     }
 
     /// Before when a detail must not have been read, in microseconds since 1970; nil where only changed rows need one.

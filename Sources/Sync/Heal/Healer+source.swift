@@ -68,6 +68,7 @@ extension Healer {
         var needs: [HealingNeed] = []
         var drifted: [(entity: String, count: Int)] = []
         var unfinished: [String] = []
+        var inDoubt: [String] = []
         for mapping in Catalog.entities {
             let name = mapping.entity.name
             guard let last = try await mirror.reconciliations(entity: name, limit: 1).first else { continue }
@@ -75,22 +76,34 @@ extension Healer {
             if last.needsConsent {
                 needs.append(HealingNeed(action: .repairDrift, reason: "\(name): \(last.note ?? "")", act: nil))
                 // What the question is not about needs no answer: a repair leaves deletions alone while it stands.
-                guard last.open.contains(where: { $0.kind != .extra }) || !last.unproven.isEmpty else { continue }
+                guard last.open.contains(where: { $0.kind != .extra }) || last.doubts != nil else { continue }
             }
             guard isWorthRepairing(last) else { continue }
-            if last.driftCount > 0 {
+            if last.isInDoubtAlone {
+                inDoubt.append(name)
+            } else if last.driftCount > 0 {
                 drifted.append((name, last.driftCount))
             } else {
                 unfinished.append(name)
             }
         }
-        guard !drifted.isEmpty || !unfinished.isEmpty else { return needs }
         var options = ReconciliationOptions()
-        options.entities = drifted.map(\.entity) + unfinished
         options.isUnattended = true
         options.repairs = true
         options.sample = 0
         options.deletions = self.options.deletions
+        if !inDoubt.isEmpty {
+            options.entities = inDoubt
+            options.isOfDoubtsAlone = true
+            let list = inDoubt.joined(separator: ", ")
+            needs.append(
+                HealingNeed(
+                    action: .repairDrift, reason: "A comparison has left details in doubt: \(list)."
+                ) { [options] in try await repair(options) })
+        }
+        guard !drifted.isEmpty || !unfinished.isEmpty else { return needs }
+        options.entities = drifted.map(\.entity) + unfinished
+        options.isOfDoubtsAlone = false
         var reasons: [String] = []
         if !drifted.isEmpty {
             let list = drifted.map { "\($0.count) of \($0.entity)" }.joined(separator: ", ")
@@ -107,6 +120,8 @@ extension Healer {
     }
 
     private func isWorthRepairing(_ last: Reconciliation) -> Bool {
+        // Details that are outstanding come with syncs.
+        guard last.driftCount > 0 || last.isUnfinished || last.doubts != nil else { return false }
         if options.isAskedFor || !last.wasRepair { return true }
         // What a repair has left cannot be repaired by another one; what it did not come to can.
         return last.state == .incomplete && mirror.now() - last.endedAt >= Self.comparisonPause
@@ -134,9 +149,18 @@ extension Healer {
             return HealingResult(state: .waiting, text: text, changed: repaired)
         }
         let equal =
-            report.detailsNotRead == 0
+            report.detailsNotRead == 0 && !options.isOfDoubtsAlone
             ? "source and mirror are equal."
-            : "nothing else is known to differ. The details of \(report.detailsNotRead) records were not read."
+            : "nothing else is known to differ."
+                + (report.detailsNotRead == 0
+                    ? "" : " The details of \(report.detailsNotRead) records were not read.")
         return HealingResult(text: "\(done); \(equal)", changed: repaired)
+    }
+}
+
+extension Reconciliation {
+    /// Whether all that a repair can still do is to read details that are in doubt.
+    fileprivate var isInDoubtAlone: Bool {
+        doubts != nil && !isUnfinished && !needsConsent && (driftCount == 0 || wasRepair)
     }
 }

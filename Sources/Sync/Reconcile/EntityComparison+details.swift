@@ -17,7 +17,7 @@ extension EntityComparison {
     }
 
     /// Records of which Zoho said that they do not exist.
-    private struct Gone {
+    struct Gone {
         let ids: [String]
         /// In microseconds since 1970.
         let at: Int64
@@ -35,20 +35,22 @@ extension EntityComparison {
         var deleted: [Gone] = []
         let before = answered
         answered = []
+        calls.details = min(calls.details, max(0, try await reconciler.spareCalls()))
         var failure = await read(suspects + samples, access, &areMissing, &calls, &deleted)
-        if failure == nil, reconciler.options.repairs {
-            failure = await read(doubts, access, &areMissing, &calls, &deleted)
-        }
         let answeredNow = answered
+        answered.formUnion(before)
+        if failure == nil, reconciler.options.repairs {
+            failure = try await readDoubts(access, &areMissing, &calls, &deleted)
+        }
         if areMissing {
             // What nobody can have is not lacking.
             findings.remark = MissingDetails(of: mapping).description
             findings.obstacle = findings.obstacle ?? "Zoho does not provide them individually."
             findings.outstanding = 0
+            doubts = nil
         }
         findings.unconfirmed += suspects.count { !answeredNow.contains($0) }
         findings.unread += areMissing ? 0 : samples.count { !answeredNow.contains($0) }
-        answered.formUnion(before)
         try await settle(deleted)
         if let failure { throw failure }
     }
@@ -59,7 +61,7 @@ extension EntityComparison {
     ///   - access: what is known of how Zoho gives the records.
     ///   - areMissing: whether it gives none by themselves.
     /// - Returns: why it is pointless to read on.
-    private mutating func read(
+    mutating func read(
         _ ids: [String], _ access: DetailAccess, _ areMissing: inout Bool, _ calls: inout ReconciliationCalls,
         _ deleted: inout [Gone]
     ) async -> (any Error)? {
@@ -98,6 +100,7 @@ extension EntityComparison {
                     if let gone = try await judge(answer, askedAt: reading.askedAt) { deleted.append(gone) }
                     let unread = Set(answer.unread)
                     answered.formUnion(reading.ids.filter { answer.refused[$0] == nil && !unread.contains($0) })
+                    refused.formUnion(answer.refused.keys)
                     if let obstacle = answer.obstacle { throw obstacle }
                 } catch let error as ZohoBooksError where error.kind == .allowance {
                     isAtEnd = true
@@ -106,6 +109,7 @@ extension EntityComparison {
                     areMissing = true
                 } catch  where error.concernsOneRecord {
                     findings.obstacle = findings.obstacle ?? "\(error)"
+                    refused.formUnion(reading.ids)
                 } catch {
                     failure = failure ?? error
                     group.cancelAll()
@@ -146,7 +150,10 @@ extension EntityComparison {
         let tables = Set(mapping.children.map(\.child.table))
         let drift = result.changes.map { Drift($0, childTables: tables, isRepaired: repairs) }
         note(drift)
-        if drift.contains(where: { $0.isHidden(in: hidden[$0.zohoID] ?? []) }) { isInDoubt = true }
+        // Doubting anew what is being read would come to no end.
+        if doubts == nil, drift.contains(where: { $0.isHidden(in: hidden[$0.zohoID] ?? []) }) {
+            doubts = Doubts(through: try await mirror.lastRow(of: mapping))
+        }
         note(result.refused.compactMap(\.zohoID).map { Drift($0, .unreadable, isRepaired: false) })
         compared.formUnion(batch.records.map(\.id))
         findings.detailsCompared = compared.count

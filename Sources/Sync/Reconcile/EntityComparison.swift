@@ -11,20 +11,20 @@ struct EntityComparison {
     let rows: Int
     /// What the last comparison found to differ and nobody has repaired, by the id.
     private let standing: [String: Drift]
-    /// Ids whose details the last comparison left in doubt.
-    private let doubted: Set<String>
+    /// What is in doubt since this comparison or an earlier one.
+    var doubts: Doubts?
     /// Ids that seem to differ, in the order in which they were found.
     private(set) var suspects: [String] = []
     /// Ids that seem equal and whose details are compared all the same.
     private(set) var samples: [String] = []
-    /// Ids that seem equal, in the order in which they were listed.
-    private(set) var alike: [String] = []
-    /// Whether a sample shows that details differ where no list shows it.
-    var isInDoubt = false
+    /// Ids that seem equal.
+    private var alike: [String] = []
     /// What the list does not show of each record of the sample: columns and child tables.
     private(set) var hidden: [String: Set<String>] = [:]
     /// Ids that were read by themselves, whatever came of it.
     var answered: Set<String> = []
+    /// Ids that Zoho failed to give by themselves.
+    var refused: Set<String> = []
     /// Suspects that the list did not show.
     private(set) var extras: Set<String> = []
     /// What the list says of suspects and their rows do not hold, by the position of the column.
@@ -61,7 +61,7 @@ struct EntityComparison {
         self.reconciler = reconciler
         self.rows = rows
         standing = Dictionary((last?.open ?? []).map { ($0.zohoID, $0) }, uniquingKeysWith: { $1 })
-        doubted = Set(last?.unproven ?? [])
+        doubts = last?.doubts
     }
 
     /// Begins with the list, or begins anew after the last pass has put right what it found.
@@ -182,22 +182,16 @@ struct EntityComparison {
 
     // MARK: - What is not known to be equal
 
-    /// Ids whose details nobody has compared although there is reason to: others' differ where no list shows it.
-    var doubts: [String] {
-        guard isInDoubt || !doubted.isEmpty else { return [] }
-        return alike.filter { !compared.contains($0) && (isInDoubt || doubted.contains($0)) }
-    }
-
     /// Keeps what the last comparison found and this one did not look at: having seen less clears nothing.
-    mutating func keepStanding() {
+    mutating func keepStanding() async throws {
         func isOpen(_ id: String) -> Bool {
             !isListWhole || listed.contains(id) || extras.contains(id) || undecided.contains(id)
         }
         findings.keep(
             standing.values.filter { !answered.contains($0.zohoID) && isOpen($0.zohoID) }
                 .sorted { $0.zohoID < $1.zohoID })
-        findings.unproven = doubts
-        if !isListWhole { findings.unproven += doubted.subtracting(listed).sorted() }
+        findings.unproven = try await countDoubts()
+        findings.doubts = findings.unproven > 0 ? doubts : nil
         findings.detailsNotRead = alike.count { !compared.contains($0) }
     }
 }

@@ -14,7 +14,7 @@ extension Findings {
     func json(isRepairing: Bool) -> RawJSON {
         let others = [
             ("duplicated", duplicates.count), ("moved", moved.count), ("outstanding", outstanding),
-            ("unconfirmed", unconfirmed), ("undecided", undecided), ("unread", unread), ("unproven", unproven.count),
+            ("unconfirmed", unconfirmed), ("undecided", undecided), ("unread", unread), ("unproven", unproven),
         ].filter { $0.1 > 0 }
         let kinds = counts.map { ($0.key.rawValue, $0.value) }.sorted { $0.0 < $1.0 }
         let members = (kinds + others).map { "\"\($0)\":\($1)" }.joined(separator: ",")
@@ -27,7 +27,8 @@ extension Findings {
         let further = drift.dropFirst(Self.reported).filter { !$0.isRepaired && !$0.zohoID.isEmpty }.map(\.zohoID)
         let text = """
             {"repairing":\(isRepairing),"needs_consent":\(needsConsent),"open":\(drift.count { !$0.isRepaired }),\
-            "counts":{\(members)},"records":[\(records)],"further":\(list(further)),"unproven":\(list(unproven)),\
+            "unfinished":\(failure != nil || unconfirmed > 0),"doubts":\(doubts?.json ?? "null"),\
+            "counts":{\(members)},"records":[\(records)],"further":\(list(further)),\
             "duplicated":\(list(duplicates.prefix(Self.reported))),"moved":\(list(moved.prefix(Self.reported)))}
             """
         return RawJSON(ArraySlice(text.utf8))
@@ -54,16 +55,6 @@ extension Reconciliation {
             }
             try view.member("further")?.elements { found.append(Drift(try $0.text(), .different, isRepaired: false)) }
             return found
-        }
-        return found ?? []
-    }
-
-    /// Ids of records whose details were not compared although those of a sample differed.
-    var unproven: [String] {
-        let found = try? drift.read { view -> [String] in
-            var ids: [String] = []
-            try view.member("unproven")?.elements { ids.append(try $0.text()) }
-            return ids
         }
         return found ?? []
     }

@@ -15,8 +15,10 @@ package struct Findings: Sendable, Hashable {
     package internal(set) var unread = 0
     /// Rows whose detail the mirror lacks and that were not read to be compared.
     package internal(set) var outstanding = 0
-    /// Ids of records whose details were not compared although those of a sample show that details differ.
-    package internal(set) var unproven: [String] = []
+    /// Records whose details were not compared although those of a sample have shown that details differ.
+    package internal(set) var unproven = 0
+    /// Which these are.
+    var doubts: Doubts?
     /// Records that seem equal and whose details were not compared.
     package internal(set) var detailsNotRead = 0
     /// Rows that seem to be gone at the source and are too many to be marked as deleted without a person.
@@ -44,9 +46,7 @@ package struct Findings: Sendable, Hashable {
     }
 
     package var state: Reconciliation.State {
-        if failure != nil || question != nil || unconfirmed + unread + outstanding + undecided > 0
-            || !unproven.isEmpty
-        {
+        if failure != nil || question != nil || unconfirmed + unread + outstanding + undecided + unproven > 0 {
             return .incomplete
         }
         if drift.isEmpty { return .equal }
@@ -62,10 +62,9 @@ package struct Findings: Sendable, Hashable {
             unread > 0 ? "\(unread) records whose details should be compared were not read. \(reason)" : nil,
             outstanding > 0
                 ? "\(outstanding) details are outstanding: run zohosync sync, or compare them with --deep." : nil,
-            unproven.isEmpty
-                ? nil
-                : "Some details differ where lists do not show it, and those of \(unproven.count) records were not compared. "
-                    + "Compare them with --deep.",
+            unproven > 0
+                ? "Some details differ where lists do not show it, and those of \(unproven) records were not compared. "
+                    + "Compare them with --deep." : nil,
             remark,
         ]
         let said = notes.compactMap(\.self)

@@ -42,6 +42,11 @@ package struct Reconciler: Sendable {
             guard let module = mappings.first?.entity.module else { continue }
             var present = 0
             var listed = 0
+            cost.passes = options.passes
+            if options.isOfDoubtsAlone {
+                cost.lists[module.path] = 0
+                continue
+            }
             for mapping in mappings {
                 let rows = try await mirror.rowCounts(of: mapping).present
                 present += rows
@@ -54,9 +59,15 @@ package struct Reconciler: Sendable {
             let count = max(present, listed)
             cost.records[module.path] = count
             cost.lists[module.path] = PagePlan.pages(for: count + count / 20) + 1
-            cost.passes = options.passes
         }
         return cost
+    }
+
+    /// Calls that it may make now beside what was announced; a person who has seen what is announced has no other bound.
+    func spareCalls() async throws -> Int {
+        guard options.isUnattended else { return .max }
+        return try await KeptCalls.spare(
+            of: client.budget(), sweep: KeptCalls.sweep(of: mirror), at: mirror.now())
     }
 
     /// Compares, in no more calls than ``cost()`` says.

@@ -12,15 +12,19 @@ package struct ReconciliationOptions: Sendable, Hashable {
     package var repairs = false
     /// Calls that may be spent on confirming differences, all entities together.
     package var confirmations = 1_000
-    /// Lists at most, each after the last one has put right what it found; a comparison that repairs nothing needs one.
-    var passes: Int { repairs ? 3 : 1 }
+    /// Lists at most, each after the last one has put right what it found; a comparison that repairs nothing needs one,
+    /// and what the schedule's repairs leave is found by its next comparison.
+    var passes: Int { repairs && !isUnattended ? 3 : 1 }
     /// How many rows of an entity, all passes together, may be marked as deleted.
     package var deletions = DeletionBound()
     /// Marks rows as deleted however many they are.
     package var allowsMassDeletion = false
 
-    /// Whether nobody has named the entities, although they are named: the schedule asks for what there is.
+    /// Whether nobody has named the entities, although they are named: the schedule asks for what there is, and with the
+    /// calls that syncs can spare.
     package var isUnattended = false
+    /// Reads no list, and goes on with the details that are in doubt since an earlier comparison.
+    package var isOfDoubtsAlone = false
 
     package init() {}
 

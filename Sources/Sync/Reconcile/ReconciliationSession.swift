@@ -45,6 +45,7 @@ struct ReconciliationSession {
         var failure: (any Error)?
         do {
             if let outage { throw outage }
+            try await spare(mappings)
             while passes > 0 {
                 passes -= 1
                 calls.keptForLists -= pages
@@ -60,7 +61,7 @@ struct ReconciliationSession {
         calls.keptForLists -= pages * passes
         for index in parts.indices { try await finish(&parts[index], failure, isFirst: index == 0) }
         switch failure {
-        case nil: break
+        case nil, is ShortOfCalls: break
         case let error as ZohoBooksError where error.kind == .cancelled: throw CancellationError()
         case let error as ZohoBooksError:
             if case .quota = error.kind {
@@ -72,11 +73,31 @@ struct ReconciliationSession {
         }
     }
 
+    /// Leaves the day's calls to syncs where they would be short of them.
+    private func spare(_ mappings: [EntityMapping]) async throws {
+        let path = mappings[0].entity.module.path
+        guard cost.lists[path] != 0, case let left = try await reconciler.spareCalls(),
+            case let pages = PagePlan.pages(for: cost.records[path] ?? 0), left < pages
+        else { return }
+        throw ShortOfCalls(
+            description: """
+                Its list takes \(pages) calls, and those that are left today are kept for syncs. It is compared when there \
+                are more.
+                """)
+    }
+
     /// Lists the module once, and reads by itself what seems to differ.
     private mutating func pass(
         _ mappings: [EntityMapping], _ parts: inout [EntityComparison], _ pages: Int
     ) async throws {
         for index in parts.indices { parts[index].beginPass() }
+        if reconciler.options.isOfDoubtsAlone {
+            for index in parts.indices {
+                parts[index].findings.outstanding = try await reconciler.mirror.outstandingDetails(of: mappings[index])
+                try await parts[index].confirm(&calls)
+            }
+            return
+        }
         let isWhole = try await list(mappings, &parts, atMost: pages)
         for index in parts.indices {
             // What was not listed may be on the pages that were not read.
@@ -152,7 +173,7 @@ struct ReconciliationSession {
                 part.rows == 0
                 ? nil : "Zoho says that the module is not enabled, and the mirror holds \(part.rows) rows of it."
         }
-        if !isAbsent || part.rows > 0 { part.keepStanding() }
+        if !isAbsent || part.rows > 0 { try await part.keepStanding() }
         let findings = part.findings
         var run = part.run
         run.progress.fetched = findings.listed
@@ -161,6 +182,7 @@ struct ReconciliationSession {
         let state: Run.State =
             switch failure {
             case nil: .completed
+            case is ShortOfCalls: .partial
             case is CancellationError: .interrupted
             case let error as ZohoBooksError where error.kind == .cancelled: .interrupted
             case let error as ZohoBooksError:
@@ -183,4 +205,9 @@ struct ReconciliationSession {
         results.append((run.entity, findings))
         await reconciler.onEvent(.ended(entity: run.entity, findings))
     }
+}
+
+/// The day's calls that are left are kept for syncs.
+private struct ShortOfCalls: Error, CustomStringConvertible {
+    let description: String
 }

@@ -205,7 +205,7 @@ private struct ReconciliationDocument: Encodable {
                 duplicates: findings.duplicates.count, duplicatedIds: findings.duplicates,
                 moved: findings.moved.count, movedIds: findings.moved,
                 unconfirmed: findings.unconfirmed + findings.undecided, unread: findings.unread,
-                outstanding: findings.outstanding, unproven: findings.unproven.count,
+                outstanding: findings.outstanding, unproven: findings.unproven,
                 detailsNotRead: findings.detailsNotRead, note: findings.note,
                 drift: findings.drift.map {
                     Record(zohoId: $0.zohoID, kind: $0.kind.rawValue, fields: $0.fields, repaired: $0.isRepaired)

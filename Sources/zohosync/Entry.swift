@@ -1,6 +1,7 @@
 import ArgumentParser
 import CMalloc
 import Foundation
+import Server
 
 /// The program.
 ///
@@ -40,7 +41,7 @@ struct ZohoSync: AsyncParsableCommand {
             Configured by environment variables or zohosync.yaml: ZOHO_CLIENT_ID, ZOHO_CLIENT_SECRET, \
             ZOHO_REFRESH_TOKEN, ZOHO_ORGANIZATION_ID, ZOHO_DATA_CENTER, DATABASE_URL.
             """,
-        version: "0.1.0",
+        version: Release.version,
         subcommands: [
             AuthCommand.self, SyncCommand.self, ServeCommand.self, VerifyCommand.self, DoctorCommand.self,
             HealCommand.self, ScheduleCommand.self, StatusCommand.self, RunsCommand.self, ChangesCommand.self,

@@ -112,7 +112,7 @@ struct BulkSyncAPI: Sendable {
         if let text = query["state"] {
             state = Run.State(rawValue: text)
             if state == nil {
-                query.refuse("state", "must be running, completed, partial, interrupted or failed")
+                query.refuse("state", "must be one of \(Run.State.allCases.map(\.rawValue).joined(separator: ", "))")
             }
         }
         try query.finish()

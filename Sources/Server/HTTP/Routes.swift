@@ -116,7 +116,7 @@ struct Routes: Sendable {
                     Self.entity,
                     .init(
                         name: "state", description: "Only runs in this state.",
-                        values: ["running", "completed", "partial", "interrupted", "failed"]),
+                        values: Run.State.allCases.map(\.rawValue)),
                     Self.limit,
                     .init(name: "before", type: "integer", description: "Only runs with a lower id."),
                 ],

@@ -18,7 +18,7 @@ enum OpenAPI {
             "openapi: 3.1.0",
             "info:",
             "  title: ZohoSync",
-            "  version: 0.1.0",
+            "  version: \(Release.version)",
             "  description: Keeps a complete, current copy of a Zoho Books organisation in your own database.",
             "paths:",
         ]

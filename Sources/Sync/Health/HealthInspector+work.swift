@@ -184,7 +184,7 @@ extension HealthInspector {
             guard Catalog.entity(named: entity)?.entity.webhookName != nil else { return false }
             guard let heard = heard[entity] else { return true }
             // They come again, and what was missed is little beside what was not.
-            return !(heard.lastAt > change.lastAt && change.records * Self.tolerated <= heard.number)
+            return !(heard.lastAt > change.lastAt && change.records * LiveWebhooks.Evidence.tolerated <= heard.number)
         }
         let silent = unannounced.keys.filter { heard[$0] == nil }.sorted()
         let advice =
@@ -196,7 +196,4 @@ extension HealthInspector {
             "silent_webhooks", Double(unannounced.values.reduce(0) { $0 + $1.records }), advice,
             parts: unannounced.mapValues(\.records))
     }
-
-    /// One change in so many may go unannounced while webhooks come.
-    private static let tolerated = 10
 }

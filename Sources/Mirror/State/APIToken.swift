@@ -8,7 +8,7 @@ package struct APIToken: Sendable, Hashable {
     package enum Role: String, Sendable, Hashable, CaseIterable {
         /// To look.
         case read
-        /// To look, and to start, cancel, retry and discard.
+        /// To look, to start and cancel syncs, to retry and discard dead letters, and to manage tokens.
         case operate
     }
 

@@ -15,7 +15,11 @@ struct TokenCommand: AsyncParsableCommand {
         @Argument(help: "What the token is for, such as erp or grafana.")
         var name: String
 
-        @Option(help: "What it allows: read, or operate, which also starts, cancels, retries and discards.")
+        @Option(
+            help: """
+                What it allows: read, or operate, which also starts and cancels syncs, retries and discards dead letters, \
+                and manages tokens.
+                """)
         var role = APIToken.Role.read
 
         @OptionGroup var common: CommonOptions

@@ -52,7 +52,6 @@ struct ServeCommand: AsyncParsableCommand {
     func run() async throws {
         var settings = try await Settings(file: common.config)
         if let logFormat { settings.set("zohosync.logFormat", logFormat) }
-        _ = try settings.logFormat()
         var configuration = try settings.server()
         if let hostname { configuration.hostname = hostname }
         if let port { configuration.port = port }

@@ -79,7 +79,7 @@ struct Installation: Sendable {
         _ location: DatabaseLocation, _ settings: Settings, to purpose: Purpose,
         _ body: (Installation) async throws -> T
     ) async throws -> T {
-        let logger = makeLogger(settings)
+        let logger = try makeLogger(settings)
         let database: any SQLDatabase
         do {
             database = try await openDatabase(
@@ -116,7 +116,7 @@ struct Installation: Sendable {
         _ body: (_ installation: Installation, _ access: DatabaseAccess) async throws -> T
     ) async throws -> T {
         let location = try DatabaseLocation(databaseURL ?? settings.databaseURL)
-        let logger = makeLogger(settings)
+        let logger = try makeLogger(settings)
         var access = DatabaseAccess.readOnly
         var database = try await openDatabase(location, schema: settings.schema, access: .readOnly, logger: logger)
         do {
@@ -170,10 +170,10 @@ struct Installation: Sendable {
     /// Microseconds since 1970.
     static func now() -> Int64 { Timestamp.instant(of: Date()) }
 
-    static func makeLogger(_ settings: Settings) -> Logger {
-        let format = (try? settings.logFormat()) ?? .logfmt
+    static func makeLogger(_ settings: Settings) throws -> Logger {
+        let format = try settings.logFormat()
         var logger = Logger(label: "zohosync") { _ in LineLogHandler(format) }
-        logger.logLevel = Logger.Level(rawValue: settings.logLevel) ?? .warning
+        logger.logLevel = try settings.logLevel()
         return logger
     }
 }
@@ -196,7 +196,7 @@ extension Installation {
     ) async throws -> T {
         try await withClient(
             settings, tokens: InMemoryTokenStore(), calls: InMemoryCallLedger(limits: try settings.limits()),
-            logger: makeLogger(settings), body)
+            logger: try makeLogger(settings), body)
     }
 
     private static func withClient<T: Sendable>(

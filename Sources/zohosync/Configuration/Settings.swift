@@ -1,5 +1,6 @@
 import Configuration
 import Foundation
+import Logging
 import SystemPackage
 import ZohoBooks
 
@@ -17,12 +18,12 @@ struct Settings: Sendable {
     ///
     /// - Parameter file: the configuration file; the default may be missing, a named one may not.
     init(file: String?) async throws {
+        let path = file ?? "zohosync.yaml"
         let provider: FileProvider<YAMLSnapshot>
         do {
-            provider = try await FileProvider<YAMLSnapshot>(
-                filePath: FilePath(file ?? "zohosync.yaml"), allowMissing: file == nil)
+            provider = try await FileProvider<YAMLSnapshot>(filePath: FilePath(path), allowMissing: file == nil)
         } catch {
-            throw SettingsError.unreadableFile(file ?? "zohosync.yaml")
+            throw SettingsError(path, error)
         }
         providers = [EnvironmentVariablesProvider(), provider]
         reader = ConfigReader(providers: providers)
@@ -55,9 +56,6 @@ struct Settings: Sendable {
 
     /// `ZOHO_ORGANIZATION_ID`.
     func organizationID() throws -> String { try required("zoho.organizationId", "ZOHO_ORGANIZATION_ID") }
-
-    /// `ZOHOSYNC_LOG_LEVEL`: trace, debug, info, notice, warning or error.
-    var logLevel: String { reader.string(forKey: "zohosync.logLevel") ?? "warning" }
 
     /// `ZOHOSYNC_IN_FLIGHT`: calls that are made side by side, 1 to 100; Zoho allows 10.
     func inFlight() throws -> Int { try number("zohosync.inFlight", "ZOHOSYNC_IN_FLIGHT", 1...100) ?? 10 }
@@ -110,6 +108,16 @@ struct Settings: Sendable {
             throw SettingsError.invalid("ZOHOSYNC_LOG_FORMAT", text, "logfmt or json")
         }
         return format
+    }
+
+    /// `ZOHOSYNC_LOG_LEVEL`: from which level on messages are logged.
+    func logLevel() throws -> Logger.Level {
+        let text = reader.string(forKey: "zohosync.logLevel") ?? Logger.Level.warning.rawValue
+        guard let level = Logger.Level(rawValue: text) else {
+            throw SettingsError.invalid(
+                "ZOHOSYNC_LOG_LEVEL", text, "one of \(Logger.Level.allCases.map(\.rawValue).joined(separator: ", "))")
+        }
+        return level
     }
 
     /// The variables without which Zoho cannot be asked and that are not set.

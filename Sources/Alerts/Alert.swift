@@ -41,6 +41,23 @@ package struct Alert: Sendable, Hashable, Encodable {
             more = parts.count > first.count ? parts.count - first.count : nil
         }
 
+        private enum CodingKeys: String, CodingKey {
+            case check, state, before, figure, advice, since, parts, more
+        }
+
+        // By hand, because what is nil has to be null and not left out.
+        package func encode(to encoder: any Encoder) throws {
+            var container = encoder.container(keyedBy: CodingKeys.self)
+            try container.encode(check, forKey: .check)
+            try container.encode(state, forKey: .state)
+            try container.encode(before, forKey: .before)
+            try container.encode(figure, forKey: .figure)
+            try container.encode(advice, forKey: .advice)
+            try container.encode(since, forKey: .since)
+            try container.encode(parts, forKey: .parts)
+            try container.encode(more, forKey: .more)
+        }
+
         /// A name without what a chat would take for a mention or a link: strangers choose paths.
         private static func plain(_ name: String) -> String {
             String(

@@ -134,6 +134,12 @@ struct TargetTests {
         let first = try #require((json["items"] as? [[String: Any]])?.first)
         #expect((first["parts"] as? [String: Int])?.count == 5)
         #expect(first["more"] as? Int == 4)
+        let plain = try #require(
+            try JSONSerialization.jsonObject(with: Alert(organization: "1", items: [item([:])]).json())
+                as? [String: Any])
+        let only = try #require((plain["items"] as? [[String: Any]])?.first)
+        #expect(only.keys.sorted() == first.keys.sorted())
+        #expect(only["parts"] is NSNull && only["more"] is NSNull)
         let strange = item(["/<!channel>\n@here": 1, String(repeating: "/", count: 200): 2])
         #expect(strange.parts?["/??channel???here"] == 1)
         #expect(strange.parts?[String(repeating: "/", count: 80)] == 2)

@@ -117,7 +117,8 @@ struct SyncCommandTests {
         (["sync"], ["DATABASE_URL": "postgres://u:sesame@127.0.0.1:1/x"], 1, ["PostgreSQL", "DATABASE_URL"]),
         (["sync"], ["DATABASE_URL": "sqlite:/no/such/folder/zoho.sqlite"], 1, ["/no/such/folder"]),
         (["sync"], ["ZOHOSYNC_IN_FLIGHT": "many"], 2, ["ZOHOSYNC_IN_FLIGHT"]),
-        (["sync", "widgets"], [:], 2, ["widgets", "products"]),
+        (["sync"], ["ZOHOSYNC_LOG_LEVEL": "loud"], 2, ["ZOHOSYNC_LOG_LEVEL", "loud", "critical"]),
+        (["sync"], ["ZOHOSYNC_LOG_FORMAT": "xml"], 2, ["ZOHOSYNC_LOG_FORMAT", "xml", "logfmt"]),
         (["sync", "--batch-size", "9"], [:], 2, ["9", "10 to 200"]),
         (["sync", "--batch-size", "201"], [:], 2, ["201"]),
         (["sync", "--modified-since", "yesterday"], [:], 2, ["yesterday", "2025-11-01"]),
@@ -130,10 +131,6 @@ struct SyncCommandTests {
         (["schedule"], [:], 2, ["zohosync sync"]),
         (["auth", "token", "list"], [:], 2, ["zohosync sync"]),
         (["status"], ["DATABASE_URL": "postgres://u:sesame@127.0.0.1:1/x"], 1, ["PostgreSQL", "DATABASE_URL"]),
-        (["runs", "widgets"], [:], 2, ["widgets", "products", "customer_payments"]),
-        (["changes", "widgets"], [:], 2, ["widgets", "products", "customer_payments"]),
-        (["dead-letters", "widgets"], [:], 2, ["widgets", "products", "customer_payments"]),
-        (["dead-letters", "retry", "widgets"], [:], 2, ["widgets", "products", "customer_payments"]),
         (["runs", "--limit", "0"], [:], 2, ["--limit"]),
         (["dead-letters", "--limit", "0"], [:], 2, ["--limit"]),
         (["changes", "--limit", "0"], [:], 2, ["--limit"]),
@@ -152,6 +149,50 @@ struct SyncCommandTests {
                 for name in mistake.names { #expect(outcome.errors.contains(name), "\(outcome.errors)") }
                 #expect(!outcome.errors.contains("sesame"))
                 #expect(!outcome.errors.contains("Error("))
+            }
+        }
+    }
+
+    @Test(
+        "Every command refuses an unknown entity with the same sentence",
+        arguments: [
+            ["sync"], ["verify"], ["runs", "list"], ["changes"], ["dead-letters", "list"], ["dead-letters", "retry"],
+        ])
+    func unknownEntity(command: [String]) async throws {
+        try await withFolder { folder in
+            let outcome = try await Program.run(command + ["widgets"], folder: folder)
+            #expect(outcome.status == 2)
+            #expect(
+                outcome.errors.contains(
+                    #/^There is no entity widgets\. Choose from: products, .*customer_payments.*\.\n$/#),
+                "\(outcome.errors)")
+            let help = try await Program.run(command + ["--help"], folder: folder)
+            #expect(help.output.contains("customer_payments"), "\(help.output)")
+        }
+    }
+
+    @Test("A configuration file that is not there, cannot be read or is no YAML is told apart, without what it says")
+    func brokenConfigurationFile() async throws {
+        try await withFolder { folder in
+            func errors(_ arguments: [String] = []) async throws -> String {
+                let outcome = try await Program.run(["status"] + arguments, folder: folder)
+                #expect(outcome.status == 2)
+                return outcome.errors
+            }
+            #expect(try await errors(["--config", "nope.yaml"]) == "There is no file nope.yaml.\n")
+            #expect(try await errors(["--config", "."]).hasPrefix(". cannot be read."))
+            let file = folder.appending(path: "zohosync.yaml")
+            for (text, reason) in [
+                ("zoho:\n  clientSecret: \"opensesame\n", "in line"),
+                ("zoho:\n  clientSecret: opensesame: x\n", "in line 2"),
+                ("- opensesame\n", "not a mapping"), ("zoho: 1\nzoho: opensesame\n", "twice"),
+                ("zoho:\n  - {opensesame: 1}\n", "zoho"),
+            ] {
+                try Data(text.utf8).write(to: file)
+                let sentence = try await errors()
+                #expect(sentence.hasPrefix("zohosync.yaml is not valid YAML: "), "\(sentence)")
+                #expect(sentence.contains(reason) && sentence.hasSuffix(".\n"), "\(sentence)")
+                #expect(!sentence.contains("sesame") && sentence.split(separator: "\n").count == 1, "\(sentence)")
             }
         }
     }

@@ -122,6 +122,14 @@ struct WatchCommandTests {
             #expect(failed.output.contains("command: sent"))
             #expect(failed.output.contains("smtp: "))
             #expect(!failed.output.contains("hidden-word"))
+            let machine = try await Program.run(["doctor", "--trial-alert", "--json"], targets, folder: folder)
+            #expect(machine.status == 1)
+            let trials = try #require(
+                try JSONSerialization.jsonObject(with: Data(machine.output.utf8)) as? [[String: Any]])
+            #expect(trials.map { $0["target"] as? String } == ["smtp", "command"])
+            #expect(trials.map { $0["sent"] as? Bool } == [false, true])
+            #expect(trials[0]["error"] is String && trials[1]["error"] is NSNull)
+            #expect(!machine.output.contains("hidden-word"))
             targets["ZOHOSYNC_ALERT_SMTP_TO"] = "nobody"
             #expect(try await Program.run(["doctor", "--trial-alert"], targets, folder: folder).status == 2)
         }
@@ -158,6 +166,26 @@ struct WatchCommandTests {
             #expect(healed.output.contains("1 records were repaired"))
             #expect(try await Program.run(["verify"], environment, folder: folder).status == 0)
             #expect(try await Program.run(["heal"], environment, folder: folder).output == "Nothing needs healing.\n")
+        }
+    }
+
+    @Test("verify that finds no difference and could not compare everything says just that")
+    func incomplete() async throws {
+        try await Self.with { simulator, environment, folder in
+            let sync = try await Program.run(["sync", "bills", "--no-details"], environment, folder: folder)
+            #expect(sync.status == 0, "\(sync.errors)")
+            let open = try await Program.run(["verify", "bills"], environment, folder: folder)
+            #expect(open.status == 1)
+            #expect(open.output.contains("No difference was found, but not everything was compared."), "\(open.output)")
+            #expect(!open.output.contains("are not equal"))
+            try simulator.control.delete(.bills, id: simulator.control.id(.bills, at: 3))
+            let different = try await Program.run(["verify", "bills"], environment, folder: folder)
+            #expect(different.output.contains("Source and mirror are not equal."), "\(different.output)")
+            let repaired = try await Program.run(["verify", "bills", "--repair"], environment, folder: folder)
+            #expect(repaired.status == 1)
+            #expect(
+                repaired.output.contains("No difference is left, but not everything was compared."),
+                "\(repaired.output)")
         }
     }
 

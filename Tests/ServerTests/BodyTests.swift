@@ -143,7 +143,9 @@ struct BodyTests {
             #expect((second["dead_letters"] as? [Any])?.count == 1)
             #expect(second["next_after"] as? Int == nil)
             let retried = try await rig.post("/api/zoho/dead-letters/retry").json
-            #expect(retried["outcomes"] as? [String: Int] == ["failed": 11])
+            let outcomes = try #require(retried["outcomes"] as? [String: Int])
+            #expect(outcomes.filter { $1 > 0 } == ["failed": 11])
+            #expect(outcomes.keys.sorted() == RetryDocument.names.sorted())
         }
     }
 }

@@ -75,7 +75,7 @@ extension Schema {
             return unknown
                 + fields.flatMap { field -> [String] in
                     guard let value = values[field.name] else {
-                        return field.isOptional ? [] : ["\(place).\(field.name) is missing"]
+                        return ["\(place).\(field.name) is missing"]
                     }
                     return field.schema.faults(of: value, at: "\(place).\(field.name)")
                 }

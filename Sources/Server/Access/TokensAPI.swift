@@ -51,9 +51,9 @@ package struct TokenDocument: Encodable, Sendable {
     package let name: String
     package let role: String
     package let createdAt: String
-    package let revokedAt: String?
+    @Nullable package private(set) var revokedAt: String?
     /// The token itself, once.
-    package let token: String?
+    @Nullable package private(set) var token: String?
 
     /// - Parameter secret: the token itself, where it was made just now.
     package init(_ token: APIToken, secret: String? = nil) {

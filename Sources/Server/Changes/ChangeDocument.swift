@@ -10,14 +10,14 @@ package enum ChangeDocument {
     package static func json(_ change: Change) -> String {
         var text = "{\"changed_at\":\"\(Timestamp.text(change.changedAt))\",\"content_hash\":"
         text += quoted(change.contentHash)
-        if let delivery = change.deliveryID { text += ",\"delivery_id\":\(delivery)" }
-        text += ",\"entity\":\(quoted(change.entity)),\"id\":\(change.id),\"kind\":\(quoted(change.kind))"
-        if let request = change.requestID { text += ",\"request_id\":\(quoted(request))" }
-        if let run = change.runID { text += ",\"run_id\":\(run)" }
-        text += ",\"zoho_id\":\(quoted(change.zohoID))"
-        if let changes = change.changes { text += ",\"changes\":\(changes.description)" }
+        text +=
+            ",\"delivery_id\":\(number(change.deliveryID)),\"entity\":\(quoted(change.entity)),\"id\":\(change.id),\"kind\":\(quoted(change.kind))"
+        text += ",\"request_id\":\(change.requestID.map { quoted($0) } ?? "null"),\"run_id\":\(number(change.runID))"
+        text += ",\"zoho_id\":\(quoted(change.zohoID)),\"changes\":\(change.changes?.description ?? "null")"
         return text + "}"
     }
+
+    private static func number(_ id: Int64?) -> String { id.map { "\($0)" } ?? "null" }
 
     private static func quoted(_ text: String) -> String {
         let isPlain = text.utf8.allSatisfy { $0 >= 0x20 && $0 != UInt8(ascii: "\"") && $0 != UInt8(ascii: "\\") }

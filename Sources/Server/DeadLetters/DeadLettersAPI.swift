@@ -16,10 +16,6 @@ struct DeadLettersAPI: Sendable {
         @Nullable var nextAfter: Int64?
     }
 
-    private struct Retried: Encodable {
-        let outcomes: [String: Int]
-    }
-
     private struct Discarded: Encodable {
         let id: Int64
         let state = "discarded"
@@ -45,15 +41,14 @@ struct DeadLettersAPI: Sendable {
 
     func retryOne(_ request: Request, _ context: ServerContext) async throws -> Response {
         let letter = try await letter(context)
-        return .json(.ok, Retried(outcomes: [try await mirror.retry(letter).text: 1]))
+        return .json(.ok, RetryDocument([try await mirror.retry(letter): 1]))
     }
 
     func retryAll(_ request: Request, _ context: ServerContext) async throws -> Response {
         var query = QueryReader(request, known: ["entity"])
         let entity = query.entity()
         try query.finish()
-        let outcomes = try await mirror.retryDeadLetters(entity: entity)
-        return .json(.ok, Retried(outcomes: outcomes.reduce(into: [:]) { $0[$1.key.text] = $1.value }))
+        return .json(.ok, RetryDocument(try await mirror.retryDeadLetters(entity: entity)))
     }
 
     func discard(_ request: Request, _ context: ServerContext) async throws -> Response {

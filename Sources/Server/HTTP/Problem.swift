@@ -35,14 +35,13 @@ struct Problem: Error, Sendable {
         let title: String
         let status: Int
         let detail: String
-        let errors: [Fault]?
-        let run: RunDocument?
+        let errors: [Fault]
+        @Nullable var run: RunDocument?
     }
 
     var response: Response {
         let document = Document(
-            title: status.reasonPhrase, status: status.code, detail: detail, errors: faults.isEmpty ? nil : faults,
-            run: run)
+            title: status.reasonPhrase, status: status.code, detail: detail, errors: faults, run: run)
         var headers = headers
         headers[.contentType] = "application/problem+json"
         return Response(status: status, headers: headers, body: .init(byteBuffer: ByteBuffer(string: document.json)))

@@ -18,11 +18,6 @@ struct HealthAPI: Sendable {
         let status: String
     }
 
-    private struct Report: Encodable {
-        let status: HealthCheck.State
-        let checks: [HealthCheck]
-    }
-
     func live(_ request: Request, _ context: ServerContext) async throws -> Response {
         .json(.ok, Alive(status: "alive"))
     }
@@ -43,7 +38,7 @@ struct HealthAPI: Sendable {
         {
             checks[index].advise("The last of those counted as other went to \(last).")
         }
-        return .json(.ok, Report(status: checks.map(\.state).max() ?? .ok, checks: checks))
+        return .json(.ok, HealthDocument(checks))
     }
 
     private func checks() async -> [HealthCheck] {

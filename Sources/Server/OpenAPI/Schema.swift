@@ -1,3 +1,6 @@
+import Mirror
+import Sync
+
 /// The shape of a JSON value, as `/openapi.yaml` describes it.
 indirect enum Schema: Sendable {
     case text
@@ -21,8 +24,6 @@ indirect enum Schema: Sendable {
     struct Field: Sendable {
         let name: String
         let schema: Schema
-        /// Whether it may be missing.
-        let isOptional: Bool
     }
 
     /// The shape on one line of YAML.
@@ -38,7 +39,7 @@ indirect enum Schema: Sendable {
         case .map(let value): "{ type: object, additionalProperties: \(value.yaml) }"
         case .object(let fields):
             """
-            { type: object, required: [\(fields.filter { !$0.isOptional }.map(\.name).joined(separator: ", "))], \
+            { type: object, required: [\(fields.map(\.name).joined(separator: ", "))], \
             properties: { \(fields.map { "\($0.name): \($0.schema.yaml)" }.joined(separator: ", ")) } }
             """
         case .named(let name): "{ $ref: '#/components/schemas/\(name)' }"
@@ -49,35 +50,24 @@ indirect enum Schema: Sendable {
     /// An object as a block of YAML, a member on each line.
     func block(indent: String) -> [String] {
         guard case .object(let fields) = self else { return [] }
-        let required = fields.filter { !$0.isOptional }.map(\.name)
-        return [
-            "\(indent)type: object", "\(indent)required: [\(required.joined(separator: ", "))]", "\(indent)properties:",
-        ]
+        let names = fields.map(\.name).joined(separator: ", ")
+        return ["\(indent)type: object", "\(indent)required: [\(names)]", "\(indent)properties:"]
             + fields.map { "\(indent)  \($0.name): \($0.schema.yaml)" }
     }
 }
 
-/// A member that is always there.
-private func has(_ name: String, _ schema: Schema) -> Schema.Field {
-    .init(name: name, schema: schema, isOptional: false)
-}
+/// A member that has a value; every member is always there.
+private func has(_ name: String, _ schema: Schema) -> Schema.Field { .init(name: name, schema: schema) }
 
-/// A member that may be missing.
-private func may(_ name: String, _ schema: Schema) -> Schema.Field {
-    .init(name: name, schema: schema, isOptional: true)
-}
-
-/// A member that is always there, and null where there is no value.
-private func null(_ name: String, _ schema: Schema) -> Schema.Field {
-    .init(name: name, schema: .nullable(schema), isOptional: false)
-}
+/// A member that is null where there is no value.
+private func null(_ name: String, _ schema: Schema) -> Schema.Field { .init(name: name, schema: .nullable(schema)) }
 
 extension Schema {
     /// The documents that answers consist of, by name.
     static let documents: KeyValuePairs<String, Schema> = [
         "Problem": .object([
             has("type", .text), has("title", .text), has("status", .integer), has("detail", .text),
-            may("errors", .list(.object([has("field", .text), has("reason", .text)]))), may("run", .named("Run")),
+            has("errors", .list(.object([has("field", .text), has("reason", .text)]))), null("run", .named("Run")),
         ]),
         "Alive": .object([has("status", .text)]),
         "Health": .object([
@@ -87,11 +77,11 @@ extension Schema {
                 .list(
                     .object([
                         has("name", .text), has("state", state), has("figure", .number), has("advice", .text),
-                        may("parts", .map(.integer)),
+                        null("parts", .map(.integer)),
                     ]))),
         ]),
         "Accepted": .object([
-            may("kind", .word(["delivery", "dead_letter"])), may("id", .integer), has("ids", .list(.integer)),
+            null("kind", .word(["delivery", "dead_letter"])), null("id", .integer), has("ids", .list(.integer)),
             has("status", .text),
         ]),
         "Run": .object([
@@ -127,24 +117,24 @@ extension Schema {
                         null("record_base64", .text),
                     ]))), has("open", .integer), null("next_after", .integer),
         ]),
-        "Retried": .object([has("outcomes", .map(.integer))]),
+        "Retried": .object([has("outcomes", .object(RetryDocument.names.map { has($0, .integer) }))]),
         "Discarded": .object([has("id", .integer), has("state", .text), has("reason", .text)]),
         "Change": .object([
             has("id", .integer), has("entity", .text), has("zoho_id", .text),
             has("kind", .word(["inserted", "updated", "deleted", "restored"])), has("changed_at", .text),
-            may("run_id", .integer), may("delivery_id", .integer), may("request_id", .text), has("content_hash", .text),
-            may("changes", .anything),
+            null("run_id", .integer), null("delivery_id", .integer), null("request_id", .text),
+            has("content_hash", .text), null("changes", .map(.anything)),
         ]),
         "Changes": .object([has("changes", .list(.named("Change"))), has("last", .integer)]),
         "Token": .object([
             has("id", .integer), has("name", .text), has("role", .word(["read", "operate"])),
-            has("created_at", .text), may("revoked_at", .text), may("token", .text),
+            has("created_at", .text), null("revoked_at", .text), null("token", .text),
         ]),
         "Tokens": .object([has("tokens", .list(.named("Token")))]),
     ]
 
-    private static let state = Schema.word(["ok", "warning", "critical"])
-    static let runState = Schema.word(["running", "completed", "partial", "interrupted", "failed"])
+    private static let state = Schema.word(HealthCheck.State.allCases.map(\.rawValue))
+    private static let runState = Schema.word(Run.State.allCases.map(\.rawValue))
 
     private static let entityStatus = Schema.object([
         has("entity", .text), has("rows", .integer), has("deleted_rows", .integer), null("last_run", .named("Run")),

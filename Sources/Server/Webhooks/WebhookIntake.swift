@@ -19,8 +19,8 @@ struct WebhookIntake: Sendable {
 
     private struct Accepted: Encodable {
         /// What the ids are of; nil where nothing was stored.
-        let kind: Kind?
-        let id: Int64?
+        @Nullable var kind: Kind?
+        @Nullable var id: Int64?
         let ids: [Int64]
         let status: String
 

@@ -3,9 +3,9 @@ import Mirror
 import ZohoBooks
 
 /// One thing that is watched: how it is, its figure, and what to do.
-package struct HealthCheck: Sendable, Hashable, Encodable {
+package struct HealthCheck: Sendable, Hashable {
     /// What a check has found; docs/states.md draws it.
-    package enum State: String, Sendable, Hashable, Encodable, Comparable, CaseIterable {
+    package enum State: String, Sendable, Hashable, Comparable, CaseIterable {
         case ok
         case warning
         case critical

@@ -18,6 +18,11 @@ package struct ReconciliationReport: Sendable {
     package var isEqual: Bool {
         entities.allSatisfy { $0.findings.state == .equal || $0.findings.state == .repaired }
     }
+
+    /// Whether something differs now, rows included that seem to be gone and about which a person has to decide.
+    package var hasDifferences: Bool {
+        entities.contains { $0.findings.undecided > 0 || !$0.findings.drift.allSatisfy(\.isRepaired) }
+    }
 }
 
 extension ReconciliationReport {

@@ -37,8 +37,10 @@ struct AuthCommand: AsyncParsableCommand {
                 do {
                     organizations = try await client(configuration, http).organizations()
                 } catch {
-                    if output.json { print(Granted(configuration.refreshToken, nil).json(indented: true)) }
-                    throw error
+                    guard output.json else { throw error }
+                    let reason = ExitStatus(error).message
+                    print(Granted(configuration.refreshToken, nil, error: reason).json(indented: true))
+                    throw ToldError(cause: error)
                 }
                 if output.json {
                     print(Granted(configuration.refreshToken, organizations).json(indented: true))
@@ -73,17 +75,20 @@ struct AuthCommand: AsyncParsableCommand {
 
         /// What the grant gave, as JSON for machines.
         private struct Granted: Encodable {
-            struct Choice: Encodable {
+            struct Choice: Encodable, Sendable {
                 let id: String
                 let name: String
             }
 
             let refreshToken: String
             /// Nil where they could not be read.
-            let organizations: [Choice]?
+            @Nullable var organizations: [Choice]?
+            /// Why they could not be read.
+            @Nullable var error: String?
 
-            init(_ token: Secret, _ organizations: [Organization]?) {
+            init(_ token: Secret, _ organizations: [Organization]?, error: String? = nil) {
                 refreshToken = token.revealed
+                self.error = error
                 self.organizations = organizations?.map { Choice(id: $0.id, name: $0.name) }
             }
         }

@@ -42,13 +42,14 @@ struct ChangesCommand: AsyncParsableCommand {
 
     func run() async throws {
         let settings = try await Settings(file: common.config)
+        let name = try entity?.name
         try await Installation.with(settings, databaseURL: common.databaseURL, to: .look) { installation in
             guard follow else {
-                _ = try await show(installation.mirror)
+                _ = try await show(name, installation.mirror)
                 return
             }
             do {
-                try await cancelledBySignals { try await follow(installation.mirror) }
+                try await cancelledBySignals { try await follow(name, installation.mirror) }
             } catch is CancellationError {
                 // To be stopped is how following ends.
             }
@@ -56,21 +57,23 @@ struct ChangesCommand: AsyncParsableCommand {
     }
 
     /// - Returns: the number of the last entry that there is nothing more to show before.
-    private func show(_ mirror: Mirror) async throws -> Int64 {
+    private func show(_ entity: String?, _ mirror: Mirror) async throws -> Int64 {
         guard let after else {
             let newest = try await mirror.lastChangeID()
-            let changes = try await mirror.newestChanges(entity: entity?.name, limit: limit ?? 20)
+            let changes = try await mirror.newestChanges(entity: entity, limit: limit ?? 20)
             try write(changes)
             return max(newest, changes.last?.id ?? 0)
         }
         try await mirror.checkChanges(after: after)
-        return try await show(mirror, after: after, atMost: limit ?? .max)
+        return try await show(entity, mirror, after: after, atMost: limit ?? .max)
     }
 
-    private func show(_ mirror: Mirror, after: Int64, atMost limit: Int = .max) async throws -> Int64 {
+    private func show(
+        _ entity: String?, _ mirror: Mirror, after: Int64, atMost limit: Int = .max
+    ) async throws -> Int64 {
         var (last, left) = (after, limit)
         while left > 0 {
-            let page = try await mirror.changePage(after: last, entity: entity?.name, limit: min(left, Self.page))
+            let page = try await mirror.changePage(after: last, entity: entity, limit: min(left, Self.page))
             try write(page.changes)
             last = page.last
             left -= page.changes.count
@@ -79,12 +82,12 @@ struct ChangesCommand: AsyncParsableCommand {
         return last
     }
 
-    private func follow(_ mirror: Mirror) async throws {
+    private func follow(_ entity: String?, _ mirror: Mirror) async throws {
         // Listened to first, or what is committed between the look and the wait would be waited for.
         let news = mirror.database.notifications(of: Mirror.changeChannel)
         let ticks = AsyncTimerSequence(interval: Self.interval, clock: .continuous).map { _ in }
-        var last = try await show(mirror)
-        for try await _ in merge(news, ticks) { last = try await show(mirror, after: last) }
+        var last = try await show(entity, mirror)
+        for try await _ in merge(news, ticks) { last = try await show(entity, mirror, after: last) }
     }
 
     private func write(_ changes: [Change]) throws {

@@ -1,5 +1,6 @@
 import ArgumentParser
 import Catalog
+import Sync
 
 /// What every command takes that works on a mirror.
 struct CommonOptions: ParsableArguments {
@@ -24,11 +25,19 @@ struct OutputOptions: ParsableArguments {
 
 /// An entity of the catalog, named on the command line.
 struct EntityName: ExpressibleByArgument {
-    let name: String
+    private let argument: String
 
-    init?(argument: String) {
-        guard Catalog.entity(named: argument) != nil else { return nil }
-        name = argument
+    /// Takes any text: where the parser refuses one, it says so in a dozen lines.
+    init(argument: String) { self.argument = argument }
+
+    /// The name of the entity.
+    ///
+    /// - Throws: `SyncOptionsError` with the sentence for a person where there is no such entity.
+    var name: String {
+        get throws(SyncOptionsError) {
+            guard Catalog.entity(named: argument) != nil else { throw .unknownEntity(argument) }
+            return argument
+        }
     }
 
     static var allValueStrings: [String] { Catalog.entities.map(\.entity.name) }

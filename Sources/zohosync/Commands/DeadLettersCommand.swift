@@ -28,13 +28,14 @@ struct DeadLettersCommand: AsyncParsableCommand {
 
         func run() async throws {
             let settings = try await Settings(file: common.config)
+            let name = try entity?.name
             let most = limit ?? (common.json ? .max : 100)
             let (letters, number) = try await Installation.with(
                 settings, databaseURL: common.databaseURL, to: .look
             ) {
                 (
-                    try await $0.mirror.deadLetters(entity: entity?.name, limit: most),
-                    try await $0.mirror.deadLetterCount(entity: entity?.name)
+                    try await $0.mirror.deadLetters(entity: name, limit: most),
+                    try await $0.mirror.deadLetterCount(entity: name)
                 )
             }
             if common.json {
@@ -68,23 +69,20 @@ struct DeadLettersCommand: AsyncParsableCommand {
 
         func run() async throws {
             let settings = try await Settings(file: common.config)
+            let name = try entity?.name
             let outcomes = try await Installation.with(
                 settings, databaseURL: common.databaseURL, to: .maintain, beside: "POST /api/zoho/dead-letters/retry"
-            ) { installation in
-                try await installation.mirror.retryDeadLetters(entity: entity?.name)
-                    .reduce(into: [String: Int]()) { $0[$1.key.text] = $1.value }
-            }
+            ) { try await $0.mirror.retryDeadLetters(entity: name) }
             if common.json {
-                let names = Outcome.allCases.map(\.rawValue) + ["queued"]
-                print(Dictionary(uniqueKeysWithValues: names.map { ($0, outcomes[$0] ?? 0) }).json(indented: true))
+                print(RetryDocument(outcomes).outcomes.json(indented: true))
             } else if outcomes.isEmpty {
                 print("There are no open dead letters.")
             } else {
                 print(
-                    outcomes.sorted { $0.key < $1.key }.map { "\($1) \($0)" }.joined(
-                        separator: ", "))
+                    outcomes.map { (name: $0.text, number: $1) }.sorted { $0.name < $1.name }
+                        .map { "\($0.number) \($0.name)" }.joined(separator: ", "))
             }
-            if outcomes[Outcome.failed.rawValue] ?? 0 > 0 { throw ExitCode(ExitStatus.failure) }
+            if outcomes[.applied(.failed)] ?? 0 > 0 { throw ExitCode(ExitStatus.failure) }
         }
     }
 }

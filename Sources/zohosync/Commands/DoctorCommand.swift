@@ -49,17 +49,16 @@ struct DoctorCommand: AsyncParsableCommand {
                     check: "trial", state: "warning", before: "ok", figure: 1,
                     advice: "This is a trial alert; nothing is wrong.", since: Timestamp.seconds(Installation.now()))
             ])
-        var failures = 0
+        var trials: [TrialDocument] = []
         for target in targets {
-            do {
-                try await target.send(alert)
-                print("\(target.name): sent")
-            } catch {
-                failures += 1
-                print("\(target.name): \(error)")
-            }
+            var reason: String?
+            do { try await target.send(alert) } catch { reason = "\(error)" }
+            trials.append(TrialDocument(target: target.name, sent: reason == nil, error: reason))
+            // One that takes long must not keep what is known of the others.
+            if !common.json { print("\(target.name): \(reason ?? "sent")") }
         }
-        if failures > 0 { throw ExitCode(ExitStatus.failure) }
+        if common.json { print(trials.json(indented: true)) }
+        if !trials.allSatisfy(\.sent) { throw ExitCode(ExitStatus.failure) }
     }
 
     private func checks(_ settings: Settings) async throws -> [HealthCheck] {
@@ -130,15 +129,12 @@ struct DoctorCommand: AsyncParsableCommand {
     }
 }
 
-/// The checks as JSON for machines.
-private struct HealthDocument: Encodable {
-    let status: HealthCheck.State
-    let checks: [HealthCheck]
-
-    init(_ checks: [HealthCheck]) {
-        status = checks.map(\.state).max() ?? .ok
-        self.checks = checks
-    }
+/// What became of a trial alert, as JSON for machines.
+private struct TrialDocument: Encodable {
+    let target: String
+    let sent: Bool
+    /// Why the target did not take it.
+    @Nullable var error: String?
 }
 
 extension Double {

@@ -53,7 +53,7 @@ struct HealCommand: AsyncParsableCommand {
             if isRehearsal { for action in actions { print(action.text) } }
             if actions.isEmpty { print("Nothing needs healing.") }
         }
-        if actions.contains(where: \.isOpen) { throw ExitCode(ExitStatus.failure) }
+        if actions.contains(where: \.open) { throw ExitCode(ExitStatus.failure) }
     }
 }
 
@@ -66,7 +66,7 @@ private struct ActionDocument: Encodable, Sendable {
     @Nullable var outcome: String?
     @Nullable var changed: Int?
     /// Whether it is for a person to decide or to mend.
-    let isOpen: Bool
+    let open: Bool
 
     init(_ record: HealingRecord) {
         action = record.action
@@ -74,7 +74,7 @@ private struct ActionDocument: Encodable, Sendable {
         state = record.state.rawValue
         outcome = record.outcome
         changed = record.changed
-        isOpen = record.state.isOpen
+        open = record.state.isOpen
     }
 
     init(_ need: HealingNeed) {
@@ -84,7 +84,7 @@ private struct ActionDocument: Encodable, Sendable {
         state = asked?.rawValue
         outcome = asked?.words
         changed = nil
-        isOpen = need.isQuestion
+        open = need.isQuestion
     }
 
     var text: String { "\(action): \(reason)" + (outcome.map { " \($0)" } ?? "") }

@@ -29,9 +29,10 @@ struct RunsCommand: AsyncParsableCommand {
 
         func run() async throws {
             let settings = try await Settings(file: common.config)
+            let name = try entity?.name
             let runs = try await Installation.with(
                 settings, databaseURL: common.databaseURL, to: .look
-            ) { try await $0.mirror.runs(entity: entity?.name, limit: limit) }
+            ) { try await $0.mirror.runs(entity: name, limit: limit) }
             if common.json {
                 print(runs.map { RunDocument($0) }.json(indented: true))
                 return
@@ -135,9 +136,9 @@ struct RunsCommand: AsyncParsableCommand {
 /// What taking something back did or would do, as JSON for machines.
 private struct UndoDocument: Encodable, Sendable {
     /// Nil where everything is taken back.
-    let run: Int64?
-    /// Where everything is taken back.
-    let entity: String?
+    @Nullable var run: Int64?
+    /// Nil where runs are taken back.
+    @Nullable var entity: String?
     let dryRun: Bool
     let removed: Int
     let reverted: Int

@@ -68,7 +68,7 @@ struct ScheduleCommand: AsyncParsableCommand {
         var rows = [["task", "when", "next", "last", "outcome"]]
         for task in tasks {
             rows.append([
-                task.name, task.trigger + (task.isSlow ? " (slower while webhooks arrive)" : ""), task.nextAt ?? "-",
+                task.name, task.trigger + (task.slow ? " (slower while webhooks arrive)" : ""), task.nextAt ?? "-",
                 task.lastStartedAt ?? "-", [task.state, task.note].compactMap(\.self).joined(separator: ": "),
             ])
         }
@@ -105,7 +105,7 @@ private struct TaskDocument: Encodable {
     let entities: [String]
     let trigger: String
     /// Whether it comes less often because webhooks are seen to arrive.
-    let isSlow: Bool
+    let slow: Bool
     @Nullable var nextAt: String?
     @Nullable var lastStartedAt: String?
     @Nullable var lastEndedAt: String?
@@ -117,7 +117,7 @@ private struct TaskDocument: Encodable {
         kind = task.kind.rawValue
         entities = task.entities
         trigger = task.trigger.description
-        self.isSlow = isSlow
+        slow = isSlow
         nextAt = dueAt.map { Timestamp.seconds($0) }
         lastStartedAt = record?.startedAt.map { Timestamp.seconds($0) }
         lastEndedAt = record?.endedAt.map { Timestamp.seconds($0) }
@@ -142,13 +142,14 @@ private struct CostDocument: Encodable {
     let onBadDay: Int
     let plan: Int
     /// Whether nobody has said what the plan allows, so that the smallest one is assumed.
-    let isPlanAssumed: Bool
+    let planAssumed: Bool
     let reserve: Int
     let warnings: [String]
 
     init(_ cost: ScheduleCost, plan: Int?, reserve: Int) {
         func named(_ calls: [ScheduledTask.Kind: Int]) -> [String: Int] {
-            Dictionary(uniqueKeysWithValues: calls.map { ($0.key.rawValue, $0.value) })
+            let kinds = ScheduledTask.Kind.allCases.filter(\.isPerModule)
+            return Dictionary(uniqueKeysWithValues: kinds.map { ($0.rawValue, calls[$0] ?? 0) })
         }
         modules = cost.lines.map {
             Module(
@@ -159,7 +160,7 @@ private struct CostDocument: Encodable {
         withoutWebhooks = cost.withoutWebhooks
         onBadDay = cost.onBadDay
         self.plan = plan ?? ScheduleCost.smallestPlan
-        isPlanAssumed = plan == nil
+        planAssumed = plan == nil
         self.reserve = reserve
         warnings = cost.warnings(plan: self.plan, reserve: reserve)
     }
@@ -180,7 +181,7 @@ private struct CostDocument: Encodable {
             "While webhooks arrive: \(withWebhooks.grouped) calls a day; without any: \(withoutWebhooks.grouped).")
         lines.append(
             "On a bad day up to \(onBadDay.grouped) more, to find out what is wrong and to confirm differences.")
-        if isPlanAssumed {
+        if planAssumed {
             lines.append(
                 "Zoho has not reported yet what the plan allows; the smallest plan is assumed. Set another with --plan."
             )

@@ -12,11 +12,8 @@ struct SyncCommand: AsyncParsableCommand {
         commandName: "sync", abstract: "Brings the mirror up to date: lists first, then the details that lists lack.",
         discussion: "Can be stopped at any time; the next sync continues where this one stopped.")
 
-    @Argument(
-        help:
-            "Entities to synchronise: \(Catalog.entities.map(\.entity.name).joined(separator: ", ")); all by default."
-    )
-    var entities: [String] = []
+    @Argument(help: "Entities to synchronise; all by default.")
+    var entities: [EntityName] = []
 
     @Flag(help: "Read everything, or only what has changed; incremental by default where a cursor exists.")
     var mode: ModeFlag?
@@ -76,7 +73,7 @@ struct SyncCommand: AsyncParsableCommand {
 
     private func options() throws -> SyncOptions {
         var options = SyncOptions()
-        options.entities = entities
+        options.entities = try entities.map { try $0.name }
         options.mode = mode.map { $0 == .full ? .full : .incremental } ?? .automatic
         options.batchSize = batchSize
         options.isActiveOnly = activeOnly

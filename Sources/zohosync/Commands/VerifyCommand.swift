@@ -14,9 +14,8 @@ struct VerifyCommand: AsyncParsableCommand {
             counts as drift. Exits with 0 only when source and mirror are equal.
             """)
 
-    @Argument(
-        help: "Entities to compare: \(Catalog.entities.map(\.entity.name).joined(separator: ", ")); all by default.")
-    var entities: [String] = []
+    @Argument(help: "Entities to compare; all by default.")
+    var entities: [EntityName] = []
 
     @Option(help: "Records of each entity whose details are compared even if nothing seems to differ.")
     var sample = 5
@@ -47,7 +46,7 @@ struct VerifyCommand: AsyncParsableCommand {
 
     func run() async throws {
         var options = ReconciliationOptions()
-        options.entities = entities
+        options.entities = try entities.map { try $0.name }
         options.sample = sample
         options.isDeep = deep
         options.repairs = repair
@@ -101,6 +100,13 @@ struct VerifyCommand: AsyncParsableCommand {
         return ids.prefix(10).joined(separator: ", ") + more
     }
 
+    private static func verdict(on report: ReconciliationReport) -> String {
+        if report.isEqual { return "Source and mirror are equal." }
+        if report.hasDifferences { return "Source and mirror are not equal." }
+        let found = report.entities.allSatisfy(\.findings.drift.isEmpty) ? "was found" : "is left"
+        return "No difference \(found), but not everything was compared."
+    }
+
     private static func text(_ report: ReconciliationReport) -> String {
         var rows = [["entity", "state", "listed", "compared", "details", "calls", "drift"]]
         for (entity, findings) in report.entities {
@@ -130,8 +136,7 @@ struct VerifyCommand: AsyncParsableCommand {
             }
             if let note = findings.note { lines.append("\(entity): \(note)") }
         }
-        let verdict = report.isEqual ? "Source and mirror are equal." : "Source and mirror are not equal."
-        lines.append("\(verdict) \(report.calls.grouped) calls.")
+        lines.append("\(verdict(on: report)) \(report.calls.grouped) calls.")
         if report.detailsNotRead > 0 {
             lines.append(
                 "The details of \(report.detailsNotRead.grouped) records, which lists do not show, were not read; "
@@ -201,7 +206,8 @@ private struct ReconciliationDocument: Encodable {
             Entity(
                 entity: entity, state: findings.state.rawValue, listed: findings.listed,
                 rowsCompared: findings.rowsCompared, detailsCompared: findings.detailsCompared, calls: findings.calls,
-                counts: Dictionary(uniqueKeysWithValues: findings.counts.map { ($0.key.rawValue, $0.value) }),
+                counts: Dictionary(
+                    uniqueKeysWithValues: Drift.Kind.allCases.map { ($0.rawValue, findings.counts[$0] ?? 0) }),
                 duplicates: findings.duplicates.count, duplicatedIds: findings.duplicates,
                 moved: findings.moved.count, movedIds: findings.moved,
                 unconfirmed: findings.unconfirmed + findings.undecided, unread: findings.unread,

@@ -106,7 +106,7 @@ struct ReconcileListTests {
             let before = rig.control.statistics.calls
             let report = try await rig.compare(["products", "invoices"])
             #expect(try report["products"].state == .incomplete)
-            #expect(try report["products"].note?.contains("more than the 4 pages that were announced") == true)
+            #expect(try report["products"].note?.contains("beyond the announced 4 pages") == true)
             #expect(try report["invoices"].state == .equal)
             #expect(rig.control.statistics.calls - before <= report.cost.ceiling)
         }

@@ -183,7 +183,7 @@ struct ReconcileTests {
             let shallow = try await rig.compare(["invoices", "bills"])
             #expect(!shallow.isEqual)
             #expect(try shallow["invoices"].state == .incomplete)
-            #expect(try shallow["invoices"].note?.contains("30 details outstanding") == true)
+            #expect(try shallow["invoices"].note?.contains("30 details are outstanding") == true)
             let deep = try await rig.compare(["invoices", "bills"]) { $0.isDeep = true }
             #expect(try deep["invoices"].state == .different)
             #expect(try deep["invoices"].drift.count == 30)

@@ -23,7 +23,7 @@ package struct ZohoSyncServer: Sendable {
     private let arrivals: ArrivalLog
     private let proof: WebhookProof
     private let unknownPaths = UnknownPaths()
-    private let scheduler: Scheduler
+    let scheduler: Scheduler
     private let feed: ChangeFeed
     private let bodies: BodyReader
     private let authenticator: Authenticator
@@ -66,11 +66,13 @@ package struct ZohoSyncServer: Sendable {
         let inspector = HealthInspector(
             mirror: mirror, client: client, organizationID: watch.organization, thresholds: watch.thresholds,
             expectsWebhooks: proof.isExpected,
-            schedule: watch.schedule, reserve: watch.reserve)
+            schedule: watch.schedule)
         feed = ChangeFeed(mirror)
         inbox = InboxWriter(mirror, clock: configuration.clock)
         runs = SyncRuns(mirror) { options, onEvent in
-            makeSynchroniser(client, options) { event in
+            var options = options
+            options.deletions = watch.healing.deletions
+            return makeSynchroniser(client, options) { event in
                 if event.phase == .ended, let run = event.run { metrics.count(run) }
                 await onEvent(event)
             }
@@ -107,7 +109,9 @@ package struct ZohoSyncServer: Sendable {
             work: ScheduledWork(
                 synchronise: synchronise,
                 reconcile: { options in
-                    try await Reconciler(
+                    var options = options
+                    options.deletions = watch.healing.deletions
+                    return try await Reconciler(
                         client: client, mirror: mirror, options: options, holder: holder, isDead: isDead,
                         onEvent: { event in
                             guard case .ended(let entity, let findings) = event else { return }

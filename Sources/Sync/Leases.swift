@@ -86,7 +86,7 @@ package struct Leases: Sendable {
                     }
                 }
             }
-            if names.contains(where: { Self.entity(of: $0) != nil }) {
+            if names.contains(where: { Lease.entity(of: $0) != nil }) {
                 group.addTask {
                     for await _ in mirror.database.notifications(of: Mirror.cancellationChannel) {
                         // What cannot be looked up now is looked up with the next notice.
@@ -103,16 +103,4 @@ package struct Leases: Sendable {
             throw CancellationError()
         }
     }
-}
-
-extension Leases {
-    /// The lease under which an entity is listed, compared or put back.
-    static func name(of entity: String) -> String { prefix + entity }
-
-    /// The entity that a lease is about; nil where it is about something else.
-    package static func entity(of name: String) -> String? {
-        name.hasPrefix(prefix) ? String(name.dropFirst(prefix.count)) : nil
-    }
-
-    private static let prefix = "sync "
 }

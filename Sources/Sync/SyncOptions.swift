@@ -31,6 +31,8 @@ package struct SyncOptions: Sendable, Hashable {
     package var includesDetails = true
     /// Reads and compares, and writes nothing.
     package var isDryRun = false
+    /// How many rows of an entity may be marked as deleted without a person's consent.
+    package var deletions = DeletionBound()
     /// Whether nobody has named the entities, although they are named: the schedule asks for what there is.
     package var isUnattended = false
 

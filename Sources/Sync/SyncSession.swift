@@ -50,7 +50,7 @@ struct SyncSession {
             place = plan.name
             let phase = ListPhase(
                 plan: plan, options: sync.options, client: sync.client.counted(by: counter), counter: counter,
-                mirror: sync.mirror, startedAt: entities[0].run.startedAt, window: sync.concurrency,
+                mirror: sync.mirror, startedAt: entities[0].run.startedAt, window: sync.client.inFlight,
                 report: events(.list))
             try await phase.run(&entities)
         } catch {

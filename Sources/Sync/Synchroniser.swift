@@ -13,12 +13,10 @@ package struct Synchroniser: Sendable {
     let holder: String
     /// Tells of another holder of a lease whether it is known to have ended.
     let isDead: @Sendable (String) -> Bool
-    /// Calls that are made side by side; Zoho allows 5 to 10 (reference, section 2.1).
-    let concurrency: Int
     let onEvent: @Sendable (SyncEvent) async -> Void
 
     package init(
-        client: ZohoBooksClient, mirror: Mirror, options: SyncOptions, holder: String, concurrency: Int = 10,
+        client: ZohoBooksClient, mirror: Mirror, options: SyncOptions, holder: String,
         isDead: @escaping @Sendable (String) -> Bool = { _ in false },
         onEvent: @escaping @Sendable (SyncEvent) async -> Void = { _ in }
     ) {
@@ -26,7 +24,6 @@ package struct Synchroniser: Sendable {
         self.mirror = mirror
         self.options = options
         self.holder = holder
-        self.concurrency = concurrency
         self.isDead = isDead
         self.onEvent = onEvent
     }
@@ -45,7 +42,7 @@ package struct Synchroniser: Sendable {
     /// - Throws: ``SyncOptionsError``, and what keeps the sync from beginning.
     package func report() async throws -> SyncReport {
         let mappings = try options.validated()
-        let names = mappings.map { Leases.name(of: $0.entity.name) }
+        let names = mappings.map { Lease.name(of: $0.entity.name) }
         if options.isDryRun { return await synchronise(mappings, holder: holder) }
         // Losing a lease and being cancelled end the holding with an error, whatever the work has come to.
         let done = Mutex<SyncReport?>(nil)

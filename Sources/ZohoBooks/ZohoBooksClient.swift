@@ -146,6 +146,9 @@ public struct ZohoBooksClient: Sendable {
     /// Seconds by which this machine's clock is ahead of Zoho's, as the last answer said; nil before the first.
     public var clockSkew: Double? { clock.skew }
 
+    /// Calls that are made at once; Zoho allows 5 to 10 (reference, section 2.1).
+    public var inFlight: Int { calls.limits.inFlight }
+
     /// What is left of the budget.
     public func budget() async throws -> BudgetSnapshot {
         try await calls.snapshot(at: environment.now())

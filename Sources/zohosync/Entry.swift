@@ -26,6 +26,7 @@ struct Entry {
             } else {
                 try command.run()
             }
+            LogWriter.standardError.flush()
         } catch {
             ExitStatus(error).exit()
         }

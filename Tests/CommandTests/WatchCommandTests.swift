@@ -217,7 +217,7 @@ struct WatchCommandTests {
             #expect(document["with_webhooks"] as? Int ?? 0 > 100)
             let tight = try await Program.run(arguments + ["200"], environment, folder: folder)
             #expect(tight.status == 1)
-            #expect(tight.output.contains("do not fit into 200"))
+            #expect(tight.output.contains("do not fit into 200 with a reserve of 20."), "a tenth at most is kept")
             let roomy = try await Program.run(arguments + ["10000"], environment, folder: folder)
             #expect(roomy.status == 0)
             #expect(roomy.output.contains("The schedule fits the plan."))

@@ -7,15 +7,15 @@ import ZohoBooks
 extension Rig {
     /// Compares source and mirror as `zohosync verify` does.
     func compare(
-        _ entities: [String] = [], concurrency: Int = 10, _ change: (inout ReconciliationOptions) -> Void = { _ in },
+        _ entities: [String] = [], inFlight: Int? = nil, _ change: (inout ReconciliationOptions) -> Void = { _ in },
         onEvent: @escaping @Sendable (ReconciliationEvent) async -> Void = { _ in }
     ) async throws -> ReconciliationReport {
         var options = ReconciliationOptions()
         options.entities = entities
         change(&options)
-        return try await withClient { client in
+        return try await withClient(inFlight: inFlight) { client in
             try await Reconciler(
-                client: client, mirror: mirror, options: options, holder: "test:1", concurrency: concurrency,
+                client: client, mirror: mirror, options: options, holder: "test:1",
                 random: { 0.5 }, onEvent: onEvent
             ).run()
         }

@@ -111,6 +111,34 @@ struct HealWorkTests {
         }
     }
 
+    @Test("A restart of a worker that cannot be recorded is logged", .timeLimit(.minutes(20)))
+    func unrecordedRestart() async throws {
+        let (clock, log) = (ManualClock(), LogRecorder())
+        try await Rig.with(.sqlite) {
+            $0.slowAnswer = .seconds(600)
+            $0.clock = clock
+        } _: { rig in
+            try await rig.tamper("drop table sync_actions")
+            rig.control.script(.slowAnswer, next: 1, prefix: "/invoices")
+            let id = rig.control.id(.invoices, at: 0)
+            _ = try await rig.mirror.mark([id], of: try #require(Catalog.entity(named: "invoices")))
+            try await rig.withClient { client in
+                let patience = ManualClock()
+                let processor = DeliveryProcessor(
+                    mirror: rig.mirror, client: client, holder: "test:1", workers: 1, patience: .seconds(900),
+                    clock: patience, logger: log.logger)
+                try await withThrowingTaskGroup { group in
+                    group.addTask { try await processor.run() }
+                    try await clock.untilAsleep()
+                    patience.advance(by: .seconds(901))
+                    try await waitUntil("it is logged") { log.lines.contains { $0.contains("cannot be recorded") } }
+                    group.cancelAll()
+                    try await group.waitForAll()
+                }
+            }
+        }
+    }
+
     @Test("Stuck leases and endless runs are seen, and ended by healing", arguments: Engine.allCases)
     func leases(engine: Engine) async throws {
         try await Rig.with(engine) { rig in

@@ -22,7 +22,7 @@ struct InterruptionTests {
             let sync = Task {
                 defer { stopped.continuation.finish() }
                 return try await rig.sync(
-                    ["products"], concurrency: 3,
+                    ["products"], inFlight: 3,
                     onEvent: { event in
                         guard event.phase == .list,
                             pages.withLock({ count in

@@ -54,7 +54,7 @@ struct LeaseTests {
             let gate = Gate()
             let slow = Task {
                 defer { gate.open() }
-                return try await rig.report(["products"], holder: "slow:1", concurrency: 1) {
+                return try await rig.report(["products"], holder: "slow:1", inFlight: 1) {
                     $0.includesDetails = false
                 } onEvent: { event in
                     if event.phase == .list { await gate.wait() }

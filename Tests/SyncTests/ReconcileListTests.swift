@@ -31,7 +31,7 @@ struct ReconcileListTests {
             let ids = (0..<250).map { rig.control.id(.contacts, at: $0) }
             let control = rig.control
             let report = try await rig.compare(
-                ["customers", "vendors"], concurrency: 1, { $0.sample = 0 },
+                ["customers", "vendors"], inFlight: 1, { $0.sample = 0 },
                 onEvent: Self.betweenPages(of: "contacts") {
                     // Page 2 loses its first three to page 1.
                     for id in ids[..<3] { try? control.delete(.contacts, id: id) }
@@ -46,7 +46,7 @@ struct ReconcileListTests {
 
             // A repair lists again where the list has changed while it was read.
             let repaired = try await rig.compare(
-                ["customers", "vendors"], concurrency: 1, { $0.repairs = true },
+                ["customers", "vendors"], inFlight: 1, { $0.repairs = true },
                 onEvent: Self.betweenPages(of: "contacts") { try? control.delete(.contacts, id: ids[10]) })
             #expect(repaired.isEqual)
             let left = try await rig.value(

@@ -49,28 +49,27 @@ struct Rig: Sendable {
     /// Runs one sync as one process would.
     @discardableResult
     func sync(
-        _ entities: [String] = [], holder: String = "test:1", concurrency: Int = 10,
+        _ entities: [String] = [], holder: String = "test:1", inFlight: Int? = nil,
         _ change: (inout SyncOptions) -> Void = { _ in },
         onEvent: @escaping @Sendable (SyncEvent) async -> Void = { _ in }
     ) async throws -> SyncReport {
-        let report = try await report(entities, holder: holder, concurrency: concurrency, change, onEvent: onEvent)
+        let report = try await report(entities, holder: holder, inFlight: inFlight, change, onEvent: onEvent)
         if let failure = report.failure { throw failure }
         return report
     }
 
     /// Runs one sync as one process would, and tells of it also where it could not go on.
     func report(
-        _ entities: [String] = [], holder: String = "test:1", concurrency: Int = 10,
+        _ entities: [String] = [], holder: String = "test:1", inFlight: Int? = nil,
         _ change: (inout SyncOptions) -> Void = { _ in },
         onEvent: @escaping @Sendable (SyncEvent) async -> Void = { _ in }
     ) async throws -> SyncReport {
         var options = SyncOptions()
         options.entities = entities
         change(&options)
-        return try await withClient(holder: holder) { client in
+        return try await withClient(holder: holder, inFlight: inFlight) { client in
             try await Synchroniser(
-                client: client, mirror: mirror, options: options, holder: holder, concurrency: concurrency,
-                onEvent: onEvent
+                client: client, mirror: mirror, options: options, holder: holder, onEvent: onEvent
             ).report()
         }
     }
@@ -87,7 +86,7 @@ struct Rig: Sendable {
         let (reached, continuation) = AsyncStream<Void>.makeStream()
         let sync = Task {
             defer { continuation.finish() }
-            return try await report(entities, concurrency: 1, change) { event in
+            return try await report(entities, inFlight: 1, change) { event in
                 let isReached =
                     event.phase == phase
                     && seen.withLock { seen in
@@ -106,9 +105,16 @@ struct Rig: Sendable {
     }
 
     /// Runs work with a client of its own, as one process has it.
+    ///
+    /// - Parameters:
+    ///   - inFlight: calls at once, where that is not what the limits say.
+    ///   - ledger: keeps the budget in place of the mirror.
     func withClient<T>(
-        holder: String = "test:1", organizationID: String? = nil, _ body: (ZohoBooksClient) async throws -> T
+        holder: String = "test:1", organizationID: String? = nil, inFlight: Int? = nil,
+        ledger: (any CallLedger)? = nil, _ body: (ZohoBooksClient) async throws -> T
     ) async throws -> T {
+        var limits = limits
+        if let inFlight { limits.inFlight = inFlight }
         let oauth = control.configuration.oauth
         var configuration = ZohoBooksConfiguration(
             clientID: oauth.clientID, clientSecret: Secret(oauth.clientSecret),
@@ -120,7 +126,7 @@ struct Rig: Sendable {
         let time = SimulatedTime(control)
         let client = ZohoBooksClient(
             configuration: configuration, http: http, tokens: MirrorTokenStore(mirror, holder: holder),
-            calls: MirrorCallLedger(mirror, limits: limits, holder: holder),
+            calls: ledger ?? MirrorCallLedger(mirror, limits: limits, holder: holder),
             logger: Logger(label: "test", factory: { _ in SwiftLogNoOpLogHandler() }), now: { time.now() },
             sleep: { await time.sleep(for: $0) }, random: { 0.5 })
         do {

@@ -76,6 +76,25 @@ struct ScheduleCostTests {
         }
     }
 
+    @Test("Of the plan a tenth at most is left to others, whatever reserve is set")
+    func cappedReserve() async throws {
+        var limits = BudgetLimits()
+        limits.reserve = 5_000
+        try await Rig.with(.sqlite, limits: limits) {
+            $0.limits.callsPerDay = 1_000
+        } _: { rig in
+            try await rig.sync(["products"]) { $0.includesDetails = false }
+            let schedule = Schedule { $0 == .incremental && $1 == "products" ? .every(900) : .off }
+            try await rig.withClient { client in
+                let inspector = HealthInspector(
+                    mirror: rig.mirror, client: client, organizationID: nil, schedule: schedule)
+                let check = await inspector.inspect(.mirror).first { $0.name == "schedule_percent" }
+                // Three pages, 96 times a day, of 900.
+                #expect(check?.figure == 32)
+            }
+        }
+    }
+
     /// Whose changes webhooks announce.
     enum Announced: CaseIterable {
         case everything

@@ -334,6 +334,7 @@ struct UndoTests {
             ])
             try await rig.mirror.save(ScheduleRecord(name: "healing", dueAt: now))
             try await rig.mirror.noteUptime(tolerance: 1)
+            try await rig.mirror.noteGone(["1", "2"], of: mapping, at: now)
             let token = try await rig.mirror.makeAPIToken(name: "shop", role: .read).token
             let runs = try await rig.mirror.runs(limit: 100).count
             let logged = try await rig.value("select count(*) from sync_changes")
@@ -341,6 +342,7 @@ struct UndoTests {
             try await rig.mirror.prepare(organizationID: "1")
             for table in [
                 "cursors", "inbox", "tokens", "budget", "arrivals", "reconciliations", "health", "schedule", "uptime",
+                "gone",
             ] {
                 #expect(try await rig.value("select count(*) from sync_\(table)") == "0", "\(table)")
             }

@@ -49,7 +49,7 @@ struct WatermarkTests {
         try await Self.with { rig in
             let control = rig.control
             try await rig.sync(
-                ["invoices"], concurrency: 1, { $0.includesDetails = false },
+                ["invoices"], inFlight: 1, { $0.includesDetails = false },
                 onEvent: Self.afterFirstPage {
                     try control.edit(.invoices, at: 0, ["reference_number": "early"])
                     control.advanceClock(by: .seconds(900))
@@ -156,7 +156,7 @@ struct WatermarkTests {
             for index in 0..<700 { try control.edit(.invoices, at: index, ["reference_number": "first"]) }
             control.advanceClock(by: .seconds(3_600))
             let report = try await rig.sync(
-                ["invoices"], concurrency: 1, { $0.includesDetails = false },
+                ["invoices"], inFlight: 1, { $0.includesDetails = false },
                 onEvent: Self.afterFirstPage {
                     for index in 0..<20 { try control.edit(.invoices, at: index, ["reference_number": "second"]) }
                 })

@@ -142,14 +142,13 @@ extension Mirror {
     private func forgetOrganization(_ organizationID: String, _ transaction: any SQLTransaction) throws {
         for table in [
             "sync_cursors", "sync_inbox", "sync_tokens", "sync_budget", "sync_arrivals", "sync_reconciliations",
-            "sync_health", "sync_schedule", "sync_uptime",
+            "sync_health", "sync_schedule", "sync_uptime", "sync_gone",
         ] {
             try transaction.execute("delete from \(table)")
         }
-        try transaction.execute(
-            """
-            update sync_dead_letters set state = 'discarded', closed_at = $1, close_reason = $2 where state = 'open'
-            """, [.instant(now()), .text("it belongs to organisation \(organizationID)")])
+        try transaction.closeDeadLetters(
+            try transaction.openDeadLetters(), .discarded, reason: "it belongs to organisation \(organizationID)",
+            time: now())
     }
 
     private func isEmpty(_ transaction: any SQLTransaction) throws -> Bool {

@@ -3,6 +3,15 @@ import Database
 import ZohoBooks
 
 extension SQLTransaction {
+    /// The ids of the letters that are open.
+    ///
+    /// - Parameter condition: which of them, of one value as `$1`.
+    func openDeadLetters(where condition: String = "true", _ value: SQLValue? = nil) throws -> [Int64] {
+        try query(
+            "select id from sync_dead_letters where state = 'open' and \(condition)", value.map { [$0] } ?? []
+        ).compactMap { $0.int(0) }
+    }
+
     /// Closes letters; those that are closed already stay as they are.
     ///
     /// Every letter that is closed is closed here.

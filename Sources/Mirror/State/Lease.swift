@@ -22,6 +22,17 @@ package struct Lease: Sendable, Hashable {
 
     /// The process that holds it.
     package var process: String { HolderName.process(of: holder) }
+
+    /// The lease under which an entity is listed, compared or put back.
+    package static func name(of entity: String) -> String { prefix + entity }
+
+    /// The entity that a lease is about; nil where it is about something else.
+    package static func entity(of name: String) -> String? {
+        name.hasPrefix(prefix) ? String(name.dropFirst(prefix.count)) : nil
+    }
+
+    /// How the names of all leases of entities begin.
+    static let prefix = "sync "
 }
 
 /// How those who hold leases and claims are called: a process, or one of its parts behind a `#`, as in `host:42@7#1`.

@@ -21,9 +21,12 @@ extension Mirror {
                     last_error = 'The process ended without finishing the run.'
                 where entity = $2 and state = 'running' and not exists (
                     select 1 from sync_leases l
-                    where l.name = 'sync ' || sync_runs.entity and l.holder = sync_runs.holder
-                        and l.holder <> $3 and l.expires_at > $4)
-                """, [.instant(time), .text(entity), .text(holder), .instant(try leaseTime(transaction))])
+                    where l.name = $3 and l.holder = sync_runs.holder and l.holder <> $4 and l.expires_at > $5)
+                """,
+                [
+                    .instant(time), .text(entity), .text(Lease.name(of: entity)), .text(holder),
+                    .instant(try leaseTime(transaction)),
+                ])
             let id = try transaction.reserveIDs(1, in: "sync_runs")[0]
             try transaction.execute(
                 """
@@ -54,10 +57,11 @@ extension Mirror {
                 update sync_runs set state = 'interrupted', finished_at = $1,
                     last_error = 'The process ended without finishing the run.'
                 where state = 'running' and not exists (
-                    select 1 from sync_leases where name = 'sync ' || sync_runs.entity and expires_at > $2)
-                """, [.instant(time), .instant(leaseTime)])
+                    select 1 from sync_leases where name = $2 || sync_runs.entity and expires_at > $3)
+                """, [.instant(time), .text(Lease.prefix), .instant(leaseTime)])
             try transaction.execute(
-                "delete from sync_leases where name like 'sync %' and expires_at <= $1", [.instant(leaseTime)])
+                "delete from sync_leases where name like $1 and expires_at <= $2",
+                [.text("\(Lease.prefix)%"), .instant(leaseTime)])
             return ended
         }
     }
@@ -124,9 +128,9 @@ extension Mirror {
             try transaction.query(
                 """
                 \(Self.runColumns) where state = 'running' and (
-                    entity = $1 or holder = (select holder from sync_leases where name = 'sync ' || $1))
+                    entity = $1 or holder = (select holder from sync_leases where name = $2))
                 order by case when entity = $1 then 0 else 1 end, id desc limit 1
-                """, [.text(entity)]
+                """, [.text(entity), .text(Lease.name(of: entity))]
             ).first.flatMap { Run($0) }
         }
     }

@@ -5,7 +5,7 @@ package import ZohoBooks
 /// Keeps the call budget in the mirror, so that all processes on it stay inside one.
 package struct MirrorCallLedger: CallLedger {
     private let mirror: Mirror
-    private let limits: BudgetLimits
+    package let limits: BudgetLimits
     private let holder: String
     private let isDead: @Sendable (String) -> Bool
 

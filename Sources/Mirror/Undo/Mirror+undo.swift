@@ -117,18 +117,11 @@ extension Mirror {
     ) async throws -> Int {
         let time = now()
         guard !isRehearsal else {
-            return try await database.read { transaction in
-                try transaction.query(
-                    "select count(*) from sync_dead_letters where \(condition) and state = 'open'", [value]
-                ).first?.int(0).map { Int($0) } ?? 0
-            }
+            return try await database.read { try $0.openDeadLetters(where: condition, value).count }
         }
         return try await database.write { transaction in
-            try transaction.execute(
-                """
-                update sync_dead_letters set state = 'discarded', closed_at = $2, close_reason = $3
-                where \(condition) and state = 'open'
-                """, [value, .instant(time), .text(reason)])
+            try transaction.closeDeadLetters(
+                try transaction.openDeadLetters(where: condition, value), .discarded, reason: reason, time: time)
         }
     }
 }

@@ -38,7 +38,7 @@ struct BulkSyncAPI: Sendable {
             if let runID { run = try await mirror.run(runID) } else { run = try await mirror.runningRun(of: entity) }
             throw conflict(error.description, run)
         } catch let error as MirrorError {
-            guard case .leased(let lease, _, _) = error, let entity = Leases.entity(of: lease) else { throw error }
+            guard case .leased(let lease, _, _) = error, let entity = Lease.entity(of: lease) else { throw error }
             throw conflict(error.description, try await mirror.runningRun(of: entity))
         }
         if let seconds = WaitPreference.seconds(in: request.headers[.prefer]),

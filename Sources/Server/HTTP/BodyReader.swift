@@ -23,7 +23,7 @@ final class BodyReader: Sendable {
     private let state = Mutex(State())
 
     /// Seconds that a whole body may take; Zoho itself gives up after as many.
-    private static let patience = 10
+    private static let timeout = 10
 
     init(capacity: Int, clock: any Clock<Duration>) {
         self.capacity = capacity
@@ -37,7 +37,7 @@ final class BodyReader: Sendable {
                 try await self.clock.sleep(for: .seconds(1))
                 let late = self.state.withLock { state in
                     state.seconds += 1
-                    return state.readings.values.filter { $0.since <= state.seconds - Self.patience }.map { $0.stop }
+                    return state.readings.values.filter { $0.since <= state.seconds - Self.timeout }.map { $0.stop }
                 }
                 for stop in late { stop() }
             }
@@ -57,6 +57,7 @@ final class BodyReader: Sendable {
         if request.headers[.expect]?.lowercased() == "100-continue" {
             try await context.channel.writeAndFlush(HTTPResponsePart.head(HTTPResponse(status: .continue)))
         }
+        // A task, so that `run()` can stop it.
         let work = Task { try await self.collect(request.body, length, upTo: limit) }
         let stop: @Sendable () -> Void = { work.cancel() }
         let number = state.withLock { state in
@@ -72,7 +73,7 @@ final class BodyReader: Sendable {
                 work.cancel()
             }
         } catch is CancellationError where !Task.isCancelled {
-            throw Problem(.requestTimeout, "The body did not arrive within \(Self.patience) seconds.")
+            throw Problem(.requestTimeout, "The body did not arrive within \(Self.timeout) seconds.")
         }
     }
 

@@ -8,8 +8,6 @@ package struct WatchConfiguration: Sendable {
     /// Above which figures a check is no longer well.
     package var thresholds = HealthThresholds()
     package var schedule = Schedule.off
-    /// Calls of the day that the schedule leaves for others.
-    package var reserve = 0
     package var healing = HealingOptions()
     package var targets: [any AlertTarget] = []
     /// Told after each look at which nothing was critical.

@@ -115,13 +115,20 @@ package struct DeliveryProcessor: Sendable {
             worker.cancel()
             pulse.giveUp()
             logger.error("A worker was stuck and was restarted", metadata: ["worker": "\(name)"])
-            Task { [mirror, patience] in
-                try await mirror.record(
-                    HealingRecord(
-                        action: HealingAction.restartWorker.rawValue,
-                        reason: "\(name) did not respond for \(patience).",
-                        state: .done, outcome: "It was abandoned, and another one continues.", changed: 1,
-                        at: mirror.now()))
+            // Beside the next worker: the database may be what this one was stuck on.
+            Task { [mirror, patience, logger] in
+                do {
+                    try await mirror.record(
+                        HealingRecord(
+                            action: HealingAction.restartWorker.rawValue,
+                            reason: "\(name) did not respond for \(patience).",
+                            state: .done, outcome: "It was abandoned, and another one continues.", changed: 1,
+                            at: mirror.now()))
+                } catch {
+                    logger.warning(
+                        "The restart of a worker cannot be recorded",
+                        metadata: ["worker": "\(name)", "error": "\(error)"])
+                }
             }
         }
     }

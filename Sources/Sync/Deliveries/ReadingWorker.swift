@@ -17,8 +17,6 @@ struct ReadingWorker: Sendable {
     private static let claimSize = 1_000
     /// Microseconds for which what the budget has no call for waits at least.
     private static let leastPause: Int64 = 5_000_000
-    /// Calls that are made side by side.
-    private static let concurrency = 4
 
     /// Works until nothing is due.
     func drain(_ pulse: WorkerPulse) async throws {
@@ -81,7 +79,7 @@ struct ReadingWorker: Sendable {
         var calls = reader.calls(for: byID.keys.sorted())[...]
         var outage: (any Error)?
         await withTaskGroup(of: (any Error)?.self) { group in
-            for _ in 0..<Self.concurrency {
+            for _ in 0..<processor.client.inFlight {
                 guard let ids = calls.popFirst() else { break }
                 group.addTask { await read(ids, byID, mapping, reader, pulse) }
             }

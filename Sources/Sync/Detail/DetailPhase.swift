@@ -11,8 +11,6 @@ struct DetailPhase: Sendable {
     private let client: ZohoBooksClient
     private let mirror: Mirror
     private let options: SyncOptions
-    /// Calls that are made side by side.
-    private let concurrency: Int
     /// Details older than this are read again, in microseconds since 1970; nil where only changed rows need one.
     private let expiredBefore: Int64?
     private let report: @Sendable (EntityRun, _ done: Int, _ expected: Int?, _ elapsed: Duration) async -> Void
@@ -39,7 +37,7 @@ struct DetailPhase: Sendable {
     /// Details that are gathered before they are applied: what a kill can cost in calls.
     private static let gathered = 25
     /// So many refused records in a row are no accident of theirs.
-    private static let patience = 10
+    private static let maximumConsecutiveFailures = 10
 
     /// Looks what there is to do.
     ///
@@ -52,7 +50,6 @@ struct DetailPhase: Sendable {
         client = sync.client.counted(by: entity.counter)
         mirror = sync.mirror
         options = sync.options
-        concurrency = sync.concurrency
         self.expiredBefore = expiredBefore
         self.report = report
         if !entity.reappeared.isEmpty { try await mirror.noteListed(entity.reappeared, of: mapping) }
@@ -139,10 +136,10 @@ struct DetailPhase: Sendable {
         var refusedInARow = 0
 
         await withTaskGroup(of: Result<DetailAnswer, any Error>.self) { group in
-            var inFlight = 0
+            var underWay = 0
             func fill() {
-                while failure == nil, inFlight < concurrency, let call = calls.popFirst() {
-                    inFlight += 1
+                while failure == nil, underWay < client.inFlight, let call = calls.popFirst() {
+                    underWay += 1
                     group.addTask { [reader] in
                         do { return .success(try await reader.answer(to: call)) } catch { return .failure(error) }
                     }
@@ -150,7 +147,7 @@ struct DetailPhase: Sendable {
             }
             fill()
             while let result = await group.next() {
-                inFlight -= 1
+                underWay -= 1
                 switch result {
                 case .success(let answer):
                     pending.add(answer)
@@ -160,10 +157,12 @@ struct DetailPhase: Sendable {
                 case .failure(let error):
                     refusedInARow += 1
                     refusal = refusal ?? error
-                    if !error.concernsOneRecord || refusedInARow >= Self.patience { failure = failure ?? error }
+                    if !error.concernsOneRecord || refusedInARow >= Self.maximumConsecutiveFailures {
+                        failure = failure ?? error
+                    }
                 }
                 fill()
-                guard pending.count >= Self.gathered || inFlight == 0 else { continue }
+                guard pending.count >= Self.gathered || underWay == 0 else { continue }
                 do {
                     try await apply(pending, &entity, (clock.now - start).milliseconds)
                     pending = DetailAnswer()
@@ -223,7 +222,7 @@ struct DetailPhase: Sendable {
         let all = try await mirror.undecidedGone(of: mapping).merging(gone.map { ($0, goneAt) }) { $1 }
         guard !all.isEmpty else { return }
         let rows = try await mirror.rowCounts(of: mapping).present
-        guard DeletionBound().allows(all.count, of: rows) else {
+        guard options.deletions.allows(all.count, of: rows) else {
             if !gone.isEmpty { try await uncancelled { try await mirror.noteGone(gone, of: mapping, at: goneAt) } }
             throw MassDeletion(description: DeletionBound.question(all.count, of: rows, entity: mapping.entity.name))
         }

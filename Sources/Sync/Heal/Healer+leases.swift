@@ -41,7 +41,7 @@ extension Healer {
     func runNeeds() async throws -> [HealingNeed] {
         let held = Set(try await mirror.leases().filter { $0.state == .held && !isDead($0.process) }.map(\.name))
         let abandoned = try await mirror.runs(state: .running, limit: 1_000).filter {
-            !held.contains(Leases.name(of: $0.entity))
+            !held.contains(Lease.name(of: $0.entity))
         }
         guard !abandoned.isEmpty else { return [] }
         let names = abandoned.map { "\($0.id) of \($0.entity)" }.joined(separator: ", ")

@@ -25,7 +25,7 @@ extension Healer {
         for mapping in Catalog.entities {
             let name = mapping.entity.name
             // What is being read right now is caught up by that.
-            guard !busy.contains(Leases.name(of: name)) else { continue }
+            guard !busy.contains(Lease.name(of: name)) else { continue }
             // What was never loaded is not caught up but begun, by a person or by the schedule.
             if let listedAt = try await mirror.cursor(of: name).listedAt, listedAt < gap.until { missed.append(name) }
         }
@@ -43,6 +43,7 @@ extension Healer {
         var options = SyncOptions()
         options.entities = entities
         options.isUnattended = true
+        options.deletions = self.options.deletions
         while !options.entities.isEmpty {
             do {
                 let report = try await synchronise(options)
@@ -53,7 +54,7 @@ extension Healer {
                 options.entities.removeAll { $0 == entity }
             } catch MirrorError.leased(let name, let holder, let left) {
                 let before = options.entities.count
-                options.entities.removeAll { Leases.name(of: $0) == name }
+                options.entities.removeAll { Lease.name(of: $0) == name }
                 if options.entities.count == before {
                     throw MirrorError.leased(name: name, holder: holder, secondsLeft: left)
                 }

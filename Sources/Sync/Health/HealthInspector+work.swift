@@ -64,7 +64,7 @@ extension HealthInspector {
             if run.state == .failed { failed[name] = 1 }
             guard run.state == .running else { continue }
             let age = now - run.startedAt
-            let isAbandoned = age > Self.grace && !held.contains(Leases.name(of: name))
+            let isAbandoned = age > Self.grace && !held.contains(Lease.name(of: name))
             if isAbandoned || age > thresholds.patience("runs_endless") { endless[name] = 1 }
         }
         return [
@@ -92,7 +92,7 @@ extension HealthInspector {
         }
         var ages: [String: Int] = [:]
         for entity in expected {
-            ages[entity] = work.listedAt[entity].map { Int((now - $0) / 1_000_000) } ?? Self.unknownAge
+            if let listedAt = work.listedAt[entity] { ages[entity] = Int((now - listedAt) / 1_000_000) }
         }
         let oldest = Double(ages.values.max() ?? 0)
         let check = thresholds.judge(
@@ -105,9 +105,6 @@ extension HealthInspector {
             ["There is no complete copy of \(missing.joined(separator: ", ")). Run zohosync sync.", check.advice]
                 .filter { !$0.isEmpty }.joined(separator: " "), parts: ages)
     }
-
-    /// Stands for the age of what was never loaded.
-    private static let unknownAge = -1
 
     /// What the last comparisons found, those that were not complete included: what they did find is known.
     private func driftCheck(_ work: WorkState) -> HealthCheck {

@@ -14,8 +14,6 @@ package struct HealthInspector: Sendable {
     let expectsWebhooks: Bool
     /// What is done again and again, to see whether it fits into the plan.
     let schedule: Schedule
-    /// Calls of the day that background work leaves for others.
-    let reserve: Int
     /// Bytes free and in all where a file or folder lies; nil where that is not known.
     let disk: @Sendable (_ path: String) -> (free: Double, total: Double)?
     /// By which the database's answer is timed.
@@ -33,7 +31,7 @@ package struct HealthInspector: Sendable {
 
     package init(
         mirror: Mirror, client: ZohoBooksClient?, organizationID: String?, thresholds: HealthThresholds = .init(),
-        expectsWebhooks: Bool = false, schedule: Schedule = .off, reserve: Int = BudgetLimits().reserve,
+        expectsWebhooks: Bool = false, schedule: Schedule = .off,
         disk: @escaping @Sendable (_ path: String) -> (free: Double, total: Double)? = { Self.space(at: $0) },
         clock: any Clock<Duration> = ContinuousClock()
     ) {
@@ -43,7 +41,6 @@ package struct HealthInspector: Sendable {
         self.thresholds = thresholds
         self.expectsWebhooks = expectsWebhooks
         self.schedule = schedule
-        self.reserve = reserve
         self.disk = disk
         self.clock = clock
     }
@@ -52,7 +49,7 @@ package struct HealthInspector: Sendable {
     private static let privileges = "privileges"
     private static let policies = "row_level_security"
     /// How long the database may take to show that it answers.
-    private static let patience = Duration.seconds(5)
+    private static let timeout = Duration.seconds(5)
 
     /// Makes the checks, in the order in which a new installation is set up.
     package func inspect(_ depth: Depth) async -> [HealthCheck] { await look(depth).checks }
@@ -129,7 +126,7 @@ package struct HealthInspector: Sendable {
         var checks: [HealthCheck] = []
         let time = clock.stopwatch()
         do {
-            _ = try await within(Self.patience) {
+            _ = try await within(Self.timeout) {
                 try await mirror.database.read { try $0.query("select 1") }
             }
         } catch {

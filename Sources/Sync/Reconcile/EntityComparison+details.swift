@@ -4,9 +4,6 @@ import Mirror
 import ZohoBooks
 
 extension EntityComparison {
-    /// Detail calls that are made side by side.
-    private static let concurrency = 4
-
     private struct Reading: Sendable {
         let ids: [String]
         /// Calls that were set aside for it.
@@ -74,7 +71,7 @@ extension EntityComparison {
         await withTaskGroup(of: Reading.self) { group in
             var underWay = 0
             func proceed() {
-                while !isAtEnd, failure == nil, underWay < Self.concurrency {
+                while !isAtEnd, failure == nil, underWay < reconciler.client.inFlight {
                     let (ids, reserved) = reader.nextGroup(&queue, left: calls.left, doubtful: extras)
                     guard !ids.isEmpty else { return }
                     calls.details -= reserved

@@ -11,22 +11,19 @@ package struct Reconciler: Sendable {
     private(set) var mirror: Mirror
     let options: ReconciliationOptions
     let leases: Leases
-    /// Calls that are made side by side.
-    let concurrency: Int
     /// In 0..<1.
     let random: @Sendable () -> Double
     let onEvent: @Sendable (ReconciliationEvent) async -> Void
 
     package init(
         client: ZohoBooksClient, mirror: Mirror, options: ReconciliationOptions, holder: String,
-        concurrency: Int = 10, isDead: @escaping @Sendable (String) -> Bool = { _ in false },
+        isDead: @escaping @Sendable (String) -> Bool = { _ in false },
         random: @escaping @Sendable () -> Double = { Double.random(in: 0..<1) },
         onEvent: @escaping @Sendable (ReconciliationEvent) async -> Void = { _ in }
     ) {
         self.client = client
         self.mirror = mirror
         self.options = options
-        self.concurrency = concurrency
         self.random = random
         self.onEvent = onEvent
         leases = Leases(mirror: mirror, process: holder, isDead: isDead)
@@ -79,7 +76,7 @@ package struct Reconciler: Sendable {
         let mappings = try options.mappings()
         let cost = try await cost()
         await onEvent(.announced(cost))
-        return try await leases.hold(mappings.map { Leases.name(of: $0.entity.name) }) { holder, mirror in
+        return try await leases.hold(mappings.map { Lease.name(of: $0.entity.name) }) { holder, mirror in
             var fenced = self
             fenced.mirror = mirror
             var session = ReconciliationSession(fenced, cost, holder: holder)

@@ -137,7 +137,7 @@ struct ReconciliationSession {
         try await withThrowingTaskGroup(of: (MappedPage, Bool).self) { group in
             var underWay = 0
             func proceed() {
-                while underWay < reconciler.concurrency, asked < ceiling, let number = pages.next() {
+                while underWay < client.inFlight, asked < ceiling, let number = pages.next() {
                     asked += 1
                     underWay += 1
                     group.addTask { [options] in

@@ -32,16 +32,16 @@ extension HealthInspector {
     /// Whether the schedule fits into what Zoho allows a day, at the pace that it has now.
     func scheduleChecks() async throws -> [HealthCheck] {
         // What the plan allows is known from Zoho's answers, which the mirror keeps.
-        guard !schedule.tasks.isEmpty, let plan = try await client?.budget().dailyLimit, plan > reserve else {
-            return []
-        }
+        guard !schedule.tasks.isEmpty, let budget = try await client?.budget(), let plan = budget.dailyLimit,
+            plan > budget.reserve
+        else { return [] }
         let cost = try await ScheduleCost.of(schedule, mirror)
         let calls = cost.calls(with: try await LiveWebhooks(mirror))
         return [
             thresholds.judge(
-                "schedule_percent", (Double(calls) / Double(plan - reserve) * 100).rounded(),
+                "schedule_percent", (Double(calls) / Double(plan - budget.reserve) * 100).rounded(),
                 "The schedule takes \(calls) calls a day at its present pace, and the plan allows \(plan), of which "
-                    + "\(reserve) are reserved for other uses. Schedule \(cost.costliest(\.busy)) less often, or set up "
+                    + "\(budget.reserve) are reserved for other uses. Schedule \(cost.costliest(\.busy)) less often, or set up "
                     + "the workflow rules. See zohosync schedule --cost.")
         ]
     }

@@ -88,7 +88,7 @@ extension Scheduler {
         let held = (try? await mirror.leases()) ?? []
         let busy = Set(held.filter { $0.state == .held && !leases.isDead($0.process) }.map(\.name))
         let (waiting, free) = tasks.reduce(into: ([ScheduledTask](), [ScheduledTask]())) { result, task in
-            let isBusy = task.entities.contains { busy.contains(Leases.name(of: $0)) }
+            let isBusy = task.entities.contains { busy.contains(Lease.name(of: $0)) }
             if isBusy { result.0.append(task) } else { result.1.append(task) }
         }
         var outcomes = waiting.map {

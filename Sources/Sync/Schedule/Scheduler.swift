@@ -45,7 +45,7 @@ package struct Scheduler: Sendable {
     /// How often it looks.
     private static let tick = Duration.seconds(15)
     /// How long a look may take before the database counts as gone.
-    private static let patience = Duration.seconds(30)
+    private static let timeout = Duration.seconds(30)
     /// Microseconds after which a task is tried again that met another one on its entities.
     static let pause: Int64 = 300_000_000
 
@@ -101,7 +101,7 @@ package struct Scheduler: Sendable {
 
     private func begin() async -> [[ScheduledTask]] {
         do {
-            let due = try await within(Self.patience) {
+            let due = try await within(Self.timeout) {
                 // What was missed while no server ran is not left until the next hour.
                 try await mirror.noteUptime(tolerance: Healer.downtime, waking: healing)
                 return try await dueTasks()

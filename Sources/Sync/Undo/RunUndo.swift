@@ -27,7 +27,7 @@ package struct RunUndo: Sendable {
         if isRehearsal {
             return try await mirror.undo(run, of: mapping, origin: .run(id), isRehearsal: true, assuming: assumed)
         }
-        return try await leases.hold([Leases.name(of: run.entity)]) { holder, mirror in
+        return try await leases.hold([Lease.name(of: run.entity)]) { holder, mirror in
             try await Self.asRun(of: run.entity, undoing: "\(id)", holder: holder, mirror) { origin in
                 try await mirror.undo(run, of: mapping, origin: origin, isRehearsal: false)
             }
@@ -54,7 +54,7 @@ package struct RunUndo: Sendable {
             $0.name.hasPrefix(WorkerPulse.prefix) && $0.state == .held && !leases.isDead($0.process)
         }
         if let worker { throw RunUndoError.served(by: worker.process) }
-        return try await leases.hold(Catalog.entities.map { Leases.name(of: $0.entity.name) }) { holder, mirror in
+        return try await leases.hold(Catalog.entities.map { Lease.name(of: $0.entity.name) }) { holder, mirror in
             var reports: [(entity: String, report: UndoReport)] = []
             for mapping in Catalog.entities {
                 let entity = mapping.entity.name

@@ -98,12 +98,9 @@ public struct Budget: Sendable, Hashable, Codable {
     private func exhaustedUntil(_ priority: CallPriority, _ limits: BudgetLimits) -> Int? {
         guard let returnsAt else { return nil }
         if isExhausted { return returnsAt }
-        let reserve = priority == .background ? reserve(limits) : 0
+        let reserve = priority == .background ? limits.reserve(ofPlan: dailyLimit) : 0
         return dailyRemaining.map { $0 <= reserve } ?? false ? returnsAt : nil
     }
-
-    /// Calls of the day that background work leaves alone: at most a tenth of the plan.
-    private func reserve(_ limits: BudgetLimits) -> Int { min(limits.reserve, (dailyLimit ?? .max) / 10) }
 
     /// How long until the window has room again, nil where it has now.
     private func wait(_ window: [Int: Int], _ underWay: Int, _ limit: Int?, _ second: Int) -> Duration? {
@@ -237,7 +234,7 @@ public struct Budget: Sendable, Hashable, Codable {
         return BudgetSnapshot(
             remainingThisMinute: minutePace(limits, second).map { second < pausedUntil ? 0 : max(0, $0 - minute) },
             remainingToday: isExhausted ? 0 : dailyRemaining, dailyLimit: dailyLimit,
-            reserve: reserve(limits),
+            reserve: limits.reserve(ofPlan: dailyLimit),
             returnsAt: returnsAt.map { Date(timeIntervalSince1970: Double($0)) })
     }
 }

@@ -11,10 +11,17 @@ public struct BudgetLimits: Sendable, Hashable, Codable {
     /// Calls at once; Zoho allows 5 on the free plan and 10 on paid ones.
     public var inFlight = 10
     /// Calls of the day that background work leaves for interactive use.
+    ///
+    /// At most a tenth of the plan; see ``reserve(ofPlan:)``.
     public var reserve = 50
 
     /// Zoho's documented limits.
     public init() {}
+
+    /// Calls of the day that background work leaves for interactive use: at most a tenth of the plan.
+    ///
+    /// - Parameter plan: calls that the plan allows a day; nil where nobody has said.
+    public func reserve(ofPlan plan: Int?) -> Int { min(reserve, (plan ?? .max) / 10) }
 }
 
 /// Who is waiting for a call.

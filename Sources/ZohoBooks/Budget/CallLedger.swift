@@ -4,6 +4,9 @@ public import struct Foundation.Date
 
 /// Where the one budget of an organisation is kept: in memory, or in a row that all processes on a mirror share.
 public protocol CallLedger: Sendable {
+    /// How many calls it allows, as far as it is ours to say.
+    var limits: BudgetLimits { get }
+
     /// Asks for one call.
     func reserve(_ kind: CallKind, _ priority: CallPriority, at now: Date) async throws -> CallDecision
 
@@ -17,7 +20,8 @@ public protocol CallLedger: Sendable {
 /// A budget for one process.
 public final class InMemoryCallLedger: CallLedger {
     private let budget = Mutex(Budget())
-    private let limits: BudgetLimits
+    /// How many calls it allows.
+    public let limits: BudgetLimits
 
     /// Begins with nothing made.
     public init(limits: BudgetLimits = BudgetLimits()) {

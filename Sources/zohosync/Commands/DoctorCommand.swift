@@ -88,7 +88,7 @@ struct DoctorCommand: AsyncParsableCommand {
             HealthInspector(
                 mirror: installation.mirror, client: client, organizationID: try? settings.organizationID(),
                 thresholds: thresholds, expectsWebhooks: settings.expectsWebhooks,
-                schedule: (try? settings.schedule()) ?? .off, reserve: (try? settings.limits().reserve) ?? 0)
+                schedule: (try? settings.schedule()) ?? .off)
         }
         guard asksZoho else { return await inspector(nil).inspectWithStored(.mirror) }
         guard access == .readWrite else {

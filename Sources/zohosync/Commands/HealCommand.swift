@@ -26,7 +26,6 @@ struct HealCommand: AsyncParsableCommand {
             settings, databaseURL: common.databaseURL, to: .maintain
         ) { installation in
             try await installation.withClient(settings) { client in
-                let inFlight = try settings.inFlight()
                 let healer = Healer(
                     mirror: installation.mirror, client: client, options: asked, holder: Holder.current,
                     isDead: { Holder.isDead($0) },
@@ -37,7 +36,7 @@ struct HealCommand: AsyncParsableCommand {
                 ) { options in
                     try await Synchroniser(
                         client: client, mirror: installation.mirror, options: options, holder: Holder.current,
-                        concurrency: inFlight, isDead: { Holder.isDead($0) }
+                        isDead: { Holder.isDead($0) }
                     ).run()
                 }
                 if isRehearsal { return try await healer.plan().map { ActionDocument($0) } }

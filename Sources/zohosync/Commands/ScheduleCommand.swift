@@ -54,7 +54,7 @@ struct ScheduleCommand: AsyncParsableCommand {
         let schedule = try settings.schedule()
         if !cost { return try await showNext(settings, schedule) }
         let known = try await known(settings, schedule)
-        let document = CostDocument(known.cost, plan: plan ?? known.plan, reserve: try settings.limits().reserve)
+        let document = CostDocument(known.cost, plan: plan ?? known.plan, limits: try settings.limits())
         print(common.json ? document.json(indented: true) : document.text)
         if !document.warnings.isEmpty { throw ExitCode(ExitStatus.failure) }
     }
@@ -146,7 +146,7 @@ private struct CostDocument: Encodable {
     let reserve: Int
     let warnings: [String]
 
-    init(_ cost: ScheduleCost, plan: Int?, reserve: Int) {
+    init(_ cost: ScheduleCost, plan: Int?, limits: BudgetLimits) {
         func named(_ calls: [ScheduledTask.Kind: Int]) -> [String: Int] {
             let kinds = ScheduledTask.Kind.allCases.filter(\.isPerModule)
             return Dictionary(uniqueKeysWithValues: kinds.map { ($0.rawValue, calls[$0] ?? 0) })
@@ -161,7 +161,7 @@ private struct CostDocument: Encodable {
         onBadDay = cost.onBadDay
         self.plan = plan ?? ScheduleCost.smallestPlan
         planAssumed = plan == nil
-        self.reserve = reserve
+        reserve = limits.reserve(ofPlan: self.plan)
         warnings = cost.warnings(plan: self.plan, reserve: reserve)
     }
 

@@ -59,7 +59,6 @@ struct ServeCommand: AsyncParsableCommand {
         let (server, workers) = (configuration, try workers ?? settings.workers())
         let trusts = try settings.trustsDeletions() || trustDeletions
         let final = settings
-        let inFlight = try settings.inFlight()
         let isJSON = common.json
         var watched = try settings.watch()
         if noSchedule { watched.schedule = .off }
@@ -75,11 +74,12 @@ struct ServeCommand: AsyncParsableCommand {
                 ) { client, options, onEvent in
                     Synchroniser(
                         client: client, mirror: installation.mirror, options: options, holder: Holder.current,
-                        concurrency: inFlight, isDead: { Holder.isDead($0) }, onEvent: onEvent)
+                        isDead: { Holder.isDead($0) }, onEvent: onEvent)
                 }
-                if let plan = try await client.budget().dailyLimit {
+                let budget = try await client.budget()
+                if let plan = budget.dailyLimit {
                     let cost = try await ScheduleCost.of(watch.schedule, installation.mirror)
-                    for warning in cost.warnings(plan: plan, reserve: watch.reserve) {
+                    for warning in cost.warnings(plan: plan, reserve: budget.reserve) {
                         installation.logger.warning(
                             "The schedule does not fit the plan", metadata: ["advice": "\(warning)"])
                     }

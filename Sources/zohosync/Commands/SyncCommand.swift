@@ -51,9 +51,11 @@ struct SyncCommand: AsyncParsableCommand {
     }
 
     func run() async throws {
-        let options = try options()
-        _ = try options.validated()
+        var asked = try options()
+        _ = try asked.validated()
         let settings = try await Settings(file: common.config)
+        asked.deletions = try settings.deletions()
+        let options = asked
         let display = ProgressDisplay(isJSON: common.json)
         let report = try await Installation.with(
             settings, databaseURL: common.databaseURL, to: dryRun ? .rehearse : .change
@@ -61,8 +63,7 @@ struct SyncCommand: AsyncParsableCommand {
             try await installation.withClient(settings) { client in
                 let synchroniser = Synchroniser(
                     client: client, mirror: installation.mirror, options: options, holder: Holder.current,
-                    concurrency: try settings.inFlight(), isDead: { Holder.isDead($0) },
-                    onEvent: { await display.show($0) })
+                    isDead: { Holder.isDead($0) }, onEvent: { await display.show($0) })
                 return try await cancelledBySignals { try await synchroniser.report() }
             }
         }

@@ -62,7 +62,7 @@ struct VerifyCommand: AsyncParsableCommand {
             try await installation.withClient(settings) { client in
                 let reconciler = Reconciler(
                     client: client, mirror: installation.mirror, options: asked, holder: Holder.current,
-                    concurrency: try settings.inFlight(), isDead: { Holder.isDead($0) },
+                    isDead: { Holder.isDead($0) },
                     onEvent: { if !isQuiet { Self.show($0) } })
                 if stopsAtCost {
                     let cost = try await reconciler.cost()

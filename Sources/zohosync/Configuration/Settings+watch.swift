@@ -54,7 +54,6 @@ extension Settings {
         watch.organization = try organizationID()
         watch.thresholds = try thresholds()
         watch.schedule = try schedule()
-        watch.reserve = try limits().reserve
         watch.healing = try healing()
         watch.targets = try alertTargets()
         watch.ping = try secretURL("zohosync.pingUrl", "ZOHOSYNC_PING_URL").map {

@@ -59,6 +59,8 @@ struct ExitStatus {
     }
 
     func exit() -> Never {
+        // What led to the error stands before it.
+        LogWriter.standardError.flush()
         if !message.isEmpty {
             if code == 0 {
                 try? Console.write(message + "\n")

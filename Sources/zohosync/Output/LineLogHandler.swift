@@ -2,7 +2,6 @@ import Catalog
 import Database
 import Foundation
 import Logging
-import Synchronization
 
 /// Writes one line for each message to standard error: a constant message and what varies as fields.
 struct LineLogHandler: LogHandler {
@@ -26,11 +25,18 @@ struct LineLogHandler: LogHandler {
     }
 
     func log(event: LogEvent) {
-        let time = Timestamp.text(Timestamp.instant(of: Date()))
-        var fields = [("time", time), ("level", event.level.rawValue), ("message", event.message.description)]
         let all = metadata.merging(event.metadata ?? [:]) { $1 }
-        for (key, value) in all.sorted(by: { $0.key < $1.key }) { fields.append((key, value.description)) }
-        Self.write(line(fields))
+        let line = line(event.level, event.message.description, all)
+        LogWriter.standardError.write(line) { [self] number in
+            self.line(.warning, "Lines of the log were dropped: nobody read them", ["lines": "\(number)"])
+        }
+    }
+
+    private func line(_ level: Logger.Level, _ message: String, _ metadata: Logger.Metadata) -> String {
+        let time = Timestamp.text(Timestamp.instant(of: Date()))
+        var fields = [("time", time), ("level", level.rawValue), ("message", message)]
+        for (key, value) in metadata.sorted(by: { $0.key < $1.key }) { fields.append((key, value.description)) }
+        return line(fields)
     }
 
     /// The text of a line.
@@ -47,12 +53,5 @@ struct LineLogHandler: LogHandler {
         let isPlain =
             !text.isEmpty && text.utf8.allSatisfy { $0 > 0x20 && $0 < 0x7F && ![0x22, 0x3D, 0x5C].contains($0) }
         return isPlain ? text : CanonicalJSON.quoted(text)
-    }
-
-    /// Lines of several tasks must not mix.
-    private static let lock = Mutex(())
-
-    private static func write(_ line: String) {
-        lock.withLock { _ in Console.note(line + "\n") }
     }
 }

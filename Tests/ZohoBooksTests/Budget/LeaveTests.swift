@@ -22,6 +22,7 @@ private final class CountingLedger: CallLedger {
         state.withLock { $0.decisions = decisions }
     }
 
+    var limits: BudgetLimits { budget.limits }
     var asked: Int { state.withLock { $0.asked } }
     var finished: Int { state.withLock { $0.finished } }
 

@@ -10,7 +10,7 @@ struct KillTests {
 
     @Test(
         "Killed again and again under 200 deliveries a second, it loses none and ends in what Zoho holds",
-        .serialized, .timeLimit(.minutes(20)), arguments: Engine.allCases)
+        .serialized, .timeLimit(.minutes(30)), arguments: Engine.allCases)
     func killed(engine: Engine) async throws {
         let given = ProcessInfo.processInfo.environment["ZOHOSYNC_TEST_SEED"].flatMap { UInt64($0) }
         let seed = given ?? UInt64.random(in: 1...1_000_000)

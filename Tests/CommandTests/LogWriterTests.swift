@@ -7,7 +7,7 @@ import Testing
 
 @Suite("The log's writer")
 struct LogWriterTests {
-    @Test("Who does not read keeps nobody waiting, and what does not fit is counted", .timeLimit(.minutes(5)))
+    @Test("Who does not read keeps nobody waiting, and what does not fit is counted", .timeLimit(.minutes(30)))
     func stalled() async throws {
         let read = Mutex<[String]>([])
         let goOn = DispatchSemaphore(value: 0)

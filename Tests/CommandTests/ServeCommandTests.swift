@@ -31,7 +31,7 @@ struct ServeCommandTests {
 
     @Test(
         "It loads, checks and heals by itself, shows it, and takes nothing that lives for dead",
-        .timeLimit(.minutes(20)), arguments: Engine.allCases)
+        .timeLimit(.minutes(30)), arguments: Engine.allCases)
     func byItself(engine: Engine) async throws {
         try await withFolder { folder in
             try await withLocation(engine) { location in
@@ -106,7 +106,7 @@ struct ServeCommandTests {
 
     @Test(
         "SIGTERM under load ends what is under way, gives the rest back and spends no attempt",
-        .timeLimit(.minutes(20)), arguments: Engine.allCases)
+        .timeLimit(.minutes(30)), arguments: Engine.allCases)
     func stopsUnderLoad(engine: Engine) async throws {
         try await withFolder { folder in
             try await withLocation(engine) { location in

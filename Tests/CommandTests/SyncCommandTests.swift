@@ -372,7 +372,7 @@ struct SyncCommandTests {
     }
 
     @Test(
-        "A second sync while one runs is refused; the first goes on", .timeLimit(.minutes(10)),
+        "A second sync while one runs is refused; the first goes on", .timeLimit(.minutes(30)),
         arguments: Engine.allCases)
     func second(engine: Engine) async throws {
         try await withFolder { folder in

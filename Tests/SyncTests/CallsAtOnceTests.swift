@@ -57,7 +57,7 @@ private final class Gathering: CallLedger {
     func snapshot(at now: Date) -> BudgetSnapshot { ledger.snapshot(at: now) }
 }
 
-@Suite("Calls at once", .timeLimit(.minutes(5)))
+@Suite("Calls at once", .timeLimit(.minutes(30)))
 struct CallsAtOnceTests {
     private static func compare(
         _ rig: Rig, _ entity: String, _ ledger: Gathering, _ change: (inout ReconciliationOptions) -> Void

@@ -212,7 +212,7 @@ struct ClaimTests {
 
     // MARK: - Time
 
-    @Test("A claim is kept for as long as its work takes", .timeLimit(.minutes(10)), arguments: Engine.allCases)
+    @Test("A claim is kept for as long as its work takes", .timeLimit(.minutes(30)), arguments: Engine.allCases)
     func heartbeat(engine: Engine) async throws {
         try await Rig.with(engine) { rig in
             let id = rig.control.id(.items, at: 0)
@@ -239,7 +239,7 @@ struct ClaimTests {
     }
 
     @Test(
-        "Workers are woken by what is stored, not by their ticks", .timeLimit(.minutes(10)), arguments: Engine.allCases)
+        "Workers are woken by what is stored, not by their ticks", .timeLimit(.minutes(30)), arguments: Engine.allCases)
     func woken(engine: Engine) async throws {
         try await Rig.with(engine) { rig in
             try await rig.withClient { client in

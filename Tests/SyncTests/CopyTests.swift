@@ -28,7 +28,7 @@ struct CopyTests {
 
     /// Stock moves no time, so nothing but the moment of the question tells which of the two is older.
     @Test(
-        "What a webhook says while a list is on its way is not overwritten by it", .timeLimit(.minutes(10)),
+        "What a webhook says while a list is on its way is not overwritten by it", .timeLimit(.minutes(30)),
         arguments: Engine.allCases)
     func meanwhile(engine: Engine) async throws {
         let clock = GateClock(isOpen: true)

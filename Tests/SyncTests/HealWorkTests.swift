@@ -76,7 +76,7 @@ struct HealWorkTests {
     }
 
     @Test(
-        "A stuck worker is stopped and begins anew, and one that works goes on", .timeLimit(.minutes(20)),
+        "A stuck worker is stopped and begins anew, and one that works goes on", .timeLimit(.minutes(30)),
         arguments: Engine.allCases)
     func stuckWorker(engine: Engine) async throws {
         let (answers, clock) = (ManualClock(), ManualClock())
@@ -111,7 +111,7 @@ struct HealWorkTests {
         }
     }
 
-    @Test("A restart of a worker that cannot be recorded is logged", .timeLimit(.minutes(20)))
+    @Test("A restart of a worker that cannot be recorded is logged", .timeLimit(.minutes(30)))
     func unrecordedRestart() async throws {
         let (clock, log) = (ManualClock(), LogRecorder())
         try await Rig.with(.sqlite) {
@@ -167,7 +167,7 @@ struct HealWorkTests {
 
     @Test(
         "A worker that hangs in the database is given up, and another one goes on where it is free again",
-        .timeLimit(.minutes(20)))
+        .timeLimit(.minutes(30)))
     func blockedWorker() async throws {
         let clock = ManualClock()
         try await Rig.with(.postgres) { rig in
@@ -182,7 +182,7 @@ struct HealWorkTests {
         }
     }
 
-    @Test("A worker is left to hang where restarting it is switched off", .timeLimit(.minutes(20)))
+    @Test("A worker is left to hang where restarting it is switched off", .timeLimit(.minutes(30)))
     func blockedWorkerLeftAlone() async throws {
         let clock = ManualClock()
         try await Rig.with(.postgres) { rig in

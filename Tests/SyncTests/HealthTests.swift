@@ -158,7 +158,7 @@ struct HealthTests {
 
     @Test(
         "A worker that hangs on a call is seen while others work, and well when it works again",
-        .timeLimit(.minutes(10)))
+        .timeLimit(.minutes(30)))
     func stuckWorker() async throws {
         let answers = ManualClock()
         try await Rig.with(.postgres) {

@@ -105,7 +105,7 @@ struct ScheduleCostTests {
 
     @Test(
         "A day of the demo's organisation costs no more calls than announced, and the mirror is fresh",
-        .timeLimit(.minutes(10)), arguments: Announced.allCases)
+        .timeLimit(.minutes(30)), arguments: Announced.allCases)
     func day(announced: Announced) async throws {
         try await Rig.with(.sqlite) { configuration in
             configuration.counts = SimulatorConfiguration().counts

@@ -44,7 +44,7 @@ private final class CountingLedger: CallLedger {
     func snapshot(at now: Date) async throws -> BudgetSnapshot { budget.snapshot(at: now) }
 }
 
-@Suite(.timeLimit(.minutes(10))) struct LeaveTests {
+@Suite(.timeLimit(.minutes(30))) struct LeaveTests {
     @Test func waitersAreWokenAndNobodyPolls() async throws {
         let ledger = CountingLedger(inFlight: 3)
         let (inFlight, most) = (Shared(0), Shared(0))

@@ -2,7 +2,7 @@ import Testing
 
 @testable import ZohoBooks
 
-@Suite(.timeLimit(.minutes(10))) struct PlacesTests {
+@Suite(.timeLimit(.minutes(30))) struct PlacesTests {
     @Test func aFreePlaceWakesWhoCameFirst() async throws {
         let (places, woken) = (Places(), Shared<[Int]>([]))
         var waiters: [Task<Void, Never>] = []

@@ -18,7 +18,7 @@ import Testing
     }
 
     /// What a webhook says while an answer is on its way is not older for certain.
-    @Test(.timeLimit(.minutes(10)), arguments: ["page", "record", "items"])
+    @Test(.timeLimit(.minutes(30)), arguments: ["page", "record", "items"])
     func anAnswerIsAsOldAsItsQuestion(kind: String) async throws {
         let (arrived, released) = (Gate(), Gate())
         try await Script(calls: { request, _ in

@@ -109,7 +109,7 @@ import Testing
         #expect(policy.backoff(5, random: 0, hint: .seconds(1)) == .seconds(8))
     }
 
-    @Test(.timeLimit(.minutes(10))) func aDrippingBodyEndsAtTheDeadline() async throws {
+    @Test(.timeLimit(.minutes(30))) func aDrippingBodyEndsAtTheDeadline() async throws {
         try await Script(calls: { _, _ in Reply(body: .dripping) }).run { world in
             _ = try await world.client.tokens.token()
             let hasty = world.another(configure: {
@@ -123,7 +123,7 @@ import Testing
         }
     }
 
-    @Test(.timeLimit(.minutes(10))) func anAnswerThatNeverBeginsEndsAtTheDeadline() async throws {
+    @Test(.timeLimit(.minutes(30))) func anAnswerThatNeverBeginsEndsAtTheDeadline() async throws {
         let released = Gate()
         try await Script(calls: { _, _ in
             await released.wait()
@@ -148,7 +148,7 @@ import Testing
         }
     }
 
-    @Test(.timeLimit(.minutes(10))) func aCancelledCallEndsAtOnce() async throws {
+    @Test(.timeLimit(.minutes(30))) func aCancelledCallEndsAtOnce() async throws {
         let (arrived, released) = (Gate(), Gate())
         try await Script(calls: { _, _ in
             arrived.open()

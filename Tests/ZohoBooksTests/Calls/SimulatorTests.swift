@@ -80,7 +80,7 @@ import ZohoSimulator
         }
     }
 
-    @Test(.timeLimit(.minutes(10))) func zohosMinuteIsNeverOverdrawn() async throws {
+    @Test(.timeLimit(.minutes(30))) func zohosMinuteIsNeverOverdrawn() async throws {
         try await Simulation({ $0.limits = .paid() }).run { client, control, time in
             let began = time.now
             for number in 1...210 { _ = try await client.page(number % 7 + 1, of: Self.items) }
@@ -89,7 +89,7 @@ import ZohoSimulator
         }
     }
 
-    @Test(.timeLimit(.minutes(10))) func aLowerLimitThanOursIsLearntFromTheRefusals() async throws {
+    @Test(.timeLimit(.minutes(30))) func aLowerLimitThanOursIsLearntFromTheRefusals() async throws {
         try await Simulation({ $0.limits.callsPerMinute = 60 }).run { client, control, time in
             for number in 1...130 { _ = try await client.page(number % 7 + 1, of: Self.items) }
             #expect(control.statistics.answersByStatus[200] == 130)

@@ -66,7 +66,7 @@ import Testing
         }
     }
 
-    @Test(.timeLimit(.minutes(10))) func anAccountsServerThatDripsIsGivenUp() async throws {
+    @Test(.timeLimit(.minutes(30))) func anAccountsServerThatDripsIsGivenUp() async throws {
         try await Script(
             configure: {
                 $0.callTimeout = .milliseconds(60)

@@ -61,6 +61,14 @@ struct ApplyTests {
             let result = try await mirror.apply([detail], .detail, of: "customer_payments", at: time, origin: .run(1))
             #expect(result.counts == [.updated: 1])
             #expect(try await mirror.texts(state) == [["cash", "2026-03-01T09:00:01Z", "0"]])
+            // What was read within the second of the edit may be followed by another one of that second.
+            let fresh = detail.with(["payment_id": "\"2\"", "updated_time": "\"\(Timestamp.text(time.now))\""])
+            try await mirror.apply([fresh], .detail, of: "customer_payments", at: time, origin: .run(1))
+            #expect(
+                try await mirror.text("select detail_due from customer_payments where zoho_payment_id = '2'") == "1")
+            try await mirror.database.write {
+                try $0.script("delete from customer_payments where zoho_payment_id = '2'")
+            }
             // A delivery is ordered by the time that it tells: it may have been overtaken.
             time.advance(by: 60)
             let late = detail.with(["description": "\"older\""])

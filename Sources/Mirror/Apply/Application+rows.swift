@@ -119,17 +119,17 @@ extension Application {
         guard mapping.entity.module.detail.size == 1, let modifiedAt = write.record.modifiedAt else { return true }
         guard modifiedAt == write.stored?.modifiedAt else { return true }
         // It may as well be a second edit in the second of the one that the detail tells.
-        return write.stored?.detailSyncedAt.map { $0 - modifiedAt < Self.settling } ?? true
+        return write.stored?.detailSyncedAt.map { $0 - modifiedAt < Write.overtakingWindow } ?? true
     }
-
-    /// How long after an edit deliveries of the same second may still come, in microseconds (10 minutes).
-    private static let settling: Int64 = 600_000_000
 
     /// Whether no edit can follow that has the record's own time, which Zoho tells in whole seconds.
     ///
     /// What a delivery brings is followed by another delivery.
     func isFinal(_ record: MappedRecord) -> Bool {
-        guard case .run = origin, let modifiedAt = record.modifiedAt else { return true }
+        // The record's own time counts here even where it does not order it.
+        guard case .run = origin, let modifiedAt = record.modifiedAt ?? mapping.modifiedAt(of: record.raw) else {
+            return true
+        }
         return record.observedAt - modifiedAt >= Self.unsettled
     }
 

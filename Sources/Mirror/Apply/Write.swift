@@ -32,7 +32,7 @@ struct Write {
     }
 
     /// For how long deliveries may overtake each other: as long as Zoho tries again by default, in microseconds.
-    private static let overtakingWindow: Int64 = 600_000_000
+    static let overtakingWindow: Int64 = 600_000_000
 
     /// The row, where it is complete and of the same second as the record.
     private var twin: StoredState? {

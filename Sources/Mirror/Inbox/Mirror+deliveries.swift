@@ -15,7 +15,9 @@ extension Mirror {
             let application = Application(
                 held.count == entries.count ? batch : Self.batch(of: held, mapping), transaction, time: time)
             let result = try application.applyRecords()
-            try transaction.mark(result.contested, of: mapping, application.origin, time: time)
+            _ = try transaction.mark(
+                result.contested, of: mapping, .interactive, time: time, gathering: Self.gatheringTime
+            ) { application.origin.delivery(of: $0)?.requestID }
             try application.writeLog()
             return result
         }
@@ -132,32 +134,5 @@ extension Mirror {
             }
         }
         return batch
-    }
-}
-
-extension SQLTransaction {
-    /// Asks for records to be read again, each once.
-    fileprivate func mark(_ ids: Set<String>, of mapping: EntityMapping, _ origin: Origin, time: Int64) throws {
-        let unmarked = try withoutMarks(ids, of: mapping.entity.name, .interactive)
-        guard !unmarked.isEmpty else { return }
-        let rows = zip(try reserveIDs(unmarked.count, in: "sync_inbox"), unmarked).map { id, zohoID in
-            Mirror.inboxRow(
-                id: id, entity: mapping.entity.name, .mark, zohoID: zohoID, record: nil, receivedAt: time,
-                availableAt: time + Mirror.gatheringTime, requestID: origin.delivery(of: zohoID)?.requestID)
-        }
-        try insert(rows, into: "sync_inbox", columns: Mirror.inboxColumns)
-    }
-
-    /// Those of some records for which no mark waits yet that is as urgent.
-    func withoutMarks(_ ids: Set<String>, of entity: String, _ priority: CallPriority) throws -> [String] {
-        guard !ids.isEmpty else { return [] }
-        let marked = try query(
-            """
-            select zoho_id from sync_inbox
-            where kind = 'mark' and entity = $1 and \(dialect.contains("zoho_id", "$2")) and claimed_by is null
-                and priority in ('interactive', $3)
-            """, [.text(entity), .texts(ids.sorted()), .text(priority.rawValue)]
-        ).compactMap { $0.text(0) }
-        return ids.subtracting(marked).sorted()
     }
 }

@@ -12,17 +12,10 @@ extension Mirror {
     ) async throws -> Int {
         let time = now()
         return try await database.write { transaction in
-            let fresh = try transaction.withoutMarks(Set(ids), of: mapping.entity.name, priority)
-            guard !fresh.isEmpty else { return 0 }
-            let rowIDs = try transaction.reserveIDs(fresh.count, in: "sync_inbox")
-            let rows = zip(rowIDs, fresh).map { rowID, id in
-                Self.inboxRow(
-                    id: rowID, entity: mapping.entity.name, .mark, zohoID: id, record: nil, receivedAt: time,
-                    availableAt: time, requestID: nil, priority: priority)
-            }
-            try transaction.insert(rows, into: "sync_inbox", columns: Self.inboxColumns)
+            let number = try transaction.mark(Set(ids), of: mapping, priority, time: time)
+            guard number > 0 else { return 0 }
             try transaction.notify(Self.readingChannel)
-            return fresh.count
+            return number
         }
     }
 
@@ -37,5 +30,42 @@ extension Mirror {
                     """, [.text(mapping.entity.name), .texts(ids)]
                 ).compactMap { $0.text(0) })
         }
+    }
+}
+
+extension SQLTransaction {
+    /// Marks records to be read again, unless marks that are as urgent wait already.
+    ///
+    /// - Parameters:
+    ///   - time: the present, in microseconds since 1970.
+    ///   - gathering: microseconds that the marks wait, so that several share a call.
+    ///   - requestID: the request that brought it about.
+    /// - Returns: how many were marked.
+    func mark(
+        _ ids: Set<String>, of mapping: EntityMapping, _ priority: CallPriority, time: Int64, gathering: Int64 = 0,
+        requestID: (String) -> String? = { _ in nil }
+    ) throws -> Int {
+        let unmarked = try withoutMarks(ids, of: mapping.entity.name, priority)
+        guard !unmarked.isEmpty else { return 0 }
+        let rows = zip(try reserveIDs(unmarked.count, in: "sync_inbox"), unmarked).map { rowID, id in
+            Mirror.inboxRow(
+                id: rowID, entity: mapping.entity.name, .mark, zohoID: id, record: nil, receivedAt: time,
+                availableAt: time + gathering, requestID: requestID(id), priority: priority)
+        }
+        try insert(rows, into: "sync_inbox", columns: Mirror.inboxColumns)
+        return unmarked.count
+    }
+
+    /// Those of some records for which no mark waits yet that is as urgent.
+    private func withoutMarks(_ ids: Set<String>, of entity: String, _ priority: CallPriority) throws -> [String] {
+        guard !ids.isEmpty else { return [] }
+        let marked = try query(
+            """
+            select zoho_id from sync_inbox
+            where kind = 'mark' and entity = $1 and \(dialect.contains("zoho_id", "$2")) and claimed_by is null
+                and priority in ('interactive', $3)
+            """, [.text(entity), .texts(ids.sorted()), .text(priority.rawValue)]
+        ).compactMap { $0.text(0) }
+        return ids.subtracting(marked).sorted()
     }
 }

@@ -15,8 +15,8 @@ struct KillTests {
         let given = ProcessInfo.processInfo.environment["ZOHOSYNC_TEST_SEED"].flatMap { UInt64($0) }
         let seed = given ?? UInt64.random(in: 1...1_000_000)
         var generator = SeededGenerator(seed: seed)
-        let pauses = (0..<Self.kills).map { _ in Int.random(in: 300...1_500, using: &generator) }
-        let story = Comment(rawValue: "ZOHOSYNC_TEST_SEED=\(seed), killed after \(pauses) ms")
+        let lives = (0..<Self.kills).map { _ in Int.random(in: 80...300, using: &generator) }
+        let story = Comment(rawValue: "ZOHOSYNC_TEST_SEED=\(seed), killed after \(lives) deliveries")
         try await withFolder { folder in
             try await withLocation(engine) { location in
                 try await ZohoSimulator.withSimulator(.small) { simulator in
@@ -27,7 +27,7 @@ struct KillTests {
                     #expect(sync.status == 0, "\(sync.errors)")
                     let listed = Set(simulator.control.ids(.customerpayments))
                     let program = try await Self.killUnderTraffic(
-                        simulator.control, environment, pauses: pauses, folder: folder)
+                        simulator.control, environment, lives: lives, folder: folder)
                     #expect(simulator.control.webhookStatistics.failed == 0, story)
                     let copy = try await withDatabase(at: location, access: .readOnly) { database in
                         try await Self.waitUntilEmpty(database)
@@ -62,8 +62,9 @@ struct KillTests {
         }
     }
 
+    /// - Parameter lives: how many deliveries each process acknowledges before it is killed.
     private static func killUnderTraffic(
-        _ control: SimulatorControl, _ environment: [String: String], pauses: [Int], folder: URL
+        _ control: SimulatorControl, _ environment: [String: String], lives: [Int], folder: URL
     ) async throws -> Program {
         var (program, port) = try await ServeCommandTests.start(
             environment, port: freePort(), folder: folder)
@@ -78,13 +79,15 @@ struct KillTests {
         webhooks.retryInterval = .milliseconds(200)
         control.webhooks = webhooks
         control.startTraffic(perSecond: 200)
-        for pause in pauses {
-            try await Task.sleep(for: .milliseconds(pause))
+        for life in lives {
+            let before = control.acknowledgedDeliveries.count
+            try await waitUntil("\(life) deliveries are acknowledged") {
+                control.acknowledgedDeliveries.count >= before + life
+            }
             program.send(SIGKILL)
             _ = await program.outcome()
             program = try await ServeCommandTests.start(environment, port: port, folder: folder).program
         }
-        try await waitUntil("there was traffic") { control.acknowledgedDeliveries.count > 300 }
         control.stopTraffic()
         try await control.settle()
         return program

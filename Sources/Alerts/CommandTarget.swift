@@ -7,7 +7,7 @@ package struct CommandTarget: AlertTarget {
     private let command: String
 
     /// Seconds that the command may take.
-    private static let limit = 30
+    private static let timeout = 30
     /// Bytes of what it says last on its standard error that are looked at.
     private static let said = 2_000
 
@@ -42,8 +42,8 @@ package struct CommandTarget: AlertTarget {
                 }
             }
             group.addTask {
-                try await Task.sleep(for: .seconds(Self.limit))
-                throw AlertError("The command took longer than \(Self.limit) seconds.")
+                try await Task.sleep(for: .seconds(Self.timeout))
+                throw AlertError("The command took longer than \(Self.timeout) seconds.")
             }
             defer { group.cancelAll() }
             try await group.next()

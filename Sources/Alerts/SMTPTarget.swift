@@ -11,7 +11,7 @@ package struct SMTPTarget: AlertTarget {
     private let trustsAnyCertificate: Bool
 
     /// Seconds that the whole conversation may take.
-    private static let limit = 60
+    private static let timeout = 60
 
     package init(_ configuration: SMTPConfiguration) {
         self.init(configuration, trustsAnyCertificate: false)
@@ -31,8 +31,8 @@ package struct SMTPTarget: AlertTarget {
         try await withThrowingTaskGroup(of: Void.self) { group in
             group.addTask { try await deliver(message) }
             group.addTask {
-                try await Task.sleep(for: .seconds(Self.limit))
-                throw AlertError("The mail server took longer than \(Self.limit) seconds.")
+                try await Task.sleep(for: .seconds(Self.timeout))
+                throw AlertError("The mail server took longer than \(Self.timeout) seconds.")
             }
             defer { group.cancelAll() }
             try await group.next()

@@ -17,7 +17,7 @@ package struct WebhookTarget: AlertTarget {
     private let format: Format
     private let http: HTTPClient
     /// Seconds that an answer may take.
-    var patience: Int64 = 20
+    var timeout: Int64 = 20
 
     /// - Parameter url: a secret, because whoever knows it can post.
     package init(url: Secret, format: Format, http: HTTPClient) {
@@ -38,7 +38,7 @@ package struct WebhookTarget: AlertTarget {
             case .plain: try alert.json()
             }
         request.body = .bytes(body)
-        try await http.expectSuccess(of: request, within: patience)
+        try await http.expectSuccess(of: request, within: timeout)
     }
 }
 

@@ -11,18 +11,18 @@ package struct Mirror: Sendable {
     package let now: @Sendable () -> Int64
     let logger: Logger
     /// Whether leases go by the database's clock, where it has one of its own, and not by ``now``.
-    let goesByDatabaseClock: Bool
+    let usesDatabaseClock: Bool
 
     /// Wraps a database whose tables are ready; see ``prepare(organizationID:)``.
     ///
-    /// - Parameter goesByDatabaseClock: whether leases go by the clock of PostgreSQL, which is the same for all servers.
+    /// - Parameter usesDatabaseClock: whether leases go by the clock of PostgreSQL, which is the same for all servers.
     package init(
-        database: any SQLDatabase, now: @escaping @Sendable () -> Int64, goesByDatabaseClock: Bool = false,
+        database: any SQLDatabase, now: @escaping @Sendable () -> Int64, usesDatabaseClock: Bool = false,
         logger: Logger
     ) {
         self.database = database
         self.now = now
-        self.goesByDatabaseClock = goesByDatabaseClock
+        self.usesDatabaseClock = usesDatabaseClock
         self.logger = logger
     }
 
@@ -30,7 +30,7 @@ package struct Mirror: Sendable {
     package func fenced(by leases: [String], of holder: String) -> Mirror {
         Mirror(
             database: FencedDatabase(base: database, holder: holder, leases: leases), now: now,
-            goesByDatabaseClock: goesByDatabaseClock, logger: logger)
+            usesDatabaseClock: usesDatabaseClock, logger: logger)
     }
 
     /// How many batches of a bulk load are worth applying side by side.

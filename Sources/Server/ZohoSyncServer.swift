@@ -41,15 +41,15 @@ package struct ZohoSyncServer: Sendable {
     /// Puts a server together.
     ///
     /// - Parameters:
-    ///   - holder: host and process, for people and for claims.
+    ///   - process: host and process, for people and for claims.
     ///   - workers: how many apply deliveries side by side.
     ///   - trustsDeletions: whether a delivery that says that a record is gone is believed without a call.
     ///   - watch: what the server does by itself, and whom it tells.
-    ///   - isDead: tells of another holder whether it is known to have ended.
+    ///   - isDead: tells of another process whether it is known to have ended.
     ///   - makeSynchroniser: makes what runs the syncs that are asked for.
     /// - Throws: ``ServerConfigurationError`` for a set-up that would not be safe.
     package init(
-        _ configuration: ServerConfiguration, mirror: Mirror, client: ZohoBooksClient, holder: String,
+        _ configuration: ServerConfiguration, mirror: Mirror, client: ZohoBooksClient, process: String,
         workers: Int = 2, trustsDeletions: Bool = false, watch: WatchConfiguration = .init(),
         isDead: @escaping @Sendable (String) -> Bool = { _ in false }, logger: Logger,
         makeSynchroniser: @escaping MakeSynchroniser
@@ -78,7 +78,7 @@ package struct ZohoSyncServer: Sendable {
             }
         }
         processor = DeliveryProcessor(
-            mirror: mirror, client: client, holder: holder, workers: workers, trustsDeletions: trustsDeletions,
+            mirror: mirror, client: client, process: process, workers: workers, trustsDeletions: trustsDeletions,
             isDead: isDead, restartsWorkers: !watch.healing.disabled.contains(.restartWorker), logger: logger
         ) { report in
             for (outcome, number) in report.outcomes {
@@ -92,7 +92,7 @@ package struct ZohoSyncServer: Sendable {
         let health = HealthWatch(
             mirror: mirror, inspector: inspector, organization: watch.organization, targets: watch.targets,
             ping: watch.ping, logger: logger
-        ) { try? await within(Deadline.question, clock: configuration.clock) { try await arrivals.flush() } }
+        ) { try? await within(Deadline.query, clock: configuration.clock) { try await arrivals.flush() } }
         let synchronise: @Sendable (SyncOptions) async throws -> SyncReport = { [runs] options in
             let report = try await runs.start(options).report
             return try await withTaskCancellationHandler {
@@ -102,17 +102,17 @@ package struct ZohoSyncServer: Sendable {
             }
         }
         let healer = Healer(
-            mirror: mirror, client: client, options: watch.healing, holder: holder, isDead: isDead,
+            mirror: mirror, client: client, options: watch.healing, process: process, isDead: isDead,
             processor: processor, synchronise: synchronise)
         scheduler = Scheduler(
-            watch.schedule, mirror: mirror, holder: holder, isDead: isDead,
+            watch.schedule, mirror: mirror, process: process, isDead: isDead,
             work: ScheduledWork(
                 synchronise: synchronise,
                 reconcile: { options in
                     var options = options
                     options.deletions = watch.healing.deletions
                     return try await Reconciler(
-                        client: client, mirror: mirror, options: options, holder: holder, isDead: isDead,
+                        client: client, mirror: mirror, options: options, process: process, isDead: isDead,
                         onEvent: { event in
                             guard case .ended(let entity, let findings) = event else { return }
                             metrics.countRun(of: entity, "reconciliation", findings.state.rawValue)
@@ -121,7 +121,7 @@ package struct ZohoSyncServer: Sendable {
                 }, checkHealth: { await health.check() }, heal: { try await healer.heal() }),
             logger: logger)
         bodies = BodyReader(capacity: configuration.bodyCapacity, clock: configuration.bodyClock)
-        let streams = StreamPlaces(limit: configuration.streams)
+        let streams = StreamLimit(limit: configuration.streams)
         let budget: @Sendable () async throws -> BudgetSnapshot = { try await client.budget() }
         routes = Routes(
             health: HealthAPI(
@@ -175,7 +175,7 @@ package struct ZohoSyncServer: Sendable {
             services: services.map { .init(service: $0, successTerminationBehavior: .gracefullyShutdownGroup) },
             gracefulShutdownSignals: stopsOnSignals ? [.sigterm, .sigint] : [], logger: quietLogger)
         group.maximumGracefulShutdownDuration = configuration.shutdownBound
-        let end = ServerEnd(ServiceGroup(configuration: group))
+        let end = ServiceGroupTask(ServiceGroup(configuration: group))
         let bound = configuration.shutdownBound + configuration.stopBound
         let alarm = Task { [logger] in
             for await _ in stops {}

@@ -106,7 +106,7 @@ extension Cursor {
                 cursor.wholeListAt = page.isShort && !isRepeated ? nil : page.listStartedAt
             }
         }
-        if resumePlan == page.plan || page.listCount != nil { cursor.forgetPlace() }
+        if resumePlan == page.plan || page.listCount != nil { cursor.clearResumePoint() }
         return cursor
     }
 }

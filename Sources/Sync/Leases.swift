@@ -26,20 +26,20 @@ package struct Leases: Sendable {
     ) async throws -> T {
         let holder = HolderName.unique(process)
         let fenced = mirror.fenced(by: names, of: holder)
-        return try await holding(names, holder, isChoosy: false) { _ in try await work(holder, fenced) }
+        return try await holding(names, holder, skipsHeld: false) { _ in try await work(holder, fenced) }
     }
 
     /// Runs work while those of the named leases are held that nobody else has.
     ///
     /// - Parameter work: is told which they are; not run where there are none.
     func holdFree(_ names: [String], _ work: @escaping @Sendable (_ held: [String]) async throws -> Void) async throws {
-        try await holding(names, HolderName.unique(process), isChoosy: true) { held in
+        try await holding(names, HolderName.unique(process), skipsHeld: true) { held in
             if !held.isEmpty { try await work(held) }
         }
     }
 
     private func holding<T: Sendable>(
-        _ names: [String], _ holder: String, isChoosy: Bool,
+        _ names: [String], _ holder: String, skipsHeld: Bool,
         _ work: @escaping @Sendable (_ held: [String]) async throws -> T
     ) async throws -> T {
         var held: [String] = []
@@ -48,11 +48,11 @@ package struct Leases: Sendable {
                 do {
                     try await mirror.acquireLease(name, holder: holder, duration: Self.seconds, isDead: isDead)
                     held.append(name)
-                } catch MirrorError.leased where isChoosy {
+                } catch MirrorError.leased where skipsHeld {
                     continue
                 }
             }
-            let value = try await prolonging(held, holder, work)
+            let value = try await renewing(held, holder, work)
             await release(held, holder)
             return value
         } catch {
@@ -73,7 +73,7 @@ package struct Leases: Sendable {
         }
     }
 
-    private func prolonging<T: Sendable>(
+    private func renewing<T: Sendable>(
         _ names: [String], _ holder: String, _ work: @escaping @Sendable (_ held: [String]) async throws -> T
     ) async throws -> T {
         try await withThrowingTaskGroup(of: T?.self) { group in
@@ -82,7 +82,7 @@ package struct Leases: Sendable {
                 while true {
                     try await Task.sleep(for: .seconds(Self.seconds / 3))
                     for name in names {
-                        try await mirror.prolongLease(name, holder: holder, duration: Self.seconds)
+                        try await mirror.renewLease(name, holder: holder, duration: Self.seconds)
                     }
                 }
             }

@@ -59,7 +59,7 @@ struct SyncSession {
                 // A list that is longer than a day's calls must not begin anew every day.
                 for index in entities.indices where entities[index].cursor.resumePlan == place {
                     entities[index].cursor.resumeExpiresAt =
-                        quotaReturnsAt + Int64(ListPlan.placeLifetimeAfterQuota) * 1_000_000
+                        quotaReturnsAt + Int64(ListPlan.resumeLifetimeAfterQuota) * 1_000_000
                 }
             }
         }
@@ -224,11 +224,11 @@ struct SyncSession {
     func events(
         _ phase: SyncEvent.Phase
     ) -> @Sendable (EntityRun, Int, Int?, Duration) async -> Void {
-        { [glance = BudgetGlance(sync.client), onEvent = sync.onEvent] entity, done, expected, elapsed in
+        { [cachedBudget = CachedBudget(sync.client), onEvent = sync.onEvent] entity, done, expected, elapsed in
             await onEvent(
                 SyncEvent(
                     entity: entity.mapping.entity.name, phase: phase, done: done, expected: expected, elapsed: elapsed,
-                    progress: entity.run.progress, budget: await glance.budget(at: elapsed), run: nil))
+                    progress: entity.run.progress, budget: await cachedBudget.budget(at: elapsed), run: nil))
         }
     }
 }

@@ -10,20 +10,20 @@ package struct Synchroniser: Sendable {
     private(set) var mirror: Mirror
     let options: SyncOptions
     /// Host and process, for people and for the leases.
-    let holder: String
-    /// Tells of another holder of a lease whether it is known to have ended.
+    let process: String
+    /// Tells of another process whether it is known to have ended.
     let isDead: @Sendable (String) -> Bool
     let onEvent: @Sendable (SyncEvent) async -> Void
 
     package init(
-        client: ZohoBooksClient, mirror: Mirror, options: SyncOptions, holder: String,
+        client: ZohoBooksClient, mirror: Mirror, options: SyncOptions, process: String,
         isDead: @escaping @Sendable (String) -> Bool = { _ in false },
         onEvent: @escaping @Sendable (SyncEvent) async -> Void = { _ in }
     ) {
         self.client = client
         self.mirror = mirror
         self.options = options
-        self.holder = holder
+        self.process = process
         self.isDead = isDead
         self.onEvent = onEvent
     }
@@ -43,11 +43,11 @@ package struct Synchroniser: Sendable {
     package func report() async throws -> SyncReport {
         let mappings = try options.validated()
         let names = mappings.map { Lease.name(of: $0.entity.name) }
-        if options.isDryRun { return await synchronise(mappings, holder: holder) }
+        if options.isDryRun { return await synchronise(mappings, holder: process) }
         // Losing a lease and being cancelled end the holding with an error, whatever the work has come to.
         let done = Mutex<SyncReport?>(nil)
         do {
-            return try await Leases(mirror: mirror, process: holder, isDead: isDead).hold(names) { holder, mirror in
+            return try await Leases(mirror: mirror, process: process, isDead: isDead).hold(names) { holder, mirror in
                 var fenced = self
                 fenced.mirror = mirror
                 let report = await fenced.synchronise(mappings, holder: holder)

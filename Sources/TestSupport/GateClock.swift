@@ -18,11 +18,11 @@ package final class GateClock: Clock {
         }
     }
 
-    private let state: Watched<State>
+    private let state: Monitor<State>
 
     /// - Parameter passes: how many are let through before it is opened.
     package init(isOpen: Bool = false, passes: Int = 0) {
-        state = Watched(State(isOpen: isOpen, passes: passes))
+        state = Monitor(State(isOpen: isOpen, passes: passes))
     }
 
     package var now: Instant { ContinuousClock.now }

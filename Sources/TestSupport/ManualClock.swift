@@ -13,19 +13,19 @@ package final class ManualClock: Clock {
         var now = Instant(offset: .zero)
         var sleepers: [Int: Instant] = [:]
         var last = 0
-        var looks = 0
+        var reads = 0
 
         /// When those wake who do not wake by themselves.
         var deadlines: [Instant] { sleepers.values.filter { $0 > now } }
     }
 
-    private let state = Watched(State())
+    private let state = Monitor(State())
 
     package init() {}
 
     package var now: Instant {
         state.update { state in
-            state.looks += 1
+            state.reads += 1
             return state.now
         }
     }
@@ -63,10 +63,10 @@ package final class ManualClock: Clock {
     }
 
     /// How often somebody has asked for the time.
-    package var looks: Int { state.update { $0.looks } }
+    package var reads: Int { state.update { $0.reads } }
 
     /// Comes back when somebody has asked for the time more often than so.
-    package func untilLooked(moreThan looks: Int) async throws {
-        try await state.wait { $0.looks > looks ? () : nil }
+    package func untilRead(moreThan reads: Int) async throws {
+        try await state.wait { $0.reads > reads ? () : nil }
     }
 }

@@ -3,17 +3,17 @@
 ///
 /// The bound is there for what never comes, not for what comes late: no machine takes ten minutes.
 ///
-/// - Throws: ``NeverHeld``.
+/// - Throws: ``ConditionTimeout``.
 package func waitUntil(_ what: String, _ holds: () async throws -> Bool) async throws {
     let end = ContinuousClock.now + .seconds(600)
     while try await !holds() {
-        guard ContinuousClock.now < end else { throw NeverHeld(what: what) }
+        guard ContinuousClock.now < end else { throw ConditionTimeout(what: what) }
         try await Task.sleep(for: .milliseconds(10))
     }
 }
 
 /// What a test has waited for in vain.
-package struct NeverHeld: Error, CustomStringConvertible {
+package struct ConditionTimeout: Error, CustomStringConvertible {
     let what: String
     package var description: String { "Ten minutes have passed, and it does not hold: \(what)" }
 }

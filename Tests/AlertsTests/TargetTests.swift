@@ -77,7 +77,7 @@ struct TargetTests {
             #expect(error?.description == "The URL answered with 403.")
         }
         var closed = WebhookTarget(url: Secret("http://127.0.0.1:1/secret-path"), format: .plain, http: .shared)
-        closed.patience = 1
+        closed.timeout = 1
         let target = closed
         let error = await #expect(throws: AlertError.self) { try await target.send(Self.alert) }
         #expect(error?.description.contains("secret-path") == false)

@@ -25,7 +25,7 @@ struct InboxTests {
             #expect(try await mirror.claim([.record], limit: 10, holder: "b", lease: 60).map(\.zohoID) == ["4", "5"])
             #expect(try await mirror.claim([.record], limit: 10, holder: "c", lease: 60).isEmpty)
             time.advance(by: 30)
-            try await mirror.keep(first, holder: "a", lease: 60)
+            try await mirror.renewClaim(on: first, holder: "a", lease: 60)
             time.advance(by: 31)
             let back = try await mirror.claim([.record], limit: 10, holder: "c", lease: 60)
             #expect(back.map(\.zohoID) == ["4", "5"])

@@ -302,8 +302,8 @@ struct StateTests {
     @Test("One process at a time fetches a token, and the token at rest is what was saved", arguments: Engine.allCases)
     func tokens(engine: Engine) async throws {
         try await withMirror(engine) { mirror in
-            let first = MirrorTokenStore(mirror, holder: "a")
-            let second = MirrorTokenStore(mirror, holder: "a")
+            let first = MirrorTokenStore(mirror, process: "a")
+            let second = MirrorTokenStore(mirror, process: "a")
             #expect(try await first.acquireRefresh())
             let isTaken = try await second.acquireRefresh()
             #expect(!isTaken)

@@ -341,9 +341,9 @@ struct APITests {
             configuration: configuration, http: HTTPClient.shared, tokens: InMemoryTokenStore(),
             calls: InMemoryCallLedger(), logger: .silent)
         return try ZohoSyncServer(
-            ServerConfiguration(), mirror: mirror, client: client, holder: "", logger: .silent
+            ServerConfiguration(), mirror: mirror, client: client, process: "", logger: .silent
         ) { client, options, onEvent in
-            Synchroniser(client: client, mirror: mirror, options: options, holder: "", onEvent: onEvent)
+            Synchroniser(client: client, mirror: mirror, options: options, process: "", onEvent: onEvent)
         }
     }
 

@@ -32,7 +32,7 @@ struct CancelTests {
         } _: { rig in
             var options = ReconciliationOptions()
             options.entities = ["bills"]
-            let reconciler = Reconciler(client: rig.client, mirror: rig.mirror, options: options, holder: "test:1")
+            let reconciler = Reconciler(client: rig.client, mirror: rig.mirror, options: options, process: "test:1")
             let report = Task { try await reconciler.run() }
             try await rig.expect("select count(*) from sync_runs where state = 'running'", gives: "1")
             let id = try #require(try await rig.value("select id || '' from sync_runs"))

@@ -16,10 +16,10 @@ struct DeletionShareTests {
         watch.healing.deletions.share = share
         watch.schedule = Schedule { $0 == kind && $1 == entity ? .every(60) : .off }
         let server = try ZohoSyncServer(
-            ServerConfiguration(), mirror: rig.mirror, client: rig.client, holder: "test:3", watch: watch,
+            ServerConfiguration(), mirror: rig.mirror, client: rig.client, process: "test:3", watch: watch,
             logger: .silent
         ) { client, options, onEvent in
-            Synchroniser(client: client, mirror: rig.mirror, options: options, holder: "test:3", onEvent: onEvent)
+            Synchroniser(client: client, mirror: rig.mirror, options: options, process: "test:3", onEvent: onEvent)
         }
         await server.scheduler.runDue()
     }
@@ -29,7 +29,8 @@ struct DeletionShareTests {
         try await ServerRig.with(engine) { rig in
             var options = SyncOptions()
             options.entities = ["invoices"]
-            _ = try await Synchroniser(client: rig.client, mirror: rig.mirror, options: options, holder: "test:2").run()
+            _ = try await Synchroniser(client: rig.client, mirror: rig.mirror, options: options, process: "test:2")
+                .run()
             for id in rig.control.ids(.invoices).prefix(6) { try rig.control.delete(.invoices, id: id) }
 
             func isAsked(share: Double) async throws -> Bool {
@@ -49,7 +50,8 @@ struct DeletionShareTests {
             var options = SyncOptions()
             options.entities = ["invoices"]
             options.includesDetails = false
-            _ = try await Synchroniser(client: rig.client, mirror: rig.mirror, options: options, holder: "test:2").run()
+            _ = try await Synchroniser(client: rig.client, mirror: rig.mirror, options: options, process: "test:2")
+                .run()
             for id in rig.control.ids(.invoices).prefix(6) { try rig.control.delete(.invoices, id: id) }
 
             func deleted(share: Double) async throws -> String? {

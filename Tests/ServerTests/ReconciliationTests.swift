@@ -33,7 +33,7 @@ struct ReconciliationTests {
             $0.simulator.onPage = { await churn.answered($0, page: $1) }
         } _: { rig in
             let synced = try await Synchroniser(
-                client: rig.client, mirror: rig.mirror, options: SyncOptions(), holder: "test:2"
+                client: rig.client, mirror: rig.mirror, options: SyncOptions(), process: "test:2"
             ).run()
             #expect(synced.isSuccess && synced.detailsOutstanding == 0)
             var webhooks = rig.control.webhooks
@@ -71,7 +71,7 @@ struct ReconciliationTests {
         var options = ReconciliationOptions()
         options.repairs = true
         let report = try await Reconciler(
-            client: rig.client, mirror: rig.mirror, options: options, holder: "test:2"
+            client: rig.client, mirror: rig.mirror, options: options, process: "test:2"
         ).run()
         return Report(
             isEqual: report.isEqual, calls: report.calls, callsAtMost: report.cost.ceiling,

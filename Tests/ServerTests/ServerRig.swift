@@ -113,7 +113,7 @@ struct ServerRig: Sendable {
         limits.detailCallsPerMinute = nil
         let http = HTTPClient.zohoBooks(configuration, inFlight: 100)
         let client = ZohoBooksClient(
-            configuration: configuration, http: http, tokens: MirrorTokenStore(mirror, holder: "test:1"),
+            configuration: configuration, http: http, tokens: MirrorTokenStore(mirror, process: "test:1"),
             calls: MirrorCallLedger(mirror, limits: limits, holder: "test:1"), logger: .silent,
             now: { simulator.control.now },
             // Waiting moves the simulator's clock instead.
@@ -131,21 +131,21 @@ struct ServerRig: Sendable {
     /// Runs another server on the same mirror.
     func withAnotherServer<T: Sendable>(_ body: @escaping @Sendable (ServerRig) async throws -> T) async throws -> T {
         try await Self.serve(
-            configuration, control, mirror, client, http, environment, holder: "test:2", trustsDeletions: false, body)
+            configuration, control, mirror, client, http, environment, process: "test:2", trustsDeletions: false, body)
     }
 
     private static func serve<T: Sendable>(
         _ configuration: ServerConfiguration, _ control: SimulatorControl, _ mirror: Mirror, _ client: ZohoBooksClient,
         _ http: HTTPClient, _ environment: [String: String], watch: WatchConfiguration = .init(),
-        holder: String = "test:1", trustsDeletions: Bool,
+        process: String = "test:1", trustsDeletions: Bool,
         _ body: @escaping @Sendable (ServerRig) async throws -> T
     ) async throws -> T {
         let calls = CallCounter()
         let server = try ZohoSyncServer(
-            configuration, mirror: mirror, client: client.counted(by: calls), holder: holder,
+            configuration, mirror: mirror, client: client.counted(by: calls), process: process,
             trustsDeletions: trustsDeletions, watch: watch, logger: .silent
         ) { client, options, onEvent in
-            Synchroniser(client: client, mirror: mirror, options: options, holder: holder, onEvent: onEvent)
+            Synchroniser(client: client, mirror: mirror, options: options, process: process, onEvent: onEvent)
         }
         let tokens = [
             try await mirror.makeAPIToken(name: "looks", role: .read).secret,
@@ -275,7 +275,7 @@ struct ServerRig: Sendable {
                 actual = try await value(sql)
                 return actual == expected
             }
-        } catch is NeverHeld {
+        } catch is ConditionTimeout {
             Issue.record(
                 "\(sql) gives \(actual ?? "nothing"), not \(expected ?? "nothing")", sourceLocation: sourceLocation)
         }

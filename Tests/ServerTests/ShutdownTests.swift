@@ -57,7 +57,7 @@ struct ShutdownTests {
         try await ServerRig.with(.sqlite) { rig in
             let runs = SyncRuns(rig.mirror) { options, onEvent in
                 Synchroniser(
-                    client: rig.client, mirror: rig.mirror, options: options, holder: "test:9", onEvent: onEvent)
+                    client: rig.client, mirror: rig.mirror, options: options, process: "test:9", onEvent: onEvent)
             }
             await runs.stop()
             await #expect(throws: SyncRunsError.stopping) { _ = try await runs.start(SyncOptions()) }

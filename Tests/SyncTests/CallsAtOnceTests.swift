@@ -66,7 +66,7 @@ struct CallsAtOnceTests {
         options.entities = [entity]
         change(&options)
         return try await rig.withClient(ledger: ledger) { client in
-            try await Reconciler(client: client, mirror: rig.mirror, options: options, holder: "test:1").run()
+            try await Reconciler(client: client, mirror: rig.mirror, options: options, process: "test:1").run()
         }
     }
 
@@ -103,7 +103,7 @@ struct CallsAtOnceTests {
             rig.control.advanceClock(by: .seconds(4))
             try await rig.withClient(ledger: Gathering(.detail, inFlight: 12)) { client in
                 try await DeliveryProcessor(
-                    mirror: rig.mirror, client: client, holder: "test:1",
+                    mirror: rig.mirror, client: client, process: "test:1",
                     logger: Logger(label: "test", factory: { _ in SwiftLogNoOpLogHandler() })
                 ).drainOnce()
             }

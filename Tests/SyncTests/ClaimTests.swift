@@ -21,7 +21,7 @@ struct ClaimTests {
         _ onProcessed: @escaping @Sendable (DeliveryReport) -> Void = { _ in }
     ) -> DeliveryProcessor {
         DeliveryProcessor(
-            mirror: rig.mirror, client: client, holder: "test:1", trustsDeletions: trustsDeletions, random: { 0 },
+            mirror: rig.mirror, client: client, process: "test:1", trustsDeletions: trustsDeletions, random: { 0 },
             tick: tick, clock: clock, logger: silent, onProcessed: onProcessed)
     }
 
@@ -37,10 +37,12 @@ struct ClaimTests {
 
     private static func drainReadings(_ rig: Rig, _ processor: DeliveryProcessor) async throws {
         rig.control.advanceClock(by: .seconds(4))
-        try await ReadingWorker(processor: processor, name: "test:1#reading").drain(pulse(rig))
+        try await ReadingWorker(processor: processor, name: "test:1#reading").drain(heartbeat(rig))
     }
 
-    private static func pulse(_ rig: Rig) -> WorkerPulse { WorkerPulse(rig.mirror, worker: "w", holder: "test:1") }
+    private static func heartbeat(_ rig: Rig) -> WorkerHeartbeat {
+        WorkerHeartbeat(rig.mirror, worker: "w", process: "test:1")
+    }
 
     // MARK: - Readings
 
@@ -97,7 +99,7 @@ struct ClaimTests {
                 rig.control.advanceClock(by: .seconds(1))
                 // The edit was made first and comes last.
                 try await Self.store(.record, id, of: "bills", record, in: rig)
-                try await RecordWorker(processor: processor, name: "test:1#1").drain(Self.pulse(rig))
+                try await RecordWorker(processor: processor, name: "test:1#1").drain(Self.heartbeat(rig))
                 #expect(try await rig.value("select count(*) from bills where deleted_at is null") == "1")
                 try await Self.drainReadings(rig, processor)
             }
@@ -128,10 +130,10 @@ struct ClaimTests {
                         ["reference_number": "newer", "last_modified_time": .init(stringLiteral: modifiedAt)])
                     let newer = RawJSON(try #require(rig.control.record(.invoices, id: id))[...])
                     try await Self.store(.record, id, of: "invoices", newer, in: rig)
-                    try await RecordWorker(processor: processor, name: "test:1#1").drain(Self.pulse(rig))
+                    try await RecordWorker(processor: processor, name: "test:1#1").drain(Self.heartbeat(rig))
                     rig.control.advanceClock(by: .milliseconds(1))
                 }
-                try await ReadingWorker(processor: processor, name: "test:1#reading").drain(Self.pulse(rig))
+                try await ReadingWorker(processor: processor, name: "test:1#reading").drain(Self.heartbeat(rig))
             }
             #expect(clock.hasRun)
             #expect(try await rig.value("select reference_number from invoices") == "newer")
@@ -157,7 +159,7 @@ struct ClaimTests {
             try await rig.withClient { client in
                 let worker = RecordWorker(processor: Self.processor(rig, client), name: "test:1#1")
                 for _ in 1...5 {
-                    try await worker.drain(Self.pulse(rig))
+                    try await worker.drain(Self.heartbeat(rig))
                     #expect(try await rig.value("select count(*) from invoices") == "4")
                     rig.control.advanceClock(by: .seconds(1_000))
                 }
@@ -179,7 +181,7 @@ struct ClaimTests {
             try await rig.mirror.database.write { try $0.breakInserts(of: ids[1]) }
             try await rig.withClient { client in
                 let worker = RecordWorker(processor: Self.processor(rig, client), name: "test:1#1")
-                try await worker.drain(Self.pulse(rig))
+                try await worker.drain(Self.heartbeat(rig))
             }
             #expect(try await rig.value("select count(*) from products") == "2")
             #expect(try await rig.mirror.deadLetters().map(\.zohoID) == [ids[1]])
@@ -200,7 +202,7 @@ struct ClaimTests {
             }
             try await rig.withClient { client in
                 let worker = RecordWorker(processor: Self.processor(rig, client), name: "test:1#1")
-                try await worker.drain(Self.pulse(rig))
+                try await worker.drain(Self.heartbeat(rig))
             }
             let letter = try #require(try await rig.mirror.deadLetters().first)
             #expect(letter.zohoID == ids[0])
@@ -226,7 +228,7 @@ struct ClaimTests {
                         try await clock.untilAsleep()
                         rig.control.advanceClock(by: .seconds(25))
                         clock.advance(by: .seconds(20))
-                        // It sleeps again when it has prolonged the claim.
+                        // It sleeps again when it has renewed the claim.
                         try await clock.untilAsleep()
                         rig.control.advanceClock(by: .seconds(15))
                         #expect(try await rig.mirror.claim([.record], limit: 1, holder: "b", lease: 60).isEmpty)

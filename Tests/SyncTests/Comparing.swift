@@ -15,7 +15,7 @@ extension Rig {
         change(&options)
         return try await withClient(inFlight: inFlight) { client in
             try await Reconciler(
-                client: client, mirror: mirror, options: options, holder: "test:1",
+                client: client, mirror: mirror, options: options, process: "test:1",
                 random: { 0.5 }, onEvent: onEvent
             ).run()
         }

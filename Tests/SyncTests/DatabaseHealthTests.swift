@@ -56,9 +56,9 @@ struct DatabaseHealthTests {
                     }
                 }
                 for await _ in begun.prefix(Self.connections) {}
-                let looks = clock.looks
+                let reads = clock.reads
                 async let seen = state()
-                try await clock.untilLooked(moreThan: looks)
+                try await clock.untilRead(moreThan: reads)
                 // The look has begun, and waits for a connection.
                 clock.advance(by: .seconds(1))
                 for _ in 0..<Self.connections { gate.signal() }
@@ -380,7 +380,7 @@ struct DatabaseHealthTests {
             #expect(try await HealthTests.checks(rig, organizationID: own)["organisation"]?.state == .ok)
             #expect(try await HealthTests.checks(rig, organizationID: "1")["organisation"]?.state == .critical)
             let run = try #require(try await rig.mirror.runs(limit: 1).first)
-            _ = try await RunUndo(mirror: rig.mirror, holder: "test:1").undo(run.id, isRehearsal: false)
+            _ = try await RunUndo(mirror: rig.mirror, process: "test:1").undo(run.id, isRehearsal: false)
             #expect(try await HealthTests.checks(rig, organizationID: "1")["organisation"]?.state == .ok)
         }
     }

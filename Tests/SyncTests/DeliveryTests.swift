@@ -15,7 +15,7 @@ struct DeliveryTests {
     /// A processor whose pauses are without jitter.
     private func processor(_ rig: Rig, _ client: ZohoBooksClient) -> DeliveryProcessor {
         DeliveryProcessor(
-            mirror: rig.mirror, client: client, holder: "test:1", random: { 0 },
+            mirror: rig.mirror, client: client, process: "test:1", random: { 0 },
             logger: Logger(label: "test", factory: { _ in SwiftLogNoOpLogHandler() }))
     }
 
@@ -47,13 +47,13 @@ struct DeliveryTests {
                 let worker = ReadingWorker(processor: processor(rig, client), name: "w")
                 try await mark(rig, id)
                 for attempt in 1...5 {
-                    try await worker.drain(WorkerPulse(rig.mirror, worker: "w", holder: "test:1"))
+                    try await worker.drain(WorkerHeartbeat(rig.mirror, worker: "w", process: "test:1"))
                     if attempt < 5 {
                         #expect(try await rig.value("select attempts from sync_inbox") == "\(attempt)")
                         #expect(try await rig.value("select last_error from sync_inbox") != nil)
                         // Not before its time.
                         let calls = rig.control.statistics.calls
-                        try await worker.drain(WorkerPulse(rig.mirror, worker: "w", holder: "test:1"))
+                        try await worker.drain(WorkerHeartbeat(rig.mirror, worker: "w", process: "test:1"))
                         #expect(rig.control.statistics.calls == calls)
                     }
                     rig.control.advanceClock(by: .microseconds(Backoff.pause(after: attempt, random: 0)))
@@ -76,11 +76,11 @@ struct DeliveryTests {
                 let worker = ReadingWorker(processor: processor(rig, client), name: "w")
                 try await mark(rig, rig.control.id(.invoices, at: 0), of: "invoices")
                 try await mark(rig, rig.control.id(.invoices, at: 1), of: "invoices")
-                try await worker.drain(WorkerPulse(rig.mirror, worker: "w", holder: "test:1"))
+                try await worker.drain(WorkerHeartbeat(rig.mirror, worker: "w", process: "test:1"))
                 #expect(try await rig.value("select count(*) from invoices") == "1")
                 #expect(try await rig.value("select attempts from sync_inbox") == "0")
                 rig.control.advanceClock(by: .seconds(86_400))
-                try await worker.drain(WorkerPulse(rig.mirror, worker: "w", holder: "test:1"))
+                try await worker.drain(WorkerHeartbeat(rig.mirror, worker: "w", process: "test:1"))
                 #expect(try await rig.value("select count(*) from invoices") == "2")
                 #expect(try await rig.value("select count(*) from sync_inbox") == "0")
             }
@@ -101,7 +101,7 @@ struct DeliveryTests {
                 }
                 try await mark(rig, rig.control.id(.items, at: 0))
                 let (began, calls) = (rig.control.now, rig.control.statistics.calls)
-                try await worker.drain(WorkerPulse(rig.mirror, worker: "w", holder: "test:1"))
+                try await worker.drain(WorkerHeartbeat(rig.mirror, worker: "w", process: "test:1"))
                 // Who waits for the minute's end moves the clock there.
                 #expect(rig.control.now.timeIntervalSince(began) < 59, "nobody waited")
                 #expect(rig.control.statistics.calls == calls + 51)
@@ -111,10 +111,10 @@ struct DeliveryTests {
                         == [["20", "0", nil]])
                 // What comes meanwhile waits for none of them either.
                 try await mark(rig, rig.control.id(.items, at: 1))
-                try await worker.drain(WorkerPulse(rig.mirror, worker: "w", holder: "test:1"))
+                try await worker.drain(WorkerHeartbeat(rig.mirror, worker: "w", process: "test:1"))
                 #expect(try await rig.value("select count(*) from products") == "2")
                 rig.control.advanceClock(by: .seconds(61))
-                try await worker.drain(WorkerPulse(rig.mirror, worker: "w", holder: "test:1"))
+                try await worker.drain(WorkerHeartbeat(rig.mirror, worker: "w", process: "test:1"))
                 #expect(try await rig.value("select count(*) from sync_inbox") == "0")
             }
         }
@@ -130,11 +130,11 @@ struct DeliveryTests {
                 for number in 0..<30 { try await mark(rig, "999\(number)") }
                 try await mark(rig, rig.control.id(.items, at: 0))
                 let calls = rig.control.statistics.calls
-                try await worker.drain(WorkerPulse(rig.mirror, worker: "w", holder: "test:1"))
+                try await worker.drain(WorkerHeartbeat(rig.mirror, worker: "w", process: "test:1"))
                 #expect(try await rig.value("select count(*) from products") == "1")
                 #expect(try await rig.value("select count(*) from sync_inbox") == "10")
                 rig.control.advanceClock(by: .seconds(61))
-                try await worker.drain(WorkerPulse(rig.mirror, worker: "w", holder: "test:1"))
+                try await worker.drain(WorkerHeartbeat(rig.mirror, worker: "w", process: "test:1"))
                 #expect(try await rig.value("select count(*) from sync_inbox") == "0")
                 #expect(rig.control.statistics.calls == calls + 32)
             }
@@ -158,9 +158,9 @@ struct DeliveryTests {
             }
             try await rig.withClient { client in
                 let processor = DeliveryProcessor(
-                    mirror: rig.mirror, client: client, holder: "test:1", random: { 0 }, logger: recorder.logger)
+                    mirror: rig.mirror, client: client, process: "test:1", random: { 0 }, logger: recorder.logger)
                 try await RecordWorker(processor: processor, name: "w").drain(
-                    WorkerPulse(rig.mirror, worker: "w", holder: "test:1"))
+                    WorkerHeartbeat(rig.mirror, worker: "w", process: "test:1"))
             }
             let letter = try #require(try await rig.mirror.deadLetters().first)
             let warning = try #require(recorder.lines.first { $0.contains("became a dead letter") })
@@ -191,11 +191,11 @@ struct DeliveryTests {
                         receivedAt: rig.mirror.now(), requestID: nil)
                 ])
                 try await rig.mirror.database.write { try $0.script("alter table products rename to elsewhere") }
-                try await worker.drain(WorkerPulse(rig.mirror, worker: "w", holder: "test:1"))
+                try await worker.drain(WorkerHeartbeat(rig.mirror, worker: "w", process: "test:1"))
                 #expect(try await rig.value("select attempts from sync_inbox") == "1")
                 try await rig.mirror.database.write { try $0.script("alter table elsewhere rename to products") }
                 rig.control.advanceClock(by: .seconds(11))
-                try await worker.drain(WorkerPulse(rig.mirror, worker: "w", holder: "test:1"))
+                try await worker.drain(WorkerHeartbeat(rig.mirror, worker: "w", process: "test:1"))
                 #expect(try await rig.value("select zoho_item_id from products") == id)
                 #expect(try await rig.value("select count(*) from sync_inbox") == "0")
             }

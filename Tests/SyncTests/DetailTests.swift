@@ -23,7 +23,7 @@ struct DetailTests {
 
     private static func processor(_ rig: Rig, _ client: ZohoBooksClient) -> DeliveryProcessor {
         DeliveryProcessor(
-            mirror: rig.mirror, client: client, holder: "test:1", random: { 0 },
+            mirror: rig.mirror, client: client, process: "test:1", random: { 0 },
             logger: Logger(label: "test", factory: { _ in SwiftLogNoOpLogHandler() }))
     }
 

@@ -15,7 +15,7 @@ struct HealDriftTests {
     private static func compare(_ rig: Rig) async throws -> ReconciliationReport {
         try await rig.withClient { client in
             try await Reconciler(
-                client: client, mirror: rig.mirror, options: ReconciliationOptions(), holder: "test:1", random: { 0.5 }
+                client: client, mirror: rig.mirror, options: ReconciliationOptions(), process: "test:1", random: { 0.5 }
             ).run()
         }
     }
@@ -62,7 +62,7 @@ struct HealDriftTests {
             _ = try await rig.withClient { client in
                 var options = ReconciliationOptions()
                 options.entities = ["bills", "invoices"]
-                return try await Reconciler(client: client, mirror: rig.mirror, options: options, holder: "test:1")
+                return try await Reconciler(client: client, mirror: rig.mirror, options: options, process: "test:1")
                     .run()
             }
             #expect(try await rig.mirror.reconciliations(entity: "bills").first?.state == .incomplete)
@@ -177,21 +177,21 @@ struct HealDriftTests {
     }
 
     @Test(
-        "Where details are in doubt, healing leaves the day's calls to lists, and comes to an end over some days",
+        "Where details are unverified, healing leaves the day's calls to lists, and comes to an end over some days",
         arguments: Engine.allCases)
-    func doubtsOfDays(engine: Engine) async throws {
+    func unverifiedForDays(engine: Engine) async throws {
         try await Self.onSmallPlan(engine) { rig in
             var left: [Int] = []
             while left.last != 0, left.count < 6 {
                 // Each day again, also of what was read since.
                 try await rig.tamper("update invoices set notes = 'forged'")
                 let found = try await Self.compareUnattended(rig, "invoices")
-                #expect(found.unproven <= left.last ?? 200, "what was read is not in doubt anew")
+                #expect(found.unproven <= left.last ?? 200, "what was read is not unverified anew")
                 _ = try await Self.healUnattended(rig)
                 let stock = try await rig.sync(["products"])
                 #expect(stock.runs[0].state == .completed && stock.quotaReturnsAt == nil)
                 left.append(
-                    try #require(try await rig.mirror.reconciliations(entity: "invoices", limit: 1).first).inDoubt)
+                    try #require(try await rig.mirror.reconciliations(entity: "invoices", limit: 1).first).unverified)
                 rig.control.advanceClock(by: .seconds(86_400))
             }
             #expect(left.last == 0, "\(left)")
@@ -201,21 +201,21 @@ struct HealDriftTests {
         }
     }
 
-    @Test("What is in doubt is gone on with by its details alone, at no list")
-    func doubtsWithoutLists() async throws {
+    @Test("Unverified details are read on by themselves, without a list")
+    func unverifiedWithoutLists() async throws {
         try await Self.onSmallPlan(.sqlite) { rig in
             try await rig.tamper("update invoices set notes = 'forged'")
             _ = try await Self.compareUnattended(rig, "invoices")
             #expect(try await Self.healUnattended(rig)?.state == .waiting)
             let before = try #require(try await rig.mirror.reconciliations(entity: "invoices", limit: 1).first)
-            #expect(before.state == .incomplete && before.inDoubt > 0)
+            #expect(before.state == .incomplete && before.unverified > 0)
             #expect(before.drift.bytes.count < 50_000)
             rig.control.advanceClock(by: .seconds(86_400))
             let lists = rig.control.statistics.callsByPath["/invoices"] ?? 0
             let repaired = try #require(try await Self.healUnattended(rig))
             #expect(rig.control.statistics.callsByPath["/invoices"] ?? 0 == lists)
             let after = try #require(try await rig.mirror.reconciliations(entity: "invoices", limit: 1).first)
-            #expect(before.inDoubt - after.inDoubt == repaired.changed && repaired.changed > 20)
+            #expect(before.unverified - after.unverified == repaired.changed && repaired.changed > 20)
         }
     }
 
@@ -308,8 +308,8 @@ struct HealDriftTests {
 }
 
 extension Reconciliation {
-    /// How many records its details left in doubt.
-    fileprivate var inDoubt: Int {
+    /// How many records it left with unverified details.
+    fileprivate var unverified: Int {
         (try? drift.read { Int(try $0.member("counts")?.member("unproven")?.text() ?? "0") ?? 0 }) ?? 0
     }
 }

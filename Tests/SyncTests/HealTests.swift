@@ -20,12 +20,12 @@ struct HealTests {
         change(&options)
         let isDead: @Sendable (String) -> Bool = { $0.hasPrefix("dead") }
         return Healer(
-            mirror: rig.mirror, client: client, options: options, holder: "test:1", isDead: isDead,
+            mirror: rig.mirror, client: client, options: options, process: "test:1", isDead: isDead,
             processor: DeliveryProcessor(
-                mirror: rig.mirror, client: client, holder: "test:1", random: { 0 },
+                mirror: rig.mirror, client: client, process: "test:1", random: { 0 },
                 logger: Logger(label: "test", factory: { _ in SwiftLogNoOpLogHandler() }))
         ) { options in
-            try await Synchroniser(client: client, mirror: rig.mirror, options: options, holder: "test:1").run()
+            try await Synchroniser(client: client, mirror: rig.mirror, options: options, process: "test:1").run()
         }
     }
 
@@ -119,7 +119,7 @@ struct HealTests {
             ])
             try await rig.withClient { client in
                 try await DeliveryProcessor(
-                    mirror: rig.mirror, client: client, holder: "test:1", logger: Logger(label: "test")
+                    mirror: rig.mirror, client: client, process: "test:1", logger: Logger(label: "test")
                 ).drainOnce()
             }
             #expect(try await rig.mirror.deadLetterCount() == 2)
@@ -304,7 +304,7 @@ struct HealTests {
             #expect(try await rig.mirror.mark([waiting], of: invoices, priority: .background) == 0)
             try await rig.withClient { client in
                 try await DeliveryProcessor(
-                    mirror: rig.mirror, client: client, holder: "test:1", random: { 0 },
+                    mirror: rig.mirror, client: client, process: "test:1", random: { 0 },
                     logger: Logger(label: "test")
                 ).drainOnce()
             }
@@ -397,9 +397,9 @@ struct HealTests {
                     _ synchronise: @escaping @Sendable (SyncOptions) async throws -> SyncReport
                 ) async throws -> HealingRecord? {
                     let processor = DeliveryProcessor(
-                        mirror: rig.mirror, client: client, holder: "test:1", logger: Logger(label: "test"))
+                        mirror: rig.mirror, client: client, process: "test:1", logger: Logger(label: "test"))
                     return try await Healer(
-                        mirror: rig.mirror, client: client, options: HealingOptions(), holder: "test:1",
+                        mirror: rig.mirror, client: client, options: HealingOptions(), process: "test:1",
                         isDead: { _ in false }, processor: processor, synchronise: synchronise
                     ).heal().first { $0.action == "catch_up" }
                 }
@@ -412,7 +412,7 @@ struct HealTests {
                         throw MirrorError.leased(name: "sync vendors", holder: "far:1", secondsLeft: 9)
                     }
                     return try await Synchroniser(
-                        client: client, mirror: rig.mirror, options: options, holder: "test:1"
+                        client: client, mirror: rig.mirror, options: options, process: "test:1"
                     ).run()
                 }
                 #expect(some?.outcome.hasPrefix("7 entities were read") == true)
@@ -431,7 +431,7 @@ struct HealTests {
             for _ in 0..<2 { try await rig.sync(["pricelists"]) }
             rig.control.advanceClock(by: .seconds(300 * 86_400))
             #expect(try await Self.heal(rig)["prune"]?.changed == 1, "one run has changed nothing")
-            let report = try await RunUndo(mirror: rig.mirror, holder: "test:1").undo(run.id, isRehearsal: true)
+            let report = try await RunUndo(mirror: rig.mirror, process: "test:1").undo(run.id, isRehearsal: true)
             #expect(report.reverted == 1)
             try await rig.sync(["pricelists"])
             rig.control.advanceClock(by: .seconds(66 * 86_400))

@@ -32,7 +32,7 @@ struct HealWorkTests {
             try await lease("far:1#2", of: "far:1")
             #expect(try await HealTests.heal(rig)["release_leases"] == nil)
             #expect(try await silence() == .critical)
-            // Of a process on another machine nothing is known but that it prolongs nothing.
+            // Of a process on another machine nothing is known but that it renews nothing.
             rig.control.advanceClock(by: .seconds(120))
             #expect(try await HealTests.heal(rig)["release_leases"] == nil)
             rig.control.advanceClock(by: .seconds(61))
@@ -90,7 +90,7 @@ struct HealWorkTests {
             try await rig.withClient { client in
                 let (reports, continuation) = AsyncStream.makeStream(of: DeliveryReport.self)
                 let processor = DeliveryProcessor(
-                    mirror: rig.mirror, client: client, holder: "test:1", workers: 1, patience: .seconds(900),
+                    mirror: rig.mirror, client: client, process: "test:1", workers: 1, timeout: .seconds(900),
                     clock: clock, logger: Logger(label: "test", factory: { _ in SwiftLogNoOpLogHandler() })
                 ) { continuation.yield($0) }
                 try await withThrowingTaskGroup { group in
@@ -123,14 +123,14 @@ struct HealWorkTests {
             let id = rig.control.id(.invoices, at: 0)
             _ = try await rig.mirror.mark([id], of: try #require(Catalog.entity(named: "invoices")))
             try await rig.withClient { client in
-                let patience = ManualClock()
+                let clock = ManualClock()
                 let processor = DeliveryProcessor(
-                    mirror: rig.mirror, client: client, holder: "test:1", workers: 1, patience: .seconds(900),
-                    clock: patience, logger: log.logger)
+                    mirror: rig.mirror, client: client, process: "test:1", workers: 1, timeout: .seconds(900),
+                    clock: clock, logger: log.logger)
                 try await withThrowingTaskGroup { group in
                     group.addTask { try await processor.run() }
                     try await clock.untilAsleep()
-                    patience.advance(by: .seconds(901))
+                    clock.advance(by: .seconds(901))
                     try await waitUntil("it is logged") { log.lines.contains { $0.contains("cannot be recorded") } }
                     group.cancelAll()
                     try await group.waitForAll()
@@ -204,7 +204,7 @@ struct HealWorkTests {
         try await rig.withClient { client in
             let (reports, reported) = AsyncStream.makeStream(of: DeliveryReport.self)
             let processor = DeliveryProcessor(
-                mirror: rig.mirror, client: client, holder: "test:1", patience: .seconds(900),
+                mirror: rig.mirror, client: client, process: "test:1", timeout: .seconds(900),
                 restartsWorkers: restarts, clock: clock,
                 logger: Logger(label: "test", factory: { _ in SwiftLogNoOpLogHandler() })
             ) { reported.yield($0) }

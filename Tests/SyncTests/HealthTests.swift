@@ -73,7 +73,7 @@ struct HealthTests {
             #expect(try await Self.checks(rig)["inbox_age_seconds"]?.state == .critical)
             try await rig.withClient { client in
                 try await DeliveryProcessor(
-                    mirror: rig.mirror, client: client, holder: "test:1", logger: Logger(label: "test")
+                    mirror: rig.mirror, client: client, process: "test:1", logger: Logger(label: "test")
                 ).drainOnce()
             }
             let checks = try await Self.checks(rig)
@@ -110,7 +110,7 @@ struct HealthTests {
             try await rig.sync()
             #expect(try await check().state == .ok, "there are no sales orders")
             let run = try #require(try await rig.mirror.runs(entity: "bills", limit: 1).first)
-            _ = try await RunUndo(mirror: rig.mirror, holder: "test:1").undo(run.id, isRehearsal: false)
+            _ = try await RunUndo(mirror: rig.mirror, process: "test:1").undo(run.id, isRehearsal: false)
             let taken = try await check()
             #expect(taken.state == .warning)
             #expect(taken.advice == "There is no complete copy of bills. Run zohosync sync.")
@@ -137,7 +137,7 @@ struct HealthTests {
             try await rig.mirror.acquireLease("sync bills", holder: "test:1", duration: 60)
             #expect(try await state() == .ok)
             rig.control.advanceClock(by: .seconds(70))
-            #expect(try await state() == .ok, "it is late in prolonging its lease")
+            #expect(try await state() == .ok, "it is late in renewing its lease")
             #expect(try await state(120) == .warning)
             rig.control.advanceClock(by: .seconds(60))
             #expect(try await state() == .warning)
@@ -174,7 +174,7 @@ struct HealthTests {
                 ) async throws {
                     let (reports, continuation) = AsyncStream.makeStream(of: DeliveryReport.self)
                     let processor = DeliveryProcessor(
-                        mirror: rig.mirror, client: client, holder: "test:1",
+                        mirror: rig.mirror, client: client, process: "test:1",
                         logger: Logger(label: "test", factory: { _ in SwiftLogNoOpLogHandler() })
                     ) { continuation.yield($0) }
                     try await withThrowingTaskGroup { group in
@@ -251,7 +251,7 @@ struct HealthTests {
             try await rig.sync(["products"])
             let run = try #require(try await rig.mirror.runs(limit: 1).first)
             rig.control.advanceClock(by: .seconds(60))
-            _ = try await RunUndo(mirror: rig.mirror, holder: "test:1").undo(run.id, isRehearsal: false)
+            _ = try await RunUndo(mirror: rig.mirror, process: "test:1").undo(run.id, isRehearsal: false)
             rig.control.advanceClock(by: .seconds(60))
             try await rig.sync(["products"])
             #expect(try await rig.value("select count(*) from products") == "450")

@@ -142,7 +142,7 @@ struct InterruptionTests {
             let first = Task {
                 defer { began.continuation.finish() }
                 return try await rig.sync(
-                    ["products"], holder: "first",
+                    ["products"], process: "first",
                     onEvent: { event in
                         guard event.phase == .list else { return }
                         began.continuation.yield()
@@ -150,13 +150,13 @@ struct InterruptionTests {
                     })
             }
             for await _ in began.stream { break }
-            let error = await #expect(throws: MirrorError.self) { try await rig.sync(["products"], holder: "second") }
+            let error = await #expect(throws: MirrorError.self) { try await rig.sync(["products"], process: "second") }
             #expect(error?.description.contains("first") == true)
-            let other = try await rig.sync(["invoices"], holder: "second")
+            let other = try await rig.sync(["invoices"], process: "second")
             #expect(other.isSuccess)
             first.cancel()
             _ = await first.result
-            let after = try await rig.sync(["products"], holder: "second")
+            let after = try await rig.sync(["products"], process: "second")
             #expect(after.isSuccess)
         }
     }

@@ -33,7 +33,7 @@ struct LeaseTests {
                 try await rig.withClient { client in
                     var options = ReconciliationOptions()
                     options.entities = ["products"]
-                    _ = try await Reconciler(client: client, mirror: rig.mirror, options: options, holder: "test:1")
+                    _ = try await Reconciler(client: client, mirror: rig.mirror, options: options, process: "test:1")
                         .run()
                 }
             }
@@ -54,7 +54,7 @@ struct LeaseTests {
             let gate = Gate()
             let slow = Task {
                 defer { gate.open() }
-                return try await rig.report(["products"], holder: "slow:1", inFlight: 1) {
+                return try await rig.report(["products"], process: "slow:1", inFlight: 1) {
                     $0.includesDetails = false
                 } onEvent: { event in
                     if event.phase == .list { await gate.wait() }
@@ -62,7 +62,7 @@ struct LeaseTests {
             }
             await gate.reached()
             rig.control.advanceClock(by: .seconds(61))
-            #expect(try await rig.sync(["products"], holder: "quick:1").isSuccess)
+            #expect(try await rig.sync(["products"], process: "quick:1").isSuccess)
             let cursor = try await rig.mirror.cursor(of: "products")
             let changes = try await rig.value("select count(*) from sync_changes")
             gate.open()
@@ -94,14 +94,14 @@ struct LeaseTests {
                     options.entities = ["products"]
                     options.repairs = true
                     return try await Reconciler(
-                        client: client, mirror: rig.mirror, options: options, holder: "slow:1",
+                        client: client, mirror: rig.mirror, options: options, process: "slow:1",
                         onEvent: { event in if case .listed = event { await gate.wait() } }
                     ).run()
                 }
             }
             await gate.reached()
             rig.control.advanceClock(by: .seconds(61))
-            #expect(try await rig.sync(["products"], holder: "quick:1").isSuccess)
+            #expect(try await rig.sync(["products"], process: "quick:1").isSuccess)
             gate.open()
             await #expect(throws: MirrorError.leaseLost(name: "sync products")) { try await slow.value }
             #expect(try await rig.value("select count(*) from products where name <> 'drift'") == "0")
@@ -123,8 +123,8 @@ struct LeaseTests {
             // Nobody wanted it meanwhile.
             time.advance(by: 61)
             try await fenced.save(Cursor(entity: "bills"))
-            try await mirror.prolongLease("sync bills", holder: "a#1", duration: 60)
-            try await mirror.prolongLease("sync invoices", holder: "a#1", duration: 60)
+            try await mirror.renewLease("sync bills", holder: "a#1", duration: 60)
+            try await mirror.renewLease("sync invoices", holder: "a#1", duration: 60)
             time.advance(by: 61)
             try await mirror.acquireLease("sync invoices", holder: "b#1", duration: 60)
             let lost = MirrorError.leaseLost(name: "sync invoices")
@@ -133,13 +133,13 @@ struct LeaseTests {
             await #expect(throws: lost) { try await fenced.save(cursor) }
             await #expect(throws: lost) { try await fenced.finish(run, .completed) }
             await #expect(throws: lost) {
-                try await mirror.prolongLease("sync invoices", holder: "a#1", duration: 60)
+                try await mirror.renewLease("sync invoices", holder: "a#1", duration: 60)
             }
             #expect(try await mirror.cursor(of: "bills").listCount == nil)
             #expect(try await mirror.run(run.id)?.state == .running)
             try await mirror.releaseLease("sync invoices", holder: "b#1")
-            await #expect(throws: lost, "what somebody else had meanwhile is not prolonged") {
-                try await mirror.prolongLease("sync invoices", holder: "a#1", duration: 60)
+            await #expect(throws: lost, "what somebody else had meanwhile is not renewed") {
+                try await mirror.renewLease("sync invoices", holder: "a#1", duration: 60)
             }
             await #expect(throws: lost) { try await fenced.save(cursor) }
         }
@@ -181,7 +181,7 @@ struct LeaseTests {
             let silent = Logger(label: "test", factory: { _ in SwiftLogNoOpLogHandler() })
             let here = ManualTime()
             let mirrors = [here, ManualTime(here.now + 3_600_000_000)].map { time in
-                Mirror(database: database, now: { time.now }, goesByDatabaseClock: true, logger: silent)
+                Mirror(database: database, now: { time.now }, usesDatabaseClock: true, logger: silent)
             }
             try await mirrors[0].prepare(organizationID: testOrganisation)
             try await mirrors[0].acquireLease("sync bills", holder: "a:1", duration: 60)
@@ -199,8 +199,8 @@ struct LeaseTests {
         }
     }
 
-    @Test("A lease that is prolonged while healing looks at it stays", arguments: Engine.allCases)
-    func prolonged(engine: Engine) async throws {
+    @Test("A lease that is renewed while healing looks at it stays", arguments: Engine.allCases)
+    func renewed(engine: Engine) async throws {
         let time = ManualTime()
         try await withMirror(engine, time: time) { mirror in
             try await mirror.acquireLease("sync bills", holder: "a:1", duration: 60)
@@ -209,8 +209,8 @@ struct LeaseTests {
             #expect(lapsed.state == .lapsed)
             try await mirror.acquireLease("sync bills", holder: "a:1", duration: 60)
             #expect(try await mirror.takeBack(lapsed) == false)
-            let prolonged = try #require(try await mirror.leases().first)
-            #expect(try await mirror.takeBack(prolonged))
+            let renewed = try #require(try await mirror.leases().first)
+            #expect(try await mirror.takeBack(renewed))
             #expect(try await mirror.leases().isEmpty)
         }
     }

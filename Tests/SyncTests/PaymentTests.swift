@@ -22,7 +22,7 @@ struct PaymentTests {
             try await rig.withClient { client in
                 let silent = Logger(label: "test", factory: { _ in SwiftLogNoOpLogHandler() })
                 let processor = DeliveryProcessor(
-                    mirror: rig.mirror, client: client, holder: "test:1", random: { 0 }, logger: silent)
+                    mirror: rig.mirror, client: client, process: "test:1", random: { 0 }, logger: silent)
                 func deliver(_ body: [UInt8]) async throws {
                     _ = try await rig.mirror.store([
                         NewDelivery(

@@ -156,7 +156,7 @@ struct ReconcileTests {
             #expect(short.calls <= short.cost.ceiling)
             #expect(try short["invoices"].state == .incomplete)
             #expect(try short["invoices"].unproven == 15)
-            // What was left in doubt is read first by the next one, whatever its sample says.
+            // What was left unverified is read first by the next one, whatever its sample says.
             let rest = try await rig.compare(["invoices"]) {
                 $0.repairs = true
                 $0.sample = 0

@@ -49,27 +49,27 @@ struct Rig: Sendable {
     /// Runs one sync as one process would.
     @discardableResult
     func sync(
-        _ entities: [String] = [], holder: String = "test:1", inFlight: Int? = nil,
+        _ entities: [String] = [], process: String = "test:1", inFlight: Int? = nil,
         _ change: (inout SyncOptions) -> Void = { _ in },
         onEvent: @escaping @Sendable (SyncEvent) async -> Void = { _ in }
     ) async throws -> SyncReport {
-        let report = try await report(entities, holder: holder, inFlight: inFlight, change, onEvent: onEvent)
+        let report = try await report(entities, process: process, inFlight: inFlight, change, onEvent: onEvent)
         if let failure = report.failure { throw failure }
         return report
     }
 
     /// Runs one sync as one process would, and tells of it also where it could not go on.
     func report(
-        _ entities: [String] = [], holder: String = "test:1", inFlight: Int? = nil,
+        _ entities: [String] = [], process: String = "test:1", inFlight: Int? = nil,
         _ change: (inout SyncOptions) -> Void = { _ in },
         onEvent: @escaping @Sendable (SyncEvent) async -> Void = { _ in }
     ) async throws -> SyncReport {
         var options = SyncOptions()
         options.entities = entities
         change(&options)
-        return try await withClient(holder: holder, inFlight: inFlight) { client in
+        return try await withClient(process: process, inFlight: inFlight) { client in
             try await Synchroniser(
-                client: client, mirror: mirror, options: options, holder: holder, onEvent: onEvent
+                client: client, mirror: mirror, options: options, process: process, onEvent: onEvent
             ).report()
         }
     }
@@ -110,7 +110,7 @@ struct Rig: Sendable {
     ///   - inFlight: calls at once, where that is not what the limits say.
     ///   - ledger: keeps the budget in place of the mirror.
     func withClient<T>(
-        holder: String = "test:1", organizationID: String? = nil, inFlight: Int? = nil,
+        process: String = "test:1", organizationID: String? = nil, inFlight: Int? = nil,
         ledger: (any CallLedger)? = nil, _ body: (ZohoBooksClient) async throws -> T
     ) async throws -> T {
         var limits = limits
@@ -125,8 +125,8 @@ struct Rig: Sendable {
         let http = HTTPClient.zohoBooks(configuration, inFlight: 10)
         let time = SimulatedTime(control)
         let client = ZohoBooksClient(
-            configuration: configuration, http: http, tokens: MirrorTokenStore(mirror, holder: holder),
-            calls: ledger ?? MirrorCallLedger(mirror, limits: limits, holder: holder),
+            configuration: configuration, http: http, tokens: MirrorTokenStore(mirror, process: process),
+            calls: ledger ?? MirrorCallLedger(mirror, limits: limits, holder: process),
             logger: Logger(label: "test", factory: { _ in SwiftLogNoOpLogHandler() }), now: { time.now() },
             sleep: { await time.sleep(for: $0) }, random: { 0.5 })
         do {

@@ -64,11 +64,11 @@ struct ScheduleTests {
     }
 
     private static func scheduler(
-        _ mirror: Mirror, _ log: Log, holder: String = "test:1", schedule: Schedule = .standard,
+        _ mirror: Mirror, _ log: Log, process: String = "test:1", schedule: Schedule = .standard,
         failure: Failure? = nil, random: Double = 0
     ) throws -> Scheduler {
         Scheduler(
-            schedule, zone: try #require(TimeZone(identifier: "UTC")), mirror: mirror, holder: holder,
+            schedule, zone: try #require(TimeZone(identifier: "UTC")), mirror: mirror, process: process,
             isDead: { _ in false }, work: work(log, failure: failure), random: { random },
             logger: Logger(label: "test", factory: { _ in SwiftLogNoOpLogHandler() }))
     }
@@ -116,7 +116,7 @@ struct ScheduleTests {
             _ = log.take()
             time.advance(by: 5 * 86_400)
             // A server that was started anew.
-            let scheduler = try Self.scheduler(mirror, log, holder: "test:2")
+            let scheduler = try Self.scheduler(mirror, log, process: "test:2")
             await scheduler.runDue()
             let first = log.take()
             #expect(first.filter { $0.hasPrefix("full") }.count == 1)
@@ -132,7 +132,7 @@ struct ScheduleTests {
         let time = ManualTime()
         try await withMirror(engine, time: time) { mirror in
             let log = Log()
-            let schedulers = try ["a:1", "b:2"].map { try Self.scheduler(mirror, log, holder: $0) }
+            let schedulers = try ["a:1", "b:2"].map { try Self.scheduler(mirror, log, process: $0) }
             for _ in 0..<5 {
                 await withDiscardingTaskGroup { group in
                     for scheduler in schedulers { group.addTask { await scheduler.runDue() } }

@@ -20,29 +20,29 @@ struct Serving: Sendable {
     ) async throws -> T {
         let silent = Logger(label: "test", factory: { _ in SwiftLogNoOpLogHandler() })
         return try await rig.withClient { client in
-            let (mirror, holder) = (rig.mirror, "test:1")
+            let (mirror, process) = (rig.mirror, "test:1")
             let processor = DeliveryProcessor(
-                mirror: mirror, client: client, holder: holder, random: { 0 }, logger: silent)
+                mirror: mirror, client: client, process: process, random: { 0 }, logger: silent)
             let runs = SyncRuns(mirror) { options, onEvent in
-                Synchroniser(client: client, mirror: mirror, options: options, holder: holder, onEvent: onEvent)
+                Synchroniser(client: client, mirror: mirror, options: options, process: process, onEvent: onEvent)
             }
             let synchronise: @Sendable (SyncOptions) async throws -> SyncReport = { options in
                 try await runs.start(options).report.value.get()
             }
             let healer = Healer(
-                mirror: mirror, client: client, options: HealingOptions(), holder: holder, isDead: { _ in false },
+                mirror: mirror, client: client, options: HealingOptions(), process: process, isDead: { _ in false },
                 processor: processor, synchronise: synchronise)
             let watch = HealthWatch(
                 mirror: mirror, inspector: HealthInspector(mirror: mirror, client: client, organizationID: nil),
                 organization: "1", logger: silent)
             let scheduler = Scheduler(
-                schedule, zone: try #require(TimeZone(identifier: "UTC")), mirror: mirror, holder: holder,
+                schedule, zone: try #require(TimeZone(identifier: "UTC")), mirror: mirror, process: process,
                 isDead: { _ in false },
                 work: ScheduledWork(
                     synchronise: synchronise,
                     reconcile: { options in
                         try await Reconciler(
-                            client: client, mirror: mirror, options: options, holder: holder, random: { 0.5 }
+                            client: client, mirror: mirror, options: options, process: process, random: { 0.5 }
                         ).run()
                     }, checkHealth: { await watch.check() }, heal: { try await healer.heal() }),
                 random: random, logger: silent)

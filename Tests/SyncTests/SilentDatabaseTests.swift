@@ -31,8 +31,8 @@ struct SilentDatabaseTests {
             }
             for await _ in locks {}
             let ticking = Task { while !Task.isCancelled { try await clock.advance() } }
-            await #expect(throws: DatabaseSilent.self) { try await writer.store([Self.delivery("1")]) }
-            await #expect(throws: DatabaseSilent.self) { try await writer.store([Self.delivery("2")]) }
+            await #expect(throws: DatabaseTimeout.self) { try await writer.store([Self.delivery("1")]) }
+            await #expect(throws: DatabaseTimeout.self) { try await writer.store([Self.delivery("2")]) }
             ticking.cancel()
             _ = await ticking.result
             release.signal()
@@ -40,7 +40,7 @@ struct SilentDatabaseTests {
             try await waitUntil("deliveries are stored again") {
                 do {
                     return try await writer.store([Self.delivery("3")]).count == 1
-                } catch is DatabaseSilent {
+                } catch is DatabaseTimeout {
                     return false
                 }
             }
@@ -51,7 +51,7 @@ struct SilentDatabaseTests {
     }
 
     @Test("What may not be cancelled has some time when the caller is, and is then not waited for")
-    func patience() async throws {
+    func timeout() async throws {
         let clock = ManualClock()
         let (starts, start) = AsyncStream.makeStream(of: Never.self)
         let (ends, end) = AsyncStream.makeStream(of: Never.self)

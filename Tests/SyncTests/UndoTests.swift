@@ -31,7 +31,7 @@ struct UndoTests {
 
     @discardableResult
     private static func undo(_ rig: Rig, _ ids: [Int64], isRehearsal: Bool = false) async throws -> UndoReport {
-        let undo = RunUndo(mirror: rig.mirror, holder: "test:1")
+        let undo = RunUndo(mirror: rig.mirror, process: "test:1")
         var total = UndoReport()
         for id in ids.sorted(by: >) {
             let report = try await undo.undo(id, isRehearsal: isRehearsal, assuming: Set(ids.filter { $0 > id }))
@@ -199,7 +199,7 @@ struct UndoTests {
         let asked = options
         let report = try await rig.withClient { client in
             try await Reconciler(
-                client: client, mirror: rig.mirror, options: asked, holder: "test:1", random: { 0.5 }
+                client: client, mirror: rig.mirror, options: asked, process: "test:1", random: { 0.5 }
             ).run()
         }
         #expect(report.isEqual)
@@ -267,7 +267,7 @@ struct UndoTests {
             try await Self.undo(rig, try await Self.runs(rig, after: 0))
             #expect(try await rig.value("select count(*) from products") == "1", "runs leave it alone")
 
-            let undo = RunUndo(mirror: rig.mirror, holder: "test:1")
+            let undo = RunUndo(mirror: rig.mirror, process: "test:1")
             let planned = try await undo.undoAll(isRehearsal: true)
             #expect(try await rig.value("select count(*) from products") == "1", "a rehearsal changes nothing")
             let last = try await rig.mirror.lastChangeID()
@@ -292,7 +292,7 @@ struct UndoTests {
         try await Rig.with(engine) { rig in
             try await rig.sync()
             let before = try await Self.content(rig)
-            _ = try await RunUndo(mirror: rig.mirror, holder: "test:1").undoAll(isRehearsal: false)
+            _ = try await RunUndo(mirror: rig.mirror, process: "test:1").undoAll(isRehearsal: false)
             let last = try #require(try await rig.mirror.runs(limit: 1).first).id
             try await rig.sync()
             #expect(try await Self.content(rig) == before)
@@ -307,7 +307,7 @@ struct UndoTests {
         try await Rig.with(.postgres) { rig in
             try await rig.sync(["pricelists"])
             try await rig.mirror.acquireLease("worker far:1#1", holder: "far:1", duration: 60)
-            let undo = RunUndo(mirror: rig.mirror, holder: "test:1")
+            let undo = RunUndo(mirror: rig.mirror, process: "test:1")
             await #expect(throws: RunUndoError.served(by: "far:1")) { try await undo.undoAll(isRehearsal: false) }
             #expect(try await rig.value("select count(*) from pricelists") == "4")
             rig.control.advanceClock(by: .seconds(61))
@@ -319,7 +319,7 @@ struct UndoTests {
     func nothingLeft(engine: Engine) async throws {
         try await Rig.with(engine) { rig in
             try await rig.sync(["pricelists"])
-            _ = try await RunUndo(mirror: rig.mirror, holder: "test:1").undoAll(isRehearsal: false)
+            _ = try await RunUndo(mirror: rig.mirror, process: "test:1").undoAll(isRehearsal: false)
             let mapping = try #require(Catalog.entity(named: "products"))
             _ = try await rig.mirror.mark(["1", "2"], of: mapping)
             let refused = try await rig.mirror.claim([.mark], limit: 1, holder: "w", lease: 60)

@@ -33,7 +33,7 @@ final class Receiver: Sendable {
 
     private struct HungUp: Error {}
 
-    private let state: Watched<[Call]> = Watched([])
+    private let state: Monitor<[Call]> = Monitor([])
     private let reply: @Sendable (Int) -> Reply
 
     private init(_ reply: @escaping @Sendable (Int) -> Reply) { self.reply = reply }

@@ -16,7 +16,7 @@ extension Mirror {
                 held.count == entries.count ? batch : Self.batch(of: held, mapping), transaction, time: time)
             let result = try application.applyRecords()
             _ = try transaction.mark(
-                result.contested, of: mapping, .interactive, time: time, gathering: Self.gatheringTime
+                result.contested, of: mapping, .interactive, time: time, delay: Self.coalescingDelay
             ) { application.origin.delivery(of: $0)?.requestID }
             try application.writeLog()
             return result

@@ -10,12 +10,12 @@ extension Mirror {
 
     /// How long a mark waits for others, so that many cost one call, and for deliveries that were overtaken; in
     /// microseconds.
-    package static let gatheringTime: Int64 = 3_000_000
+    package static let coalescingDelay: Int64 = 3_000_000
 
     /// Deaths after which an entry is claimed by itself, so that it takes no other with it.
-    static let suspicion = 3
+    static let isolationDeaths = 3
     /// Deaths after which an entry is not worked on any more.
-    package static let mortality = 6
+    package static let maximumDeaths = 6
 
     /// Stores deliveries so that they survive a power cut, all or none.
     ///
@@ -36,7 +36,7 @@ extension Mirror {
                         Self.inboxRow(
                             id: id, entity: delivery.entity, kind, zohoID: zohoID, record: record,
                             receivedAt: delivery.receivedAt,
-                            availableAt: delivery.receivedAt + (kind == .mark ? Self.gatheringTime : 0),
+                            availableAt: delivery.receivedAt + (kind == .mark ? Self.coalescingDelay : 0),
                             requestID: delivery.requestID))
                     return id
                 case .unreadable(let body, let reason, let source):
@@ -84,7 +84,7 @@ extension Mirror {
                     select id, available_at, coalesce(length(record), 0) as bytes from sync_inbox
                     where available_at <= $6 and \(transaction.dialect.contains("kind", "$2"))
                         and (available_at <= $1 or attempts = 0 and claimed_by is null)
-                        and deaths \(comparison) \(Self.suspicion)
+                        and deaths \(comparison) \(Self.isolationDeaths)
                     order by available_at, id limit $3\(transaction.dialect.forUpdateSkippingLocked)
                 ), part as (
                     select id, sum(bytes) over (order by available_at, id) - bytes as earlier from due
@@ -103,8 +103,8 @@ extension Mirror {
         }.sorted { $0.id < $1.id }
     }
 
-    /// Prolongs a claim while its work takes longer.
-    package func keep(_ entries: [InboxEntry], holder: String, lease: Int) async throws {
+    /// Renews a claim while its work takes longer.
+    package func renewClaim(on entries: [InboxEntry], holder: String, lease: Int) async throws {
         let expiry = now() + Int64(lease) * 1_000_000
         try await database.write { transaction in
             _ = try transaction.execute(

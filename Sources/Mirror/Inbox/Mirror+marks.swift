@@ -38,11 +38,11 @@ extension SQLTransaction {
     ///
     /// - Parameters:
     ///   - time: the present, in microseconds since 1970.
-    ///   - gathering: microseconds that the marks wait, so that several share a call.
+    ///   - delay: microseconds that the marks wait, so that several share a call.
     ///   - requestID: the request that brought it about.
     /// - Returns: how many were marked.
     func mark(
-        _ ids: Set<String>, of mapping: EntityMapping, _ priority: CallPriority, time: Int64, gathering: Int64 = 0,
+        _ ids: Set<String>, of mapping: EntityMapping, _ priority: CallPriority, time: Int64, delay: Int64 = 0,
         requestID: (String) -> String? = { _ in nil }
     ) throws -> Int {
         let unmarked = try withoutMarks(ids, of: mapping.entity.name, priority)
@@ -50,7 +50,7 @@ extension SQLTransaction {
         let rows = zip(try reserveIDs(unmarked.count, in: "sync_inbox"), unmarked).map { rowID, id in
             Mirror.inboxRow(
                 id: rowID, entity: mapping.entity.name, .mark, zohoID: id, record: nil, receivedAt: time,
-                availableAt: time + gathering, requestID: requestID(id), priority: priority)
+                availableAt: time + delay, requestID: requestID(id), priority: priority)
         }
         try insert(rows, into: "sync_inbox", columns: Mirror.inboxColumns)
         return unmarked.count

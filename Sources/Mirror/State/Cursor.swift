@@ -31,7 +31,7 @@ package struct Cursor: Sendable, Hashable {
     }
 
     /// Forgets the list that was interrupted.
-    package mutating func forgetPlace() {
+    package mutating func clearResumePoint() {
         resumePlan = nil
         resumePage = nil
         resumeModified = nil

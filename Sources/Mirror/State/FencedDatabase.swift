@@ -19,7 +19,7 @@ struct FencedDatabase: SQLDatabase {
     ) async throws -> T {
         try await base.write(durability) { transaction in
             let value = try body(transaction)
-            // Last of all: who wants to take over or prolong waits no longer than the commit takes.
+            // Last of all: who wants to take over or renew waits no longer than the commit takes.
             try expectLeases(transaction)
             return value
         }

@@ -14,7 +14,7 @@ package struct Lease: Sendable, Hashable {
     /// It follows from when the lease expires, so that nobody has to be alive to write it.
     package enum State: String, Sendable, Hashable, CaseIterable {
         case held
-        /// Nobody has prolonged it in time: whoever wants it may take it.
+        /// Nobody has renewed it in time: whoever wants it may take it.
         case lapsed
     }
 
@@ -54,14 +54,14 @@ extension Mirror {
     /// Servers on several machines compare what the others wrote, so that a clock that goes wrong would take away what
     /// is held; the database's is the same for all.
     func leaseTime(_ transaction: any SQLTransaction) throws -> Int64 {
-        guard goesByDatabaseClock, transaction.dialect == .postgres else { return now() }
+        guard usesDatabaseClock, transaction.dialect == .postgres else { return now() }
         return try transaction.query("select clock_timestamp()").first?.instant(0) ?? now()
     }
 
     /// Takes the named lease, anew where `holder` has it already.
     ///
     /// - Parameters:
-    ///   - duration: seconds until it lapses unless it is prolonged.
+    ///   - duration: seconds until it lapses unless it is renewed.
     ///   - isDead: tells of another process whether it is known to have ended, so that its lease need not run out.
     /// - Throws: ``MirrorError/leased(name:holder:secondsLeft:)`` where somebody else has it.
     package func acquireLease(
@@ -95,18 +95,18 @@ extension Mirror {
         }
     }
 
-    /// Prolongs the named lease, which `holder` took.
+    /// Renews the named lease, which `holder` took.
     ///
-    /// - Parameter duration: seconds until it lapses unless it is prolonged again.
+    /// - Parameter duration: seconds until it lapses unless it is renewed again.
     /// - Throws: ``MirrorError/leaseLost(name:)`` where it is the holder's no more, also where nobody has it by now:
     ///   somebody may have had it meanwhile.
-    package func prolongLease(_ name: String, holder: String, duration: Int) async throws {
+    package func renewLease(_ name: String, holder: String, duration: Int) async throws {
         try await database.write { transaction in
             let expiry = try leaseTime(transaction) + Int64(duration) * 1_000_000
-            let prolonged = try transaction.execute(
+            let renewed = try transaction.execute(
                 "update sync_leases set expires_at = $3 where name = $1 and holder = $2",
                 [.text(name), .text(holder), .instant(expiry)])
-            if prolonged == 0 { throw MirrorError.leaseLost(name: name) }
+            if renewed == 0 { throw MirrorError.leaseLost(name: name) }
         }
     }
 
@@ -121,7 +121,7 @@ extension Mirror {
         }
     }
 
-    /// Takes a lease back as it was found; one that was prolonged or taken meanwhile stays.
+    /// Takes a lease back as it was found; one that was renewed or taken meanwhile stays.
     ///
     /// - Returns: whether it was taken back.
     package func takeBack(_ lease: Lease) async throws -> Bool {

@@ -72,7 +72,7 @@ extension SQLTransaction {
                 .text(letter.form.rawValue), .bytes(letter.record), .instant(letter.observedAt), .text(letter.reason),
                 letter.code.map { .text($0) } ?? .null, letter.runID.map { .integer($0) } ?? .null,
                 letter.deliveryID.map { .integer($0) } ?? .null, letter.requestID.map { .text($0) } ?? .null,
-                .instant(time), .text(DeadLetter.queued), .instant(time - DeadLetter.memory),
+                .instant(time), .text(DeadLetter.queued), .instant(time - DeadLetter.attemptRetention),
                 letter.source.map { .text($0.webhook) } ?? .null, letter.event.map { .text($0) } ?? .null,
                 letter.source?.contentType.map { .text($0) } ?? .null,
             ]
@@ -84,7 +84,7 @@ extension DeadLetter {
     /// Why a letter was closed that waits in the inbox again.
     static let queued = "queued again"
     /// Microseconds for which a letter that comes back after it was queued again goes on counting its attempts.
-    static let memory: Int64 = 3 * Timestamp.day
+    static let attemptRetention: Int64 = 3 * Timestamp.day
     /// What is noted of a delivery that came to say that a record is gone.
     static let deletionEvent = "deleted"
 }

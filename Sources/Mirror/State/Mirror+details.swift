@@ -11,18 +11,18 @@ package struct DetailAccess: Sendable, Hashable {
     /// Whether it is too early to ask again whether there are any.
     ///
     /// - Parameter now: microseconds since 1970.
-    package func isRefused(at now: Int64) -> Bool { refusedAt.map { now < $0 + Mirror.detailMemory } ?? false }
+    package func isRefused(at now: Int64) -> Bool { refusedAt.map { now < $0 + Mirror.detailAccessLifetime } ?? false }
 }
 
 extension Mirror {
     /// For how long Zoho's word about details counts before it is asked again, in microseconds.
-    static let detailMemory = Timestamp.day
+    static let detailAccessLifetime = Timestamp.day
 
     // MARK: - How details are read
 
     /// What is known of how Zoho gives an entity's complete records.
     package func detailAccess(of entity: String) async throws -> DetailAccess {
-        let forgotten = now() - Self.detailMemory
+        let forgotten = now() - Self.detailAccessLifetime
         return try await database.read { transaction in
             let row = try transaction.query(
                 "select detail_group, details_refused_at, detail_group_at from sync_cursors where entity = $1",
@@ -115,7 +115,7 @@ extension Mirror {
                 and not exists (select 1 from sync_gone g where g.entity = '\(table)' and g.zoho_id = \(table).\(key)
                     and g.said_at > $\(first + 2) and g.said_at >= \(table).observed_at)\(condition)
             """,
-            [.boolean(true), .instant(max(before ?? 0, 0)), .instant(max(now() - Self.detailMemory, 0))] + values
+            [.boolean(true), .instant(max(before ?? 0, 0)), .instant(max(now() - Self.detailAccessLifetime, 0))] + values
         )
     }
 
@@ -125,7 +125,7 @@ extension Mirror {
     ///
     /// - Returns: by id, when it said so, in microseconds since 1970.
     package func undecidedGone(of mapping: EntityMapping) async throws -> [String: Int64] {
-        let (entity, since) = (mapping.entity, max(now() - Self.detailMemory, 0))
+        let (entity, since) = (mapping.entity, max(now() - Self.detailAccessLifetime, 0))
         return try await database.read { transaction in
             var gone: [String: Int64] = [:]
             for row in try transaction.query(
@@ -145,7 +145,7 @@ extension Mirror {
     ///
     /// - Parameter time: when it said so, in microseconds since 1970.
     package func noteGone(_ ids: Set<String>, of mapping: EntityMapping, at time: Int64) async throws {
-        let (entity, forgotten) = (mapping.entity.name, max(now() - Self.detailMemory, 0))
+        let (entity, forgotten) = (mapping.entity.name, max(now() - Self.detailAccessLifetime, 0))
         try await database.write { transaction in
             try transaction.execute(
                 """

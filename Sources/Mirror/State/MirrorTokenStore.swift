@@ -10,9 +10,9 @@ package struct MirrorTokenStore: TokenStore {
 
     private static let lease = "fetching an access token"
 
-    package init(_ mirror: Mirror, holder: String) {
+    package init(_ mirror: Mirror, process: String) {
         self.mirror = mirror
-        self.holder = HolderName.unique(holder)
+        self.holder = HolderName.unique(process)
     }
 
     package func load() async throws -> SealedToken? {

@@ -6,16 +6,16 @@ extension Application {
     func takeBack(_ ids: [String], of runID: Int64, assuming assumed: Set<Int64>) throws -> UndoReport {
         var report = UndoReport()
         let stored = try transaction.storedStates(of: ids, mapping, isLocking: true)
-        let formers = try formers(of: ids, before: runID, assuming: assumed)
-        report.leftAlone = ids.count { stored[$0] == nil || formers[$0] == nil }
+        let priorStates = try priorStates(of: ids, before: runID, assuming: assumed)
+        report.leftAlone = ids.count { stored[$0] == nil || priorStates[$0] == nil }
         var removed: [(id: String, state: StoredState)] = []
-        var reverted: [(id: String, state: StoredState, former: Former)] = []
+        var reverted: [(id: String, state: StoredState, prior: PriorState)] = []
         for id in ids {
-            guard let state = stored[id], let former = formers[id] else { continue }
-            if former.isInserted {
+            guard let state = stored[id], let prior = priorStates[id] else { continue }
+            if prior.isInserted {
                 removed.append((id, state))
             } else {
-                reverted.append((id, state, former))
+                reverted.append((id, state, prior))
             }
         }
         report.removed = try remove(removed)
@@ -51,19 +51,19 @@ extension Application {
     // MARK: - Bringing it back
 
     private func revert(
-        _ records: [(id: String, state: StoredState, former: Former)], _ report: inout UndoReport
+        _ records: [(id: String, state: StoredState, prior: PriorState)], _ report: inout UndoReport
     ) throws {
         guard !records.isEmpty else { return }
         let current = try rows(of: records.map(\.state.rowID))
-        let childChanges = try replaceChildren(of: try records.compactMap { try childSet($0.state, $0.former) })
+        let childChanges = try replaceChildren(of: try records.compactMap { try childSet($0.state, $0.prior) })
         var updates: [(id: Int64, values: [SQLValue])] = []
         var rewritten: [Int64] = []
-        for (id, state, former) in records {
+        for (id, state, prior) in records {
             guard let row = current[state.rowID] else { continue }
             var cells = row.cells
             var difference = RowDifference()
             for (position, column) in mapping.columns.enumerated() {
-                guard let before = former.cells[column.column], before != cells[position] else { continue }
+                guard let before = prior.cells[column.column], before != cells[position] else { continue }
                 difference.add(column.column, before: cells[position], after: before)
                 cells[position] = before
             }
@@ -72,7 +72,7 @@ extension Application {
                 difference.add(table, before: rows.before, after: rows.after)
             }
             var (kind, deletedAt) = (Outcome.updated, row.deletedAt)
-            if let before = former.deletedAt, before != row.deletedAt {
+            if let before = prior.deletedAt, before != row.deletedAt {
                 deletedAt = before
                 if let before {
                     difference.addDeleted(at: before)
@@ -89,7 +89,7 @@ extension Application {
             let hash = mapping.fingerprint(cells, children: children?.hash ?? state.fingerprint?.children ?? 0).text
             // Nothing differs where an undo that ended halfway has been here before.
             if !difference.isEmpty { log(change(kind, id, hash: hash, changes: difference.json)) }
-            if former.isRewritten { rewritten.append(state.rowID) }
+            if prior.isRewritten { rewritten.append(state.rowID) }
             updates.append(
                 (
                     state.rowID,
@@ -116,10 +116,10 @@ extension Application {
     }
 
     /// All child rows that a record is to have again; nil where the run has left them alone.
-    private func childSet(_ state: StoredState, _ former: Former) throws -> ChildSet? {
-        guard !former.children.isEmpty else { return nil }
+    private func childSet(_ state: StoredState, _ prior: PriorState) throws -> ChildSet? {
+        guard !prior.children.isEmpty else { return nil }
         let children = try mapping.children.map { child in
-            try former.children[child.child.table] ?? childRows(child, of: state.rowID)
+            try prior.children[child.child.table] ?? childRows(child, of: state.rowID)
         }
         return ChildSet(parent: state.rowID, children: children)
     }

@@ -20,7 +20,7 @@ final class Authenticator: Sendable {
     private let metrics: Metrics
     private let logger: Logger
     private let limit = Mutex(FailureLimit())
-    private let remembered = Mutex(RememberedTokens())
+    private let remembered = Mutex(TokenCache())
 
     init(_ mirror: Mirror, _ clock: any Clock<Duration>, metrics: Metrics, logger: Logger) {
         self.mirror = mirror
@@ -89,7 +89,7 @@ final class Authenticator: Sendable {
     private func token(_ secret: String, _ digest: String, for role: APIToken.Role) async throws -> APIToken? {
         guard !secret.isEmpty else { return nil }
         do {
-            let token = try await within(Deadline.question, clock: clock) { [mirror] in
+            let token = try await within(Deadline.query, clock: clock) { [mirror] in
                 try await mirror.apiToken(secret)
             }
             remembered.withLock { $0.remember(token, digest, at: mirror.now()) }

@@ -14,7 +14,7 @@ struct BulkSyncAPI: Sendable {
     let runs: SyncRuns
     let budget: @Sendable () async throws -> BudgetSnapshot
     let bodies: BodyReader
-    let streams: StreamPlaces
+    let streams: StreamLimit
     /// How often a stream without news shows that it is alive.
     let keepAlive: Duration
 

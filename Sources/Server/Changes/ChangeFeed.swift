@@ -51,7 +51,7 @@ actor ChangeFeed {
             lastFollower, AsyncStream.makeStream(of: [Entry].self, bufferingPolicy: .bufferingOldest(Self.buffer))
         )
         followers[id] = pair.continuation
-        pair.continuation.onTermination = { [weak self] _ in Task { await self?.leave(id) } }
+        pair.continuation.onTermination = { [weak self] _ in Task { await self?.remove(id) } }
         return pair.stream
     }
 
@@ -87,7 +87,7 @@ actor ChangeFeed {
     func run() async throws {
         let news = mirror.database.notifications(of: Mirror.changeChannel)
         for await _ in news.cancelOnGracefulShutdown() { await handOut() }
-        letGo()
+        dropFollowers()
     }
 
     /// Reads what is new and hands it to everybody.
@@ -107,16 +107,16 @@ actor ChangeFeed {
             }
         } catch {
             // Each catches up by itself then, and sees what is wrong.
-            letGo()
+            dropFollowers()
         }
         if followers.isEmpty { position = nil }
     }
 
-    private func letGo() {
+    private func dropFollowers() {
         for follower in followers.values { follower.finish() }
         followers = [:]
         position = nil
     }
 
-    private func leave(_ id: Int) { followers[id] = nil }
+    private func remove(_ id: Int) { followers[id] = nil }
 }

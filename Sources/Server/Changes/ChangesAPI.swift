@@ -9,7 +9,7 @@ import ZohoBooks
 struct ChangesAPI: Sendable {
     let mirror: Mirror
     let feed: ChangeFeed
-    let streams: StreamPlaces
+    let streams: StreamLimit
     /// How often a stream without news shows that it is alive.
     let keepAlive: Duration
 
@@ -70,8 +70,8 @@ struct ChangesAPI: Sendable {
                     last = page.last
                     hasMore = page.entries.count == ChangeFeed.ownPage
                 }
-                let news = chain(entries.map { News.entries($0) }, [News.end].async)
-                let ticks = AsyncTimerSequence(interval: keepAlive, clock: .continuous).map { _ in News.silence }
+                let news = chain(entries.map { FeedEvent.entries($0) }, [FeedEvent.end].async)
+                let ticks = AsyncTimerSequence(interval: keepAlive, clock: .continuous).map { _ in FeedEvent.silence }
                 following: for await event in merge(news, ticks).cancelOnGracefulShutdown() {
                     switch event {
                     case .entries(let entries):
@@ -89,7 +89,7 @@ struct ChangesAPI: Sendable {
         }
     }
 
-    private enum News: Sendable {
+    private enum FeedEvent: Sendable {
         case entries([ChangeFeed.Entry])
         case silence
         case end

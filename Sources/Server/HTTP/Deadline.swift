@@ -1,7 +1,7 @@
 /// How long the server waits for its database before it says that it does not answer.
 enum Deadline {
-    /// For one question, such as whether a token is valid.
-    static let question = Duration.seconds(2)
+    /// For one query, such as whether a token is valid.
+    static let query = Duration.seconds(2)
     /// For all that health asks.
     static let inspection = Duration.seconds(6)
     /// For what a route answers from the mirror.

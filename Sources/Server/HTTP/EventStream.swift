@@ -41,14 +41,14 @@ struct EventStream {
 extension Response {
     /// An answer that goes on for as long as `body` sends events.
     ///
-    /// - Parameter place: freed when the answer has ended, however it does.
+    /// - Parameter slot: freed when the answer has ended, however it does.
     static func events(
-        in place: StreamPlaces.Place, _ body: @escaping @Sendable @concurrent (inout EventStream) async throws -> Void
+        in slot: StreamLimit.Slot, _ body: @escaping @Sendable @concurrent (inout EventStream) async throws -> Void
     ) -> Response {
         Response(
             status: .ok, headers: [.contentType: "text/event-stream", .cacheControl: "no-cache"],
             body: ResponseBody { writer in
-                defer { withExtendedLifetime(place) {} }
+                defer { withExtendedLifetime(slot) {} }
                 var stream = EventStream(writer: writer)
                 // Clients may see the beginning only with the first bytes.
                 try await stream.keepAlive()
@@ -60,31 +60,31 @@ extension Response {
 }
 
 /// How many streams may go on at once: each keeps a connection and memory for as long as its client likes.
-final class StreamPlaces: Sendable {
+final class StreamLimit: Sendable {
     private let limit: Int
     private let taken = Mutex(0)
 
     init(limit: Int) { self.limit = limit }
 
     /// A place that is free again when nobody holds it any more.
-    final class Place: Sendable {
-        private let places: StreamPlaces
+    final class Slot: Sendable {
+        private let limit: StreamLimit
 
-        fileprivate init(_ places: StreamPlaces) { self.places = places }
+        fileprivate init(_ limit: StreamLimit) { self.limit = limit }
 
-        deinit { places.taken.withLock { $0 -= 1 } }
+        deinit { limit.taken.withLock { $0 -= 1 } }
     }
 
     /// Takes a place.
     ///
     /// - Throws: ``Problem`` where all are taken.
-    func take() throws(Problem) -> Place {
+    func take() throws(Problem) -> Slot {
         let isFree = taken.withLock { taken in
             if taken >= limit { return false }
             taken += 1
             return true
         }
         guard isFree else { throw .unavailable("All \(limit) streams are in use. Try again later.") }
-        return Place(self)
+        return Slot(self)
     }
 }

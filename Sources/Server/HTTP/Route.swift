@@ -49,11 +49,11 @@ struct Route: Sendable {
     var document: String?
     var contentType = "application/json"
     /// Whether it knows by itself how long it waits for the database.
-    var isPatient = false
+    var hasOwnDeadline = false
     let handler: Handler
 
     /// Whether it is given up where the database takes long for what it asks.
-    var isLookup: Bool { method == .get && !isPatient && contentType != "text/event-stream" }
+    var isLookup: Bool { method == .get && !hasOwnDeadline && contentType != "text/event-stream" }
 
     /// What comes with a status below 500, or with one that the route names; nil where it never answers so.
     func content(of status: Int) -> (type: String, document: String?)? {

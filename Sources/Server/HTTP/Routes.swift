@@ -33,19 +33,19 @@ struct Routes: Sendable {
         [
             Route(
                 method: .get, path: "/health/live", access: .open, summary: "Whether the process is alive",
-                answers: [200: "It is alive"], document: "Alive", isPatient: true, handler: health.live),
+                answers: [200: "It is alive"], document: "Alive", hasOwnDeadline: true, handler: health.live),
             Route(
                 method: .get, path: "/health/ready", access: .open,
                 summary: "Whether the process is ready to serve requests",
                 answers: [200: "It is ready", 503: .init("It is not, because the database does not answer", "Alive")],
-                document: "Alive", isPatient: true, handler: health.ready),
+                document: "Alive", hasOwnDeadline: true, handler: health.ready),
             Route(
                 method: .get, path: "/api/zoho/health", access: .token(.read),
                 summary: "The state of every health check, with what to do", answers: [200: "The checks"],
-                document: "Health", isPatient: true, handler: health.report),
+                document: "Health", hasOwnDeadline: true, handler: health.report),
             Route(
                 method: .get, path: "/metrics", access: .token(.read), summary: "Metrics for Prometheus",
-                answers: [200: "The metrics"], contentType: "text/plain", isPatient: true, handler: metrics.text),
+                answers: [200: "The metrics"], contentType: "text/plain", hasOwnDeadline: true, handler: metrics.text),
         ]
     }
 

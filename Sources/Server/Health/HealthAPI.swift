@@ -24,7 +24,7 @@ struct HealthAPI: Sendable {
 
     func ready(_ request: Request, _ context: ServerContext) async throws -> Response {
         do {
-            _ = try await within(Deadline.question, clock: clock) { try await mirror.inboxDepth() }
+            _ = try await within(Deadline.query, clock: clock) { try await mirror.inboxDepth() }
             return .json(.ok, Alive(status: "ready"))
         } catch {
             return .json(.serviceUnavailable, Alive(status: "the database does not answer"))
@@ -43,7 +43,7 @@ struct HealthAPI: Sendable {
 
     private func checks() async -> [HealthCheck] {
         do {
-            try await within(Deadline.question, clock: clock) {
+            try await within(Deadline.query, clock: clock) {
                 try? await arrivals.flush()
                 // Whatever else is wrong with it, it answers.
                 _ = try? await mirror.inboxDepth()
@@ -53,7 +53,7 @@ struct HealthAPI: Sendable {
                 await inspector.inspectWithStored(.mirror, remembered: remembered())
             }
         } catch {
-            return HealthInspector.checks(ofSilentDatabase: remembered())
+            return HealthInspector.checks(ofUnresponsiveDatabase: remembered())
         }
     }
 }

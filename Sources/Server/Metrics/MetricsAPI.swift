@@ -37,7 +37,7 @@ struct MetricsAPI: Sendable {
 
     /// What the database gives; nil where it does not, in time.
     private func answer(_ group: @escaping @Sendable () async throws -> [Gauge]) async -> [Gauge]? {
-        try? await within(Deadline.question, clock: clock) { try await group() }
+        try? await within(Deadline.query, clock: clock) { try await group() }
     }
 
     private func inboxGauges() async throws -> [Gauge] {

@@ -5,16 +5,16 @@ import ZohoBooks
 
 /// What workers do about what they have claimed, whatever kind it is.
 extension DeliveryProcessor {
-    /// Seconds after which a dead worker's claim comes back; a living one prolongs it.
+    /// Seconds after which a dead worker's claim comes back; a living one renews it.
     static let lease = 60
-    /// How often a worker prolongs the claim on what it works on.
-    private static let keepInterval = Duration.seconds(20)
+    /// How often a worker renews the claim on what it works on.
+    private static let renewalInterval = Duration.seconds(20)
 
     /// Works on claimed entries and keeps the claim for as long as that takes.
     func withClaim(
         on entries: [InboxEntry], of worker: String, _ work: @escaping @Sendable ([InboxEntry]) async throws -> Void
     ) async throws {
-        let fit = entries.filter { $0.deaths < Mirror.mortality && Catalog.entity(named: $0.entity) != nil }
+        let fit = entries.filter { $0.deaths < Mirror.maximumDeaths && Catalog.entity(named: $0.entity) != nil }
         try await uncancelled { try await giveUpUnfit(among: entries) }
         try await withThrowingTaskGroup(of: Bool.self) { group in
             group.addTask {
@@ -23,9 +23,9 @@ extension DeliveryProcessor {
             }
             group.addTask {
                 while true {
-                    try await clock.sleep(for: Self.keepInterval)
+                    try await clock.sleep(for: Self.renewalInterval)
                     // Where that fails, what comes of the work is not recorded unless the claim is still held.
-                    try? await mirror.keep(fit, holder: worker, lease: Self.lease)
+                    try? await mirror.renewClaim(on: fit, holder: worker, lease: Self.lease)
                 }
             }
             defer { group.cancelAll() }
@@ -34,11 +34,11 @@ extension DeliveryProcessor {
     }
 
     private func giveUpUnfit(among entries: [InboxEntry]) async throws {
-        let deadly = entries.filter { $0.deaths >= Mirror.mortality }
+        let deadly = entries.filter { $0.deaths >= Mirror.maximumDeaths }
         try await giveUp(
-            deadly, "\(Mirror.mortality) processes ended or hung while working on it; please report this as a bug"
+            deadly, "\(Mirror.maximumDeaths) processes ended or hung while working on it; please report this as a bug"
         )
-        let unknown = entries.filter { $0.deaths < Mirror.mortality && Catalog.entity(named: $0.entity) == nil }
+        let unknown = entries.filter { $0.deaths < Mirror.maximumDeaths && Catalog.entity(named: $0.entity) == nil }
         try await giveUp(unknown, "This version of ZohoSync does not know the entity; upgrade it")
     }
 

@@ -23,8 +23,8 @@ package struct DeliveryProcessor: Sendable {
     let mirror: Mirror
     let client: ZohoBooksClient
     /// Host and process, for people and for claims.
-    let holder: String
-    /// Tells of another holder whether it is known to have ended.
+    let process: String
+    /// Tells of another process whether it is known to have ended.
     let isDead: @Sendable (String) -> Bool
     /// Workers that apply records; one more reads.
     let workers: Int
@@ -33,32 +33,32 @@ package struct DeliveryProcessor: Sendable {
     /// In 0..<1.
     let random: @Sendable () -> Double
     /// How long a worker may be silent before it is taken for stuck.
-    let patience: Duration
+    let timeout: Duration
     /// Whether a worker that is stuck is given up for another one.
     let restartsWorkers: Bool
     /// How often a worker looks without being woken, for what was postponed and for claims that have ended.
     let tick: Duration
-    /// By which patience and the keeping of claims are measured.
+    /// By which timeout and the keeping of claims are measured.
     let clock: any Clock<Duration>
     let logger: Logger
     let onProcessed: @Sendable (DeliveryReport) -> Void
 
     package init(
-        mirror: Mirror, client: ZohoBooksClient, holder: String, workers: Int = 2, trustsDeletions: Bool = false,
+        mirror: Mirror, client: ZohoBooksClient, process: String, workers: Int = 2, trustsDeletions: Bool = false,
         isDead: @escaping @Sendable (String) -> Bool = { _ in false },
-        random: @escaping @Sendable () -> Double = { Double.random(in: 0..<1) }, patience: Duration = .seconds(900),
+        random: @escaping @Sendable () -> Double = { Double.random(in: 0..<1) }, timeout: Duration = .seconds(900),
         restartsWorkers: Bool = true, tick: Duration = .seconds(1),
         clock: any Clock<Duration> = ContinuousClock(), logger: Logger,
         onProcessed: @escaping @Sendable (DeliveryReport) -> Void = { _ in }
     ) {
         self.mirror = mirror
         self.client = client
-        self.holder = holder
+        self.process = process
         self.workers = workers
         self.isDead = isDead
         self.trustsDeletions = trustsDeletions
         self.random = random
-        self.patience = patience
+        self.timeout = timeout
         self.restartsWorkers = restartsWorkers
         self.tick = tick
         self.clock = clock
@@ -73,55 +73,55 @@ package struct DeliveryProcessor: Sendable {
         _ = try? await mirror.releaseClaims(where: isDead)
         await withTaskGroup(of: Void.self) { group in
             for number in 1...max(1, workers) {
-                let worker = RecordWorker(processor: self, name: "\(holder)#\(number)")
+                let worker = RecordWorker(processor: self, name: "\(process)#\(number)")
                 group.addTask { await supervise(worker.name, on: Mirror.recordChannel) { try await worker.drain($0) } }
             }
-            let worker = ReadingWorker(processor: self, name: "\(holder)#reading")
+            let worker = ReadingWorker(processor: self, name: "\(process)#reading")
             group.addTask { await supervise(worker.name, on: Mirror.readingChannel) { try await worker.drain($0) } }
         }
     }
 
     /// Works on what is due now, in the caller's task.
     package func drainOnce() async throws {
-        let pulse = WorkerPulse(mirror, worker: "\(holder)#once", holder: holder)
+        let heartbeat = WorkerHeartbeat(mirror, worker: "\(process)#once", process: process)
         do {
-            try await ReadingWorker(processor: self, name: "\(holder)#once").drain(pulse)
-            try await RecordWorker(processor: self, name: "\(holder)#once").drain(pulse)
-            try await pulse.end()
+            try await ReadingWorker(processor: self, name: "\(process)#once").drain(heartbeat)
+            try await RecordWorker(processor: self, name: "\(process)#once").drain(heartbeat)
+            try await heartbeat.end()
         } catch {
-            try? await pulse.end()
+            try? await heartbeat.end()
             throw error
         }
     }
 
     private func supervise(
-        _ name: String, on channel: String, _ drain: @escaping @Sendable (WorkerPulse) async throws -> Void
+        _ name: String, on channel: String, _ drain: @escaping @Sendable (WorkerHeartbeat) async throws -> Void
     ) async {
         while !Task.isCancelled, !Task.isShuttingDownGracefully {
-            let pulse = WorkerPulse(mirror, worker: name, holder: holder, clock: clock)
-            let worker = Task<Void, any Error> { await work(on: channel, pulse, drain) }
+            let heartbeat = WorkerHeartbeat(mirror, worker: name, process: process, clock: clock)
+            let worker = Task<Void, any Error> { await work(on: channel, heartbeat, drain) }
             let isStuck = await withTaskCancellationHandler {
-                await staysSilent(worker, pulse)
+                await staysSilent(worker, heartbeat)
             } onCancel: {
                 worker.cancel()
-                pulse.stop()
+                heartbeat.stop()
             }
             guard isStuck else {
                 _ = await worker.result
-                try? await pulse.end()
+                try? await heartbeat.end()
                 return
             }
             // It is not waited for: what it waits for may never come.
             worker.cancel()
-            pulse.giveUp()
+            heartbeat.giveUp()
             logger.error("A worker was stuck and was restarted", metadata: ["worker": "\(name)"])
             // Beside the next worker: the database may be what this one was stuck on.
-            Task { [mirror, patience, logger] in
+            Task { [mirror, timeout, logger] in
                 do {
                     try await mirror.record(
                         HealingRecord(
                             action: HealingAction.restartWorker.rawValue,
-                            reason: "\(name) did not respond for \(patience).",
+                            reason: "\(name) did not respond for \(timeout).",
                             state: .done, outcome: "It was abandoned, and another one continues.", changed: 1,
                             at: mirror.now()))
                 } catch {
@@ -134,7 +134,7 @@ package struct DeliveryProcessor: Sendable {
     }
 
     /// Waits until a worker has ended or was silent for too long.
-    private func staysSilent(_ worker: Task<Void, any Error>, _ pulse: WorkerPulse) async -> Bool {
+    private func staysSilent(_ worker: Task<Void, any Error>, _ heartbeat: WorkerHeartbeat) async -> Bool {
         guard restartsWorkers else {
             _ = await worker.result
             return false
@@ -144,21 +144,21 @@ package struct DeliveryProcessor: Sendable {
                 try? await worker.valueUnlessCancelled
                 return false
             }
-            group.addTask { [patience] in (try? await pulse.silence(of: patience)) != nil }
+            group.addTask { [timeout] in (try? await heartbeat.silence(of: timeout)) != nil }
             defer { group.cancelAll() }
             return await group.next() ?? false
         }
     }
 
     private func work(
-        on channel: String, _ pulse: WorkerPulse, _ drain: @escaping @Sendable (WorkerPulse) async throws -> Void
+        on channel: String, _ heartbeat: WorkerHeartbeat, _ drain: @escaping @Sendable (WorkerHeartbeat) async throws -> Void
     ) async {
         let woken = mirror.database.notifications(of: channel)
         let ticks = AsyncTimerSequence(interval: tick, clock: .continuous).map { _ in () }
         for await _ in merge(woken, ticks).cancelOnGracefulShutdown() {
             do {
-                try await pulse.beat()
-                try await drain(pulse)
+                try await heartbeat.beat()
+                try await drain(heartbeat)
             } catch {
                 logger.warning("The inbox cannot be processed", metadata: ["error": "\(error)"])
             }

@@ -33,7 +33,7 @@ package final class InboxWriter: Sendable {
     /// Requests that may wait; more are refused, so that Zoho tries again instead of memory running out.
     private static let capacity = 10_000
     /// Seconds after which a request is refused that is not stored by then: Zoho waits for 10.
-    package static let patience = 6
+    package static let timeout = 6
     /// Bytes that may wait, for the same reason.
     private let byteCapacity: Int
 
@@ -54,8 +54,8 @@ package final class InboxWriter: Sendable {
     package func store(_ deliveries: [NewDelivery]) async throws -> [Int64] {
         try await withCheckedThrowingContinuation { continuation in
             let refusal = state.withLock { state -> (any Error)? in
-                if let departedAt = state.departedAt, state.seconds - departedAt >= Self.patience {
-                    return DatabaseSilent()
+                if let departedAt = state.departedAt, state.seconds - departedAt >= Self.timeout {
+                    return DatabaseTimeout()
                 }
                 let waiting = WaitingDeliveries(deliveries, since: state.seconds, continuation)
                 guard !state.isClosed, state.waiting.count < Self.capacity,
@@ -86,13 +86,13 @@ package final class InboxWriter: Sendable {
         while (try? await clock.sleep(for: .seconds(1))) != nil {
             let late = state.withLock { state in
                 state.seconds += 1
-                let limit = state.seconds - Self.patience
+                let limit = state.seconds - Self.timeout
                 let late = state.waiting.prefix { $0.since <= limit }
                 state.waiting.removeFirst(late.count)
                 state.bytes -= late.reduce(0) { $0 + $1.bytes }
                 return late + state.group.prefix { $0.since <= limit }
             }
-            for waiting in late { waiting.end(.failure(DatabaseSilent())) }
+            for waiting in late { waiting.end(.failure(DatabaseTimeout())) }
         }
     }
 
@@ -176,6 +176,6 @@ package struct InboxFull: Error, CustomStringConvertible {
 }
 
 /// Why a delivery is not taken either.
-package struct DatabaseSilent: Error, CustomStringConvertible {
+package struct DatabaseTimeout: Error, CustomStringConvertible {
     package let description = "The database did not answer in time."
 }

@@ -19,11 +19,11 @@ struct ReadingWorker: Sendable {
     private static let leastPause: Int64 = 5_000_000
 
     /// Works until nothing is due.
-    func drain(_ pulse: WorkerPulse) async throws {
+    func drain(_ heartbeat: WorkerHeartbeat) async throws {
         while !Task.isCancelled, !Task.isShuttingDownGracefully {
-            let entries = try await pulse.uncancelled { try await claim() }
+            let entries = try await heartbeat.uncancelled { try await claim() }
             if entries.isEmpty { return }
-            try await processor.withClaim(on: entries, of: name) { try await work(on: $0, pulse) }
+            try await processor.withClaim(on: entries, of: name) { try await work(on: $0, heartbeat) }
         }
     }
 
@@ -35,10 +35,10 @@ struct ReadingWorker: Sendable {
         // A call is made anyway: the younger marks come along.
         return due
             + (try await mirror.claim(
-                [.mark], limit: Self.claimSize, holder: name, lease: lease, ahead: Mirror.gatheringTime))
+                [.mark], limit: Self.claimSize, holder: name, lease: lease, ahead: Mirror.coalescingDelay))
     }
 
-    private func work(on entries: [InboxEntry], _ pulse: WorkerPulse) async throws {
+    private func work(on entries: [InboxEntry], _ heartbeat: WorkerHeartbeat) async throws {
         var rest = entries
         if processor.trustsDeletions {
             rest = entries.filter { $0.kind != .deletion }
@@ -59,17 +59,17 @@ struct ReadingWorker: Sendable {
             let groups = (parts[priority] ?? []).byEntity.sorted {
                 $0.mapping.entity.module.detail.size > $1.mapping.entity.module.detail.size
             }
-            for (mapping, entries) in groups { try await read(entries, mapping, priority, pulse) }
+            for (mapping, entries) in groups { try await read(entries, mapping, priority, heartbeat) }
         }
     }
 
     private func read(
-        _ entries: [InboxEntry], _ mapping: EntityMapping, _ priority: CallPriority, _ pulse: WorkerPulse
+        _ entries: [InboxEntry], _ mapping: EntityMapping, _ priority: CallPriority, _ heartbeat: WorkerHeartbeat
     ) async throws {
         let byID = Dictionary(grouping: entries, by: \.zohoID)
         let access = try await processor.mirror.detailAccess(of: mapping.entity.name)
         if access.isRefused(at: processor.mirror.now()) {
-            try await pulse.uncancelled { try await leaveToLists(entries, MissingDetails(of: mapping)) }
+            try await heartbeat.uncancelled { try await leaveToLists(entries, MissingDetails(of: mapping)) }
             return
         }
         // It waits in the inbox and not in the client, or all that was claimed with it would wait too.
@@ -81,13 +81,13 @@ struct ReadingWorker: Sendable {
         await withTaskGroup(of: (any Error)?.self) { group in
             for _ in 0..<processor.client.inFlight {
                 guard let ids = calls.popFirst() else { break }
-                group.addTask { await read(ids, byID, mapping, reader, pulse) }
+                group.addTask { await read(ids, byID, mapping, reader, heartbeat) }
             }
             while let error = await group.next() {
-                try? await pulse.beat()
+                try? await heartbeat.beat()
                 outage = outage ?? error
                 guard outage == nil, let ids = calls.popFirst() else { continue }
-                group.addTask { await read(ids, byID, mapping, reader, pulse) }
+                group.addTask { await read(ids, byID, mapping, reader, heartbeat) }
             }
         }
         let untried = calls.flatMap { $0.flatMap { byID[$0] ?? [] } }
@@ -99,14 +99,14 @@ struct ReadingWorker: Sendable {
     /// - Returns: why it is pointless to read on; nil otherwise.
     private func read(
         _ ids: [String], _ byID: [String: [InboxEntry]], _ mapping: EntityMapping, _ reader: DetailReader,
-        _ pulse: WorkerPulse
+        _ heartbeat: WorkerHeartbeat
     ) async -> (any Error)? {
         let entries = ids.flatMap { byID[$0] ?? [] }
         do {
             let answer = try await cancelWhenGracefulShutdown { try await reader.answer(to: ids) }
             let unread = Set(answer.unread)
             let answered = entries.filter { !unread.contains($0.zohoID) && answer.refused[$0.zohoID] == nil }
-            try await pulse.uncancelled {
+            try await heartbeat.uncancelled {
                 for (id, error) in answer.refused {
                     try await processor.fail(byID[id] ?? [], error, isOutage: false, worker: name)
                 }
@@ -115,14 +115,14 @@ struct ReadingWorker: Sendable {
                 // Delivered while the call was under way; the next one departs later than that.
                 let mirror = processor.mirror
                 try await mirror.postpone(
-                    contradicted, until: mirror.now() + Mirror.gatheringTime,
+                    contradicted, until: mirror.now() + Mirror.coalescingDelay,
                     error: "Zoho said that the record is gone, but it was delivered since.", countsAttempt: false,
                     holder: name)
             }
             guard let obstacle = answer.obstacle else { return nil }
             let rest = entries.filter { unread.contains($0.zohoID) }
             guard obstacle.concernsEveryCall else {
-                try await pulse.uncancelled {
+                try await heartbeat.uncancelled {
                     try await processor.fail(rest, obstacle, isOutage: false, worker: name)
                 }
                 return nil

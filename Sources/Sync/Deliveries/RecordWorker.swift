@@ -14,18 +14,18 @@ struct RecordWorker: Sendable {
     private static let claimSize = 400
 
     /// Works until nothing is due.
-    func drain(_ pulse: WorkerPulse) async throws {
+    func drain(_ heartbeat: WorkerHeartbeat) async throws {
         while !Task.isCancelled, !Task.isShuttingDownGracefully {
-            try await pulse.beat()
-            let entries = try await pulse.uncancelled { try await claim() }
+            try await heartbeat.beat()
+            let entries = try await heartbeat.uncancelled { try await claim() }
             if entries.isEmpty { return }
             do {
                 try await processor.withClaim(on: entries, of: name) { entries in
                     for (mapping, entries) in entries.byEntity {
-                        try await pulse.uncancelled { try await apply(entries, mapping) }
+                        try await heartbeat.uncancelled { try await apply(entries, mapping) }
                     }
                 }
-            } catch is CancellationError where pulse.isStopped {
+            } catch is CancellationError where heartbeat.isStopped {
                 try await giveBack(entries)
                 throw CancellationError()
             }

@@ -43,13 +43,13 @@ struct DetailReader: Sendable {
     /// The ids in groups, each of which costs one call as long as all of them exist.
     func calls(for ids: [String]) -> [[String]] {
         guard readsGroups else { return ids.map { [$0] } }
-        let usual = ids.filter { !Self.isOdd($0) }
+        let usual = ids.filter { !Self.isNonNumeric($0) }
         return stride(from: 0, to: usual.count, by: size).map { Array(usual[$0..<min($0 + size, usual.count)]) }
-            + ids.filter { Self.isOdd($0) }.map { [$0] }
+            + ids.filter { Self.isNonNumeric($0) }.map { [$0] }
     }
 
     /// Whether an id is none that Zoho gives: one such id makes it refuse a whole group.
-    static func isOdd(_ id: String) -> Bool { !id.utf8.allSatisfy { UInt8(ascii: "0")...UInt8(ascii: "9") ~= $0 } }
+    static func isNonNumeric(_ id: String) -> Bool { !id.utf8.allSatisfy { UInt8(ascii: "0")...UInt8(ascii: "9") ~= $0 } }
 
     /// Reads one group.
     ///
@@ -59,7 +59,7 @@ struct DetailReader: Sendable {
         switch mapping.entity.module.detail {
         case .single:
             for id in ids { try await read(id, into: &answer) }
-        case .itemDetails where ids.allSatisfy(Self.isOdd):
+        case .itemDetails where ids.allSatisfy(Self.isNonNumeric):
             for id in ids { try await read(id, into: &answer) }
         case .itemDetails:
             try await readGroup(ids, into: &answer)
@@ -124,7 +124,7 @@ struct DetailReader: Sendable {
         do {
             record = try await client.record(module.path, id: id, detailKey: module.detailKey, priority: priority)
         } catch let error as ZohoBooksError
-            where [.badRequest, .endpointMissing].contains(error.kind) && Self.isOdd(id)
+            where [.badRequest, .endpointMissing].contains(error.kind) && Self.isNonNumeric(id)
         {
             // Zoho knows no such id, and says so in its own way.
             record = nil

@@ -1,7 +1,7 @@
 import Mirror
 
 extension Healer {
-    /// Seconds after its end for which a lease may still be prolonged by a slow process.
+    /// Seconds after its end for which a lease may still be renewed by a slow process.
     private static let leaseGrace: Int64 = 60
 
     func leaseNeeds() async throws -> [HealingNeed] {
@@ -23,7 +23,7 @@ extension Healer {
         ]
     }
 
-    /// Leases that nobody prolongs any more.
+    /// Leases that nobody renews any more.
     ///
     /// A worker's lease proves that the worker lives, so that taking it back would hide one that is stuck: it goes with
     /// its process.
@@ -32,9 +32,9 @@ extension Healer {
         let ended = leases.endedProcesses
         return leases.filter { lease in
             if isDead(lease.process) { return true }
-            guard lease.name.hasPrefix(WorkerPulse.prefix) else { return lease.left < -Self.leaseGrace * 1_000_000 }
-            // Of other machines nothing is known but what their processes prolong.
-            return lease.process != holder && ended.contains(lease.process)
+            guard lease.name.hasPrefix(WorkerHeartbeat.prefix) else { return lease.left < -Self.leaseGrace * 1_000_000 }
+            // Of other machines nothing is known but what their processes renew.
+            return lease.process != process && ended.contains(lease.process)
         }
     }
 
@@ -55,16 +55,16 @@ extension Healer {
 }
 
 extension [Lease] {
-    /// Microseconds after its end for which the last lease of a process is waited for: it was prolonged three minutes
+    /// Microseconds after its end for which the last lease of a process is waited for: it was renewed three minutes
     /// ago.
-    private static var obituary: Int64 { Int64(180 - WorkerPulse.seconds) * 1_000_000 }
+    private static var processTimeout: Int64 { Int64(180 - WorkerHeartbeat.seconds) * 1_000_000 }
 
-    /// The processes that prolong no lease any more.
+    /// The processes that renew no lease any more.
     ///
-    /// One that prolongs some of them lives, and those that it does not prolong are stuck.
+    /// One that renews some of them lives, and those that it does not renew are stuck.
     var endedProcesses: Set<String> {
         Set(
-            Dictionary(map { ($0.process, $0.left) }, uniquingKeysWith: Swift.max).filter { $0.value < -Self.obituary }
+            Dictionary(map { ($0.process, $0.left) }, uniquingKeysWith: Swift.max).filter { $0.value < -Self.processTimeout }
                 .keys)
     }
 }

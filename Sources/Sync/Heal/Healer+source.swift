@@ -69,7 +69,7 @@ extension Healer {
         var needs: [HealingNeed] = []
         var drifted: [(entity: String, count: Int)] = []
         var unfinished: [String] = []
-        var inDoubt: [String] = []
+        var unverified: [String] = []
         for mapping in Catalog.entities {
             let name = mapping.entity.name
             guard let last = try await mirror.reconciliations(entity: name, limit: 1).first else { continue }
@@ -77,11 +77,11 @@ extension Healer {
             if last.needsConsent {
                 needs.append(HealingNeed(action: .repairDrift, reason: "\(name): \(last.note ?? "")", act: nil))
                 // What the question is not about needs no answer: a repair leaves deletions alone while it stands.
-                guard last.open.contains(where: { $0.kind != .extra }) || last.doubts != nil else { continue }
+                guard last.open.contains(where: { $0.kind != .extra }) || last.unverified != nil else { continue }
             }
             guard isWorthRepairing(last) else { continue }
-            if last.isInDoubtAlone {
-                inDoubt.append(name)
+            if last.needsDetailsAlone {
+                unverified.append(name)
             } else if last.driftCount > 0 {
                 drifted.append((name, last.driftCount))
             } else {
@@ -93,18 +93,18 @@ extension Healer {
         options.repairs = true
         options.sample = 0
         options.deletions = self.options.deletions
-        if !inDoubt.isEmpty {
-            options.entities = inDoubt
-            options.isOfDoubtsAlone = true
-            let list = inDoubt.joined(separator: ", ")
+        if !unverified.isEmpty {
+            options.entities = unverified
+            options.readsUnverifiedDetailsAlone = true
+            let list = unverified.joined(separator: ", ")
             needs.append(
                 HealingNeed(
-                    action: .repairDrift, reason: "A comparison has left details in doubt: \(list)."
+                    action: .repairDrift, reason: "A comparison has left details unverified: \(list)."
                 ) { [options] in try await repair(options) })
         }
         guard !drifted.isEmpty || !unfinished.isEmpty else { return needs }
         options.entities = drifted.map(\.entity) + unfinished
-        options.isOfDoubtsAlone = false
+        options.readsUnverifiedDetailsAlone = false
         var reasons: [String] = []
         if !drifted.isEmpty {
             let list = drifted.map { "\($0.count) of \($0.entity)" }.joined(separator: ", ")
@@ -122,7 +122,7 @@ extension Healer {
 
     private func isWorthRepairing(_ last: Reconciliation) -> Bool {
         // Details that are outstanding come with syncs.
-        guard last.driftCount > 0 || last.isUnfinished || last.doubts != nil else { return false }
+        guard last.driftCount > 0 || last.isUnfinished || last.unverified != nil else { return false }
         if options.isAskedFor || !last.wasRepair { return true }
         // What a repair has left cannot be repaired by another one; what it did not come to can.
         return last.state == .incomplete && mirror.now() - last.endedAt >= Self.comparisonPause
@@ -130,7 +130,7 @@ extension Healer {
 
     private func repair(_ options: ReconciliationOptions) async throws -> HealingResult {
         let report = try await Reconciler(
-            client: client, mirror: mirror, options: options, holder: holder, isDead: isDead
+            client: client, mirror: mirror, options: options, process: process, isDead: isDead
         ).run()
         let repaired = report.entities.reduce(0) { $0 + $1.findings.drift.count(where: \.isRepaired) }
         let done = "\(repaired) records were repaired in \(report.calls) calls"
@@ -150,7 +150,7 @@ extension Healer {
             return HealingResult(state: .waiting, text: text, changed: repaired)
         }
         let equal =
-            report.detailsNotRead == 0 && !options.isOfDoubtsAlone
+            report.detailsNotRead == 0 && !options.readsUnverifiedDetailsAlone
             ? "source and mirror are equal."
             : "nothing else is known to differ."
                 + (report.detailsNotRead == 0
@@ -160,8 +160,8 @@ extension Healer {
 }
 
 extension Reconciliation {
-    /// Whether all that a repair can still do is to read details that are in doubt.
-    fileprivate var isInDoubtAlone: Bool {
-        doubts != nil && !isUnfinished && !needsConsent && (driftCount == 0 || wasRepair)
+    /// Whether all that a repair can still do is to read unverified details.
+    fileprivate var needsDetailsAlone: Bool {
+        unverified != nil && !isUnfinished && !needsConsent && (driftCount == 0 || wasRepair)
     }
 }

@@ -9,8 +9,8 @@ package struct Healer: Sendable {
     let client: ZohoBooksClient
     let options: HealingOptions
     /// Host and process.
-    let holder: String
-    /// Tells of another holder whether it is known to have ended.
+    let process: String
+    /// Tells of another process whether it is known to have ended.
     let isDead: @Sendable (String) -> Bool
     /// Works on what healing has put into the inbox.
     let processor: DeliveryProcessor
@@ -20,14 +20,14 @@ package struct Healer: Sendable {
     static let downtime: Int64 = 90_000_000
 
     package init(
-        mirror: Mirror, client: ZohoBooksClient, options: HealingOptions, holder: String,
+        mirror: Mirror, client: ZohoBooksClient, options: HealingOptions, process: String,
         isDead: @escaping @Sendable (String) -> Bool, processor: DeliveryProcessor,
         synchronise: @escaping @Sendable (SyncOptions) async throws -> SyncReport
     ) {
         self.mirror = mirror
         self.client = client
         self.options = options
-        self.holder = holder
+        self.process = process
         self.isDead = isDead
         self.processor = processor
         self.synchronise = synchronise

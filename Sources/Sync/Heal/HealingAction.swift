@@ -4,7 +4,7 @@ import Mirror
 package enum HealingAction: String, Sendable, Hashable, CaseIterable {
     /// Gets an access token where the one at rest has expired.
     case refreshToken = "refresh_token"
-    /// Takes back leases and claims that nobody prolongs any more.
+    /// Takes back leases and claims that nobody renews any more.
     case releaseLeases = "release_leases"
     /// Ends runs whose process has died.
     case endRuns = "end_runs"

@@ -104,7 +104,7 @@ package struct HealthThresholds: Sendable, Hashable {
     package subscript(_ name: String) -> Pair { pairs[name] ?? Pair(0, 0) }
 
     /// Microseconds for which something has to last before a check counts it.
-    func patience(_ name: String) -> Int64 { Int64((seconds[name] ?? 0) * 1_000_000) }
+    func minimumAge(_ name: String) -> Int64 { Int64((seconds[name] ?? 0) * 1_000_000) }
 
     /// Changes the thresholds of a check.
     package mutating func set(

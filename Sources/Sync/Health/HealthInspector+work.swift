@@ -31,17 +31,17 @@ extension HealthInspector {
         return checks
     }
 
-    /// Workers prove that they live by a lease that they prolong between deliveries.
+    /// Workers prove that they live by a lease that they renew between deliveries.
     ///
     /// Those of a process that has ended are no fault while others work.
     private func leaseChecks(_ work: WorkState) -> [HealthCheck] {
-        let known = work.leases.filter { $0.name.hasPrefix(WorkerPulse.prefix) }
+        let known = work.leases.filter { $0.name.hasPrefix(WorkerHeartbeat.prefix) }
         let ended = work.leases.endedProcesses
         let living = known.filter { !ended.contains($0.process) }
         let workers = living.isEmpty ? known : living
-        let silence = workers.map { Double(-$0.left) / 1_000_000 + Double(WorkerPulse.seconds) }.max() ?? 0
-        let patience = thresholds.patience("leases_stuck")
-        let stuck = work.leases.filter { $0.left < -patience && !$0.name.hasPrefix(WorkerPulse.prefix) }
+        let silence = workers.map { Double(-$0.left) / 1_000_000 + Double(WorkerHeartbeat.seconds) }.max() ?? 0
+        let minimumAge = thresholds.minimumAge("leases_stuck")
+        let stuck = work.leases.filter { $0.left < -minimumAge && !$0.name.hasPrefix(WorkerHeartbeat.prefix) }
         return [
             workers.isEmpty && expectsWebhooks
                 ? HealthCheck("worker_silence_seconds", .warning, 0, "No worker is running. Start zohosync serve.")
@@ -58,14 +58,14 @@ extension HealthInspector {
     private func runChecks(_ work: WorkState, _ now: Int64) -> [HealthCheck] {
         var failed: [String: Int] = [:]
         var endless: [String: Int] = [:]
-        // A busy process prolongs its lease late; that is no end.
+        // A busy process renews its lease late; that is no end.
         let held = Set(work.leases.filter { $0.left > -Self.grace }.map(\.name))
         for (name, run) in work.runs {
             if run.state == .failed { failed[name] = 1 }
             guard run.state == .running else { continue }
             let age = now - run.startedAt
             let isAbandoned = age > Self.grace && !held.contains(Lease.name(of: name))
-            if isAbandoned || age > thresholds.patience("runs_endless") { endless[name] = 1 }
+            if isAbandoned || age > thresholds.minimumAge("runs_endless") { endless[name] = 1 }
         }
         return [
             cursorCheck(work, now),

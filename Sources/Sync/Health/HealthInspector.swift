@@ -52,12 +52,12 @@ package struct HealthInspector: Sendable {
     private static let timeout = Duration.seconds(5)
 
     /// Makes the checks, in the order in which a new installation is set up.
-    package func inspect(_ depth: Depth) async -> [HealthCheck] { await look(depth).checks }
+    package func inspect(_ depth: Depth) async -> [HealthCheck] { await inspection(depth).checks }
 
     /// Makes the checks.
     ///
     /// - Returns: the checks, and whether nothing has kept any of this depth from being made.
-    func look(_ depth: Depth) async -> (checks: [HealthCheck], isWhole: Bool) {
+    func inspection(_ depth: Depth) async -> (checks: [HealthCheck], isWhole: Bool) {
         let database = await databaseChecks()
         // Token and budget are in the mirror: without it they say nothing.
         guard database.isReachable else { return (database.checks, false) }
@@ -84,7 +84,7 @@ package struct HealthInspector: Sendable {
     ///
     /// - Parameter remembered: what stands for the kept ones where the database cannot give them.
     package func inspectWithStored(_ depth: Depth, remembered: [HealthRecord] = []) async -> [HealthCheck] {
-        let (checks, isWhole) = await look(depth)
+        let (checks, isWhole) = await inspection(depth)
         let stored = (try? await mirror.healthRecords()) ?? remembered
         return checks
             + stored.filter { stands($0, beside: checks, isWhole: isWhole) }.compactMap { HealthCheck($0) }
@@ -105,7 +105,7 @@ package struct HealthInspector: Sendable {
     }
 
     /// What is known while the database does not answer at all.
-    package static func checks(ofSilentDatabase remembered: [HealthRecord]) -> [HealthCheck] {
+    package static func checks(ofUnresponsiveDatabase remembered: [HealthRecord]) -> [HealthCheck] {
         let check = HealthCheck(
             database, .critical, -1,
             "The database did not answer in time. Check whether it hangs, its load and its disk.")

@@ -21,7 +21,7 @@ package struct HealthWatch: Sendable {
     private let last = LastRecords()
 
     /// How long the database may take; where it hangs, that has to be told.
-    private static let patience = Duration.seconds(10)
+    private static let timeout = Duration.seconds(10)
     /// Microseconds between two looks that cost calls, while all is well there and while it is not.
     private static let deepPause: (well: Int64, unwell: Int64) = (Timestamp.day, 3_600_000_000)
 
@@ -47,7 +47,7 @@ package struct HealthWatch: Sendable {
     package func check() async -> String {
         await prepare()
         let before = await records()
-        let (checks, isWhole) = await inspector.look(depth(before["scopes"]))
+        let (checks, isWhole) = await inspector.inspection(depth(before["scopes"]))
         let time = mirror.now()
         var records = checks.map { check in check.record(before: before[check.name], at: time) }
         let made = Set(checks.map(\.name))
@@ -62,7 +62,7 @@ package struct HealthWatch: Sendable {
         let found = records
         last.set(found)
         do {
-            try await uncancelled { [mirror] in try await within(Self.patience) { try await mirror.save(found) } }
+            try await uncancelled { [mirror] in try await within(Self.timeout) { try await mirror.save(found) } }
         } catch {
             logger.warning("The state of health cannot be stored", metadata: ["error": "\(error)"])
         }
@@ -73,7 +73,7 @@ package struct HealthWatch: Sendable {
     }
 
     private func records() async -> [String: HealthRecord] {
-        let stored = (try? await within(Self.patience) { try await mirror.healthRecords() }) ?? []
+        let stored = (try? await within(Self.timeout) { try await mirror.healthRecords() }) ?? []
         // While the database was away only this process knows what was found and told.
         return last.get().merging(stored.map { ($0.name, $0) }) { known, stored in
             known.checkedAt >= stored.checkedAt ? known : stored

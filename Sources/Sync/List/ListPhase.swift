@@ -24,7 +24,7 @@ struct ListPhase: Sendable {
         let first = plan.firstPage(cursors, at: startedAt)
         let goesOn = first > 1
         let beginning = goesOn ? cursors.compactMap(\.resumeStartedAt).min() ?? startedAt : startedAt
-        let keepsPlace = plan.keepsPlace(cursors, at: startedAt)
+        let savesResumePoint = plan.savesResumePoint(cursors, at: startedAt)
         let progress = ListProgress(
             entities, from: first, seen: goesOn ? cursors.compactMap(\.resumeModified).max() : nil)
         defer { entities = progress.entities }
@@ -56,7 +56,7 @@ struct ListPhase: Sendable {
                     committing += 1
                     group.addTask { [total] in
                         try await commit(
-                            page, progress, beginning, total: total, keepsPlace: keepsPlace, clock.now - start)
+                            page, progress, beginning, total: total, savesResumePoint: savesResumePoint, clock.now - start)
                     }
                 }
                 while failure == nil, fetching + committing + waiting.count < window, let number = pages.next() {
@@ -102,7 +102,7 @@ struct ListPhase: Sendable {
     }
 
     private func commit(
-        _ page: RecordPage, _ progress: ListProgress, _ beginning: Int64, total: Int?, keepsPlace: Bool,
+        _ page: RecordPage, _ progress: ListProgress, _ beginning: Int64, total: Int?, savesResumePoint: Bool,
         _ elapsed: Duration
     ) async throws -> Step {
         let page = MappedPage(page, plan, options, runs: progress.entities.map(\.run))
@@ -113,8 +113,8 @@ struct ListPhase: Sendable {
             let chunks = batch.chunks(of: options.batchSize)
             let step = PageStep(
                 number: page.number, isLast: !page.hasMore, movesCursor: plan.isComplete,
-                plan: keepsPlace ? plan.name : nil, listStartedAt: beginning, zohoStartedAt: beginning - skew,
-                resumableUntil: mirror.now() + Int64(ListPlan.placeLifetime) * 1_000_000,
+                plan: savesResumePoint ? plan.name : nil, listStartedAt: beginning, zohoStartedAt: beginning - skew,
+                resumableUntil: mirror.now() + Int64(ListPlan.resumeLifetime) * 1_000_000,
                 modifiedThrough: page.modifiedThrough,
                 pages: index == 0 ? 1 : 0, calls: index == 0 ? calls : 0,
                 fetched: batch.records.count + batch.rejected.count + page.skipped[index],

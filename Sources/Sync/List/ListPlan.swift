@@ -23,14 +23,14 @@ struct ListPlan: Sendable {
     private let listName: String
     /// Whether a place counts that a list of the other kind has left; who asks for everything gets a list that was begun
     /// for that.
-    private let takesAnyPlace: Bool
+    private let resumesOtherKind: Bool
 
     /// An edit in the second of the last one seen, or one that Zoho's index showed late, is found again.
     static let overlapSeconds = 300
     /// Seconds after its last page for which an interrupted list goes on instead of beginning anew.
-    static let placeLifetime = 3_600
+    static let resumeLifetime = 3_600
     /// The same after the return of the day's calls, where their end interrupted it: a list can be longer than a day.
-    static let placeLifetimeAfterQuota = 86_400
+    static let resumeLifetimeAfterQuota = 86_400
     /// Seconds after which modification times alone are relied on no more.
     ///
     /// What moves none, and what deletions made a list leave out, only a list of everything shows. It is half a day more
@@ -67,7 +67,7 @@ struct ListPlan: Sendable {
             request.modifiedSince.map { String(Int($0.timeIntervalSince1970)) } ?? stopsBefore.map { "\($0)" } ?? "all"
         listName = "\(filter ?? "-")/\(request.sortColumn ?? "-")/\(sinceName)/\(isComplete)"
         name = "\(kind.rawValue)/\(listName)"
-        takesAnyPlace = options.mode != .full
+        resumesOtherKind = options.mode != .full
     }
 
     private static func needsWholeList(_ options: SyncOptions, _ cursors: [Cursor], at now: Int64) -> Bool {
@@ -109,7 +109,7 @@ struct ListPlan: Sendable {
 
     /// Whether the list may note its place in the cursors: one that leaves out records does not cost an interrupted one
     /// of everything its place.
-    func keepsPlace(_ cursors: [Cursor], at now: Int64) -> Bool {
+    func savesResumePoint(_ cursors: [Cursor], at now: Int64) -> Bool {
         guard stopsBefore == nil else { return false }
         return isComplete
             || cursors.allSatisfy { $0.resumePlan == nil || continues($0, at: now) || !isFresh($0, at: now) }
@@ -118,7 +118,7 @@ struct ListPlan: Sendable {
     private func continues(_ cursor: Cursor, at now: Int64) -> Bool {
         let isSame =
             cursor.resumePlan == name
-            || takesAnyPlace
+            || resumesOtherKind
                 && [.full, .incremental].contains { (kind: Run.Kind) in
                     cursor.resumePlan == "\(kind.rawValue)/\(listName)"
                 }

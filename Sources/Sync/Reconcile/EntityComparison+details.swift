@@ -22,8 +22,8 @@ extension EntityComparison {
 
     /// Reads every suspect, and the sample, by itself, and says or repairs what differs.
     ///
-    /// Where the sample shows that details differ, the rest is in doubt, and a repair goes on with it as far as the calls
-    /// go.
+    /// Where the sample shows that details differ, the rest is unverified, and a repair goes on with it as far as the
+    /// calls go.
     ///
     /// - Parameter calls: what may be spent; what is left afterwards.
     mutating func confirm(_ calls: inout ReconciliationCalls) async throws {
@@ -37,14 +37,14 @@ extension EntityComparison {
         let answeredNow = answered
         answered.formUnion(before)
         if failure == nil, reconciler.options.repairs {
-            failure = try await readDoubts(access, &areMissing, &calls, &deleted)
+            failure = try await readUnverified(access, &areMissing, &calls, &deleted)
         }
         if areMissing {
             // What nobody can have is not lacking.
             findings.remark = MissingDetails(of: mapping).description
             findings.obstacle = findings.obstacle ?? "Zoho does not provide them individually."
             findings.outstanding = 0
-            doubts = nil
+            unverified = nil
         }
         findings.unconfirmed += suspects.count { !answeredNow.contains($0) }
         findings.unread += areMissing ? 0 : samples.count { !answeredNow.contains($0) }
@@ -72,7 +72,7 @@ extension EntityComparison {
             var underWay = 0
             func proceed() {
                 while !isAtEnd, failure == nil, underWay < reconciler.client.inFlight {
-                    let (ids, reserved) = reader.nextGroup(&queue, left: calls.left, doubtful: extras)
+                    let (ids, reserved) = reader.nextGroup(&queue, left: calls.left, uncertain: extras)
                     guard !ids.isEmpty else { return }
                     calls.details -= reserved
                     underWay += 1
@@ -147,9 +147,9 @@ extension EntityComparison {
         let tables = Set(mapping.children.map(\.child.table))
         let drift = result.changes.map { Drift($0, childTables: tables, isRepaired: repairs) }
         note(drift)
-        // Doubting anew what is being read would come to no end.
-        if doubts == nil, drift.contains(where: { $0.isHidden(in: hidden[$0.zohoID] ?? []) }) {
-            doubts = Doubts(through: try await mirror.lastRow(of: mapping))
+        // Starting over with what is being read would come to no end.
+        if unverified == nil, drift.contains(where: { $0.isHidden(in: hidden[$0.zohoID] ?? []) }) {
+            unverified = UnverifiedDetails(through: try await mirror.lastRow(of: mapping))
         }
         note(result.refused.compactMap(\.zohoID).map { Drift($0, .unreadable, isRepaired: false) })
         compared.formUnion(batch.records.map(\.id))
@@ -191,19 +191,19 @@ extension EntityComparison {
 extension DetailReader {
     /// Takes the ids of the next call from a queue, as many as the calls that are left allow.
     ///
-    /// - Parameter doubtful: ids that may not exist, each of which costs another call then.
+    /// - Parameter uncertain: ids that may not exist, each of which costs another call then.
     /// - Returns: the ids, and the calls to set aside for them.
     fileprivate func nextGroup(
-        _ queue: inout ArraySlice<String>, left: Int, doubtful: Set<String>
+        _ queue: inout ArraySlice<String>, left: Int, uncertain: Set<String>
     ) -> (ids: [String], reserved: Int) {
         guard left > 0 else { return ([], 0) }
         var ids: [String] = []
         var reserved = 1
-        guard readsGroups, !(queue.first.map(Self.isOdd) ?? false) else {
+        guard readsGroups, !(queue.first.map(Self.isNonNumeric) ?? false) else {
             return (queue.popFirst().map { [$0] } ?? [], reserved)
         }
-        while ids.count < size, let id = queue.first, !Self.isOdd(id) {
-            let cost = doubtful.contains(id) ? 1 : 0
+        while ids.count < size, let id = queue.first, !Self.isNonNumeric(id) {
+            let cost = uncertain.contains(id) ? 1 : 0
             guard reserved + cost <= left else { break }
             reserved += cost
             ids.append(id)

@@ -11,8 +11,8 @@ struct EntityComparison {
     let rows: Int
     /// What the last comparison found to differ and nobody has repaired, by the id.
     private let standing: [String: Drift]
-    /// What is in doubt since this comparison or an earlier one.
-    var doubts: Doubts?
+    /// Rows whose details are unverified since this comparison or an earlier one.
+    var unverified: UnverifiedDetails?
     /// Ids that seem to differ, in the order in which they were found.
     private(set) var suspects: [String] = []
     /// Ids that seem equal and whose details are compared all the same.
@@ -61,7 +61,7 @@ struct EntityComparison {
         self.reconciler = reconciler
         self.rows = rows
         standing = Dictionary((last?.open ?? []).map { ($0.zohoID, $0) }, uniquingKeysWith: { $1 })
-        doubts = last?.doubts
+        unverified = last?.unverified
     }
 
     /// Begins with the list, or begins anew after the last pass has put right what it found.
@@ -190,8 +190,8 @@ struct EntityComparison {
         findings.keep(
             standing.values.filter { !answered.contains($0.zohoID) && isOpen($0.zohoID) }
                 .sorted { $0.zohoID < $1.zohoID })
-        findings.unproven = try await countDoubts()
-        findings.doubts = findings.unproven > 0 ? doubts : nil
+        findings.unproven = try await countUnverified()
+        findings.unverified = findings.unproven > 0 ? unverified : nil
         findings.detailsNotRead = alike.count { !compared.contains($0) }
     }
 }

@@ -27,7 +27,7 @@ extension Findings {
         let further = drift.dropFirst(Self.reported).filter { !$0.isRepaired && !$0.zohoID.isEmpty }.map(\.zohoID)
         let text = """
             {"repairing":\(isRepairing),"needs_consent":\(needsConsent),"open":\(drift.count { !$0.isRepaired }),\
-            "unfinished":\(failure != nil || unconfirmed > 0),"doubts":\(doubts?.json ?? "null"),\
+            "unfinished":\(failure != nil || unconfirmed > 0),"doubts":\(unverified?.json ?? "null"),\
             "counts":{\(members)},"records":[\(records)],"further":\(list(further)),\
             "duplicated":\(list(duplicates.prefix(Self.reported))),"moved":\(list(moved.prefix(Self.reported)))}
             """

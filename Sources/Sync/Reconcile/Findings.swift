@@ -18,7 +18,7 @@ package struct Findings: Sendable, Hashable {
     /// Records whose details were not compared although those of a sample have shown that details differ.
     package internal(set) var unproven = 0
     /// Which these are.
-    var doubts: Doubts?
+    var unverified: UnverifiedDetails?
     /// Records that seem equal and whose details were not compared.
     package internal(set) var detailsNotRead = 0
     /// Rows that seem to be gone at the source and are too many to be marked as deleted without a person.

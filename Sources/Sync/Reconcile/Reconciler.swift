@@ -16,7 +16,7 @@ package struct Reconciler: Sendable {
     let onEvent: @Sendable (ReconciliationEvent) async -> Void
 
     package init(
-        client: ZohoBooksClient, mirror: Mirror, options: ReconciliationOptions, holder: String,
+        client: ZohoBooksClient, mirror: Mirror, options: ReconciliationOptions, process: String,
         isDead: @escaping @Sendable (String) -> Bool = { _ in false },
         random: @escaping @Sendable () -> Double = { Double.random(in: 0..<1) },
         onEvent: @escaping @Sendable (ReconciliationEvent) async -> Void = { _ in }
@@ -26,7 +26,7 @@ package struct Reconciler: Sendable {
         self.options = options
         self.random = random
         self.onEvent = onEvent
-        leases = Leases(mirror: mirror, process: holder, isDead: isDead)
+        leases = Leases(mirror: mirror, process: process, isDead: isDead)
     }
 
     /// What ``run()`` would cost, without a call.
@@ -40,7 +40,7 @@ package struct Reconciler: Sendable {
             var present = 0
             var listed = 0
             cost.passes = options.passes
-            if options.isOfDoubtsAlone {
+            if options.readsUnverifiedDetailsAlone {
                 cost.lists[module.path] = 0
                 continue
             }

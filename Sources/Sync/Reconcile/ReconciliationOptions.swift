@@ -23,8 +23,8 @@ package struct ReconciliationOptions: Sendable, Hashable {
     /// Whether nobody has named the entities, although they are named: the schedule asks for what there is, and with the
     /// calls that syncs can spare.
     package var isUnattended = false
-    /// Reads no list, and goes on with the details that are in doubt since an earlier comparison.
-    package var isOfDoubtsAlone = false
+    /// Reads no list, and goes on with the details that an earlier comparison left unverified.
+    package var readsUnverifiedDetailsAlone = false
 
     package init() {}
 

@@ -91,7 +91,7 @@ struct ReconciliationSession {
         _ mappings: [EntityMapping], _ parts: inout [EntityComparison], _ pages: Int
     ) async throws {
         for index in parts.indices { parts[index].beginPass() }
-        if reconciler.options.isOfDoubtsAlone {
+        if reconciler.options.readsUnverifiedDetailsAlone {
             for index in parts.indices {
                 parts[index].findings.outstanding = try await reconciler.mirror.outstandingDetails(of: mappings[index])
                 try await parts[index].confirm(&calls)

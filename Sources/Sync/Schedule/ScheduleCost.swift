@@ -85,16 +85,16 @@ package struct ScheduleCost: Sendable, Hashable {
                     busy: calls(LiveWebhooks(heard: []))))
         }
         self.lines = lines
-        let looks = schedule.tasks.contains { $0.kind == .health }
+        let checksHealth = schedule.tasks.contains { $0.kind == .health }
         // Once a day every module is asked for whether it may be read.
-        health = looks ? lines.count : 0
+        health = checksHealth ? lines.count : 0
         changes = changesPerDay
         let comparisons = schedule.tasks.filter { $0.kind == .reconciliation }.reduce(0.0) { sum, task in
             let line = lines.first { $0.entities == task.entities }
             let most = min(line?.records ?? 0, ReconciliationOptions().confirmations)
             return sum + task.trigger.timesPerDay() * Double(most)
         }
-        onBadDay = (looks ? 23 * lines.count : 0) + Int(comparisons.rounded(.up))
+        onBadDay = (checksHealth ? 23 * lines.count : 0) + Int(comparisons.rounded(.up))
     }
 
     private static func calls(

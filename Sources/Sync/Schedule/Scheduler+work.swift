@@ -5,7 +5,7 @@ import ZohoBooks
 
 extension Scheduler {
     func perform(_ batch: [ScheduledTask]) async {
-        defer { for task in batch { underWay.remove(task.name) } }
+        defer { for task in batch { running.remove(task.name) } }
         do {
             try await leases.holdFree(batch.map { Self.lease($0) }) { held in
                 // Another server may have done it between our look and our lease.
@@ -30,7 +30,7 @@ extension Scheduler {
                     name: task.name, dueAt: startedAt, startedAt: startedAt, state: .running,
                     trigger: task.trigger.description))
         }
-        let outcomes: [Ending]
+        let outcomes: [TaskOutcome]
         switch kind {
         case .incremental, .full: outcomes = await synchronise(tasks, kind)
         case .reconciliation: outcomes = await each(tasks) { try await reconcile($0) }
@@ -52,7 +52,7 @@ extension Scheduler {
         }
     }
 
-    private struct Ending {
+    private struct TaskOutcome {
         let task: ScheduledTask
         let state: ScheduleRecord.State
         var note: String?
@@ -62,12 +62,12 @@ extension Scheduler {
 
     private func each(
         _ tasks: [ScheduledTask], _ body: (ScheduledTask) async throws -> (state: ScheduleRecord.State, note: String?)
-    ) async -> [Ending] {
-        var outcomes: [Ending] = []
+    ) async -> [TaskOutcome] {
+        var outcomes: [TaskOutcome] = []
         for task in tasks {
             do {
                 let (state, note) = try await body(task)
-                outcomes.append(Ending(task: task, state: state, note: note))
+                outcomes.append(TaskOutcome(task: task, state: state, note: note))
             } catch {
                 outcomes.append(failure(of: task, error))
             }
@@ -75,15 +75,15 @@ extension Scheduler {
         return outcomes
     }
 
-    private func failure(of task: ScheduledTask, _ error: any Error) -> Ending {
+    private func failure(of task: ScheduledTask, _ error: any Error) -> TaskOutcome {
         if error is CancellationError || error.isConflict {
-            return Ending(task: task, state: .postponed, note: "\(error)")
+            return TaskOutcome(task: task, state: .postponed, note: "\(error)")
         }
         logger.warning("A scheduled task failed", metadata: ["task": "\(task.name)", "error": "\(error)"])
-        return Ending(task: task, state: .failed, note: "\(error)")
+        return TaskOutcome(task: task, state: .failed, note: "\(error)")
     }
 
-    private func synchronise(_ tasks: [ScheduledTask], _ kind: ScheduledTask.Kind) async -> [Ending] {
+    private func synchronise(_ tasks: [ScheduledTask], _ kind: ScheduledTask.Kind) async -> [TaskOutcome] {
         // A sync of one of the entities, begun by a person, keeps only itself waiting.
         let held = (try? await mirror.leases()) ?? []
         let busy = Set(held.filter { $0.state == .held && !leases.isDead($0.process) }.map(\.name))
@@ -92,7 +92,7 @@ extension Scheduler {
             if isBusy { result.0.append(task) } else { result.1.append(task) }
         }
         var outcomes = waiting.map {
-            Ending(task: $0, state: .postponed, note: "Another run is reading its entities.")
+            TaskOutcome(task: $0, state: .postponed, note: "Another run is reading its entities.")
         }
         guard !free.isEmpty else { return outcomes }
         var options = SyncOptions()
@@ -105,7 +105,7 @@ extension Scheduler {
             outcomes += free.map { task in
                 let own = task.entities.compactMap { runs[$0] }
                 let failed = own.first { $0.state == .failed || $0.state == .interrupted }
-                return Ending(
+                return TaskOutcome(
                     task: task, state: failed == nil && !own.isEmpty ? .completed : .failed,
                     note: failed?.lastError ?? own.summary)
             }

@@ -39,7 +39,7 @@ package struct Scheduler: Sendable {
     let random: @Sendable () -> Double
     let logger: Logger
     /// The names of the tasks that this process is about.
-    let underWay = Underway()
+    let running = RunningTasks()
 
     private static let emergency = "health without a database"
     /// How often it looks.
@@ -50,13 +50,13 @@ package struct Scheduler: Sendable {
     static let pause: Int64 = 300_000_000
 
     package init(
-        _ schedule: Schedule, zone: TimeZone = .current, mirror: Mirror, holder: String,
+        _ schedule: Schedule, zone: TimeZone = .current, mirror: Mirror, process: String,
         isDead: @escaping @Sendable (String) -> Bool, work: ScheduledWork,
         random: @escaping @Sendable () -> Double = { Double.random(in: 0..<1) }, logger: Logger
     ) {
         self.mirror = mirror
         timetable = Timetable(schedule: schedule, zone: zone)
-        leases = Leases(mirror: mirror, process: holder, isDead: isDead)
+        leases = Leases(mirror: mirror, process: process, isDead: isDead)
         self.work = work
         self.random = random
         self.logger = logger
@@ -105,15 +105,15 @@ package struct Scheduler: Sendable {
                 // What was missed while no server ran is not left until the next hour.
                 try await mirror.noteUptime(tolerance: Healer.downtime, waking: healing)
                 return try await dueTasks()
-            }.filter { underWay.insert($0.name) }
+            }.filter { running.insert($0.name) }
             // What is listed is listed together, so that every record is usable before the first detail is read.
             return Dictionary(grouping: due, by: \.kind).map(\.value)
         } catch {
             logger.warning("The schedule cannot be read", metadata: ["error": "\(error)"])
             // Then the database is gone, which is the first thing that somebody has to know.
-            if !Task.isCancelled, underWay.insert(Self.emergency) {
+            if !Task.isCancelled, running.insert(Self.emergency) {
                 _ = await work.checkHealth()
-                underWay.remove(Self.emergency)
+                running.remove(Self.emergency)
             }
             return []
         }
@@ -143,7 +143,7 @@ package struct Scheduler: Sendable {
 }
 
 /// The names that this process is about.
-final class Underway: Sendable {
+final class RunningTasks: Sendable {
     private let names = Mutex<Set<String>>([])
 
     /// - Returns: false where it is there already.

@@ -8,14 +8,14 @@ struct Timetable: Sendable {
     let zone: TimeZone
 
     /// How many times as rarely sweeps come while webhooks are seen to arrive.
-    static let patience = 8
+    static let slowdown = 8
 
     /// How many times as rarely a task comes.
     ///
     /// - Parameter live: the webhooks that can be relied on.
     static func factor(of task: ScheduledTask, live: LiveWebhooks) -> Int {
         guard task.kind == .incremental, case .every = task.trigger else { return 1 }
-        return live.cover(task.entities) ? patience : 1
+        return live.cover(task.entities) ? slowdown : 1
     }
 
     /// When a task is due, in microseconds since 1970; nil where it never is.

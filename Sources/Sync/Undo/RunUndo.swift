@@ -7,9 +7,9 @@ package struct RunUndo: Sendable {
     private let mirror: Mirror
     private let leases: Leases
 
-    package init(mirror: Mirror, holder: String, isDead: @escaping @Sendable (String) -> Bool = { _ in false }) {
+    package init(mirror: Mirror, process: String, isDead: @escaping @Sendable (String) -> Bool = { _ in false }) {
         self.mirror = mirror
-        leases = Leases(mirror: mirror, process: holder, isDead: isDead)
+        leases = Leases(mirror: mirror, process: process, isDead: isDead)
     }
 
     /// Takes back one run, as a run of its own.
@@ -51,7 +51,7 @@ package struct RunUndo: Sendable {
         }
         // What a worker applies meanwhile would come in behind our back.
         let worker = try await mirror.leases().first {
-            $0.name.hasPrefix(WorkerPulse.prefix) && $0.state == .held && !leases.isDead($0.process)
+            $0.name.hasPrefix(WorkerHeartbeat.prefix) && $0.state == .held && !leases.isDead($0.process)
         }
         if let worker { throw RunUndoError.served(by: worker.process) }
         return try await leases.hold(Catalog.entities.map { Lease.name(of: $0.entity.name) }) { holder, mirror in

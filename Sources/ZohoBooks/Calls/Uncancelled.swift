@@ -5,10 +5,10 @@ import Synchronization
 /// Cancelled, it has some time to end by itself. Then it is stopped, which a transaction bears; and what cannot be stopped
 /// either, as a statement of a database that hangs, is not waited for, because the program's own end waits for this.
 ///
-/// - Parameter patience: how long it may go on after the caller was cancelled.
+/// - Parameter timeout: how long it may go on after the caller was cancelled.
 /// - Throws: what the body throws; `CancellationError` where it is not waited for.
 package func uncancelled<T: Sendable>(
-    for patience: Duration = .seconds(10), clock: any Clock<Duration> = ContinuousClock(),
+    for timeout: Duration = .seconds(10), clock: any Clock<Duration> = ContinuousClock(),
     _ body: @escaping @Sendable () async throws -> T
 ) async throws -> T {
     let waiter = Waiter<T>()
@@ -20,7 +20,7 @@ package func uncancelled<T: Sendable>(
         }
     } onCancel: {
         Task {
-            try await clock.sleep(for: patience)
+            try await clock.sleep(for: timeout)
             work.cancel()
             try await clock.sleep(for: .seconds(1))
             waiter.end(.failure(CancellationError()))

@@ -3,7 +3,7 @@ import Foundation
 /// The control by HTTP, for a person with curl: the same things that Swift code can do.
 extension SimulatorControl {
     /// What is wrong with a request.
-    struct Bad: Error {
+    struct BadRequest: Error {
         let message: String
     }
 
@@ -11,7 +11,7 @@ extension SimulatorControl {
         let action = path.split(separator: "/").dropFirst().joined(separator: "/")
         do {
             return method == "POST" ? try post(action, body) : try get(action, query)
-        } catch let error as Bad {
+        } catch let error as BadRequest {
             return .error(400, 4, error.message)
         } catch {
             return .error(404, 1002, "\(error)")
@@ -34,7 +34,7 @@ extension SimulatorControl {
         case "webhooks/acknowledged": return try acknowledgedReport(skipping: query["skip"].flatMap(Int.init) ?? 0)
         case "traffic": return try trafficReport
         default:
-            throw Bad(
+            throw BadRequest(
                 message: "There is GET stats, ids, record, webhooks, webhooks/acknowledged and traffic; see the "
                     + "documentation of the simulator.")
         }
@@ -43,7 +43,7 @@ extension SimulatorControl {
     private func post(_ action: String, _ body: [UInt8]) throws -> Answer {
         let data = Data(body)
         guard let given = try? JSONSerialization.jsonObject(with: data) as? [String: Any] else {
-            throw Bad(message: "The body must be a JSON object.")
+            throw BadRequest(message: "The body must be a JSON object.")
         }
         var id = given["id"] as? String ?? ""
         if let index = given["index"] as? Int { id = try self.id(module(given["module"] as? String), at: index) }
@@ -65,7 +65,7 @@ extension SimulatorControl {
         case "fault":
             guard let fault = SimulatorFault(rawValue: given["fault"] as? String ?? "") else {
                 let known = SimulatorFault.allCases.map(\.rawValue).joined(separator: ", ")
-                throw Bad(message: "The fault must be one of \(known).")
+                throw BadRequest(message: "The fault must be one of \(known).")
             }
             script(fault, next: given["count"] as? Int ?? 1, prefix: given["prefix"] as? String ?? "/")
         case "webhooks":
@@ -73,11 +73,11 @@ extension SimulatorControl {
             return try webhookReport
         case "traffic":
             guard let rate = given["per_second"] as? Double, rate >= 0 else {
-                throw Bad(message: "per_second must be a number of changes, 0 to stop.")
+                throw BadRequest(message: "per_second must be a number of changes, 0 to stop.")
             }
             startTraffic(perSecond: rate)
             return try trafficReport
-        default: throw Bad(message: "There is no action \(action).")
+        default: throw BadRequest(message: "There is no action \(action).")
         }
         return .success("id") { $0.string(id) }
     }
@@ -85,7 +85,7 @@ extension SimulatorControl {
     private func module(_ name: String?) throws -> SimulatorModule {
         guard let module = name.flatMap(SimulatorModule.init) else {
             let known = SimulatorModule.allCases.map(\.rawValue).joined(separator: ", ")
-            throw Bad(message: "The module must be one of \(known).")
+            throw BadRequest(message: "The module must be one of \(known).")
         }
         return module
     }

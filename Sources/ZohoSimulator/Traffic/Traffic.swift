@@ -36,14 +36,14 @@ final class Traffic: Sendable {
 
     let plan: TrafficPlan
     let clock: any Clock<Duration>
-    let state: Watched<State>
+    let state: Monitor<State>
 
     init(_ configuration: SimulatorConfiguration) {
         plan = TrafficPlan(configuration)
         clock = configuration.clock
         var state = State()
         state.statistics.perSecond = configuration.trafficPerSecond
-        self.state = Watched(state)
+        self.state = Monitor(state)
     }
 }
 

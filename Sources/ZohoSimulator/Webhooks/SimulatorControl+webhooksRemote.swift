@@ -7,7 +7,8 @@ extension SimulatorControl {
         var changed = webhooks
         for (key, value) in given {
             guard try changed.set(key, value) else {
-                throw Bad(message: "There is no setting \(key) with a value such as \(value); see the documentation.")
+                throw BadRequest(
+                    message: "There is no setting \(key) with a value such as \(value); see the documentation.")
             }
         }
         webhooks = changed
@@ -110,7 +111,7 @@ extension WebhookRule {
             let url = given["url"] as? String, events.count == names.count
         else {
             let known = WebhookModule.allCases.map(\.rawValue).joined(separator: ", ")
-            throw SimulatorControl.Bad(
+            throw SimulatorControl.BadRequest(
                 message: "A rule has a url, events of created, edited and deleted, and a module of \(known).")
         }
         self.init(module, Set(events), url: url)

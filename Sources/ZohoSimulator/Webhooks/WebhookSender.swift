@@ -7,7 +7,7 @@ import Synchronization
 /// Sends the webhooks of rules that fired, and repeats them as Zoho does (section 8.5).
 final class WebhookSender: Sendable {
     let settings: Mutex<SimulatorConfiguration.Webhooks>
-    let queue = Watched(DeliveryQueue())
+    let queue = Monitor(DeliveryQueue())
     let ledger = Mutex(WebhookLedger())
     private let plan: Mutex<DeliveryPlan>
     private let organizationID: String

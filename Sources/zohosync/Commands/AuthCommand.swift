@@ -40,7 +40,7 @@ struct AuthCommand: AsyncParsableCommand {
                     guard output.json else { throw error }
                     let reason = ExitStatus(error).message
                     print(Granted(configuration.refreshToken, nil, error: reason).json(indented: true))
-                    throw ToldError(cause: error)
+                    throw ReportedError(cause: error)
                 }
                 if output.json {
                     print(Granted(configuration.refreshToken, organizations).json(indented: true))

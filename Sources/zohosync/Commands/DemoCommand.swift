@@ -40,14 +40,14 @@ struct DemoCommand: AsyncParsableCommand {
             ) { installation in
                 try await installation.withClient(settings) { client in
                     let synchroniser = Synchroniser(
-                        client: client, mirror: installation.mirror, options: options, holder: Holder.current,
+                        client: client, mirror: installation.mirror, options: options, process: ProcessName.current,
                         onEvent: { await display.show($0) })
                     return try await cancelledBySignals { try await synchroniser.report() }
                 }
             }
         }
         await display.finish(report)
-        if let failure = report.failure { throw ToldError(cause: failure) }
+        if let failure = report.failure { throw ReportedError(cause: failure) }
         if !output.json { showWhatIsNext() }
         if !report.isSuccess { throw ExitCode(ExitStatus.failure) }
     }

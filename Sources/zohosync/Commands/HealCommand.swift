@@ -27,16 +27,16 @@ struct HealCommand: AsyncParsableCommand {
         ) { installation in
             try await installation.withClient(settings) { client in
                 let healer = Healer(
-                    mirror: installation.mirror, client: client, options: asked, holder: Holder.current,
-                    isDead: { Holder.isDead($0) },
+                    mirror: installation.mirror, client: client, options: asked, process: ProcessName.current,
+                    isDead: { ProcessName.isDead($0) },
                     processor: DeliveryProcessor(
-                        mirror: installation.mirror, client: client, holder: Holder.current,
-                        trustsDeletions: try settings.trustsDeletions(), isDead: { Holder.isDead($0) },
+                        mirror: installation.mirror, client: client, process: ProcessName.current,
+                        trustsDeletions: try settings.trustsDeletions(), isDead: { ProcessName.isDead($0) },
                         logger: installation.logger)
                 ) { options in
                     try await Synchroniser(
-                        client: client, mirror: installation.mirror, options: options, holder: Holder.current,
-                        isDead: { Holder.isDead($0) }
+                        client: client, mirror: installation.mirror, options: options, process: ProcessName.current,
+                        isDead: { ProcessName.isDead($0) }
                     ).run()
                 }
                 if isRehearsal { return try await healer.plan().map { ActionDocument($0) } }

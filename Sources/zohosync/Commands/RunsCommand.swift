@@ -88,7 +88,7 @@ struct RunsCommand: AsyncParsableCommand {
             ) { installation in
                 try await cancelledBySignals {
                     let undo = RunUndo(
-                        mirror: installation.mirror, holder: Holder.current, isDead: { Holder.isDead($0) })
+                        mirror: installation.mirror, process: ProcessName.current, isDead: { ProcessName.isDead($0) })
                     if let wanted { return try await Self.undo(wanted, undo, isRehearsal) }
                     return try await undo.undoAll(isRehearsal: isRehearsal).map {
                         UndoDocument(entity: $0.entity, $0.report, isRehearsal: isRehearsal)

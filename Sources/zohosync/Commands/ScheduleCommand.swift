@@ -79,7 +79,7 @@ struct ScheduleCommand: AsyncParsableCommand {
         let (sizes, limits, changes) = (try sizes(), try settings.limits(), changes)
         func ofMirror() async throws -> (ScheduleCost, Int?) {
             try await Installation.with(settings, databaseURL: common.databaseURL, to: .look) { installation in
-                let plan = try await MirrorCallLedger(installation.mirror, limits: limits, holder: Holder.current)
+                let plan = try await MirrorCallLedger(installation.mirror, limits: limits, holder: ProcessName.current)
                     .snapshot(at: .now).dailyLimit
                 guard let changes else { return (try await ScheduleCost.of(schedule, installation.mirror), plan) }
                 let holdings = try await ScheduleCost.holdings(of: installation.mirror)

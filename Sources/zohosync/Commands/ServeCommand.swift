@@ -68,13 +68,13 @@ struct ServeCommand: AsyncParsableCommand {
         ) { installation in
             try await installation.withClient(final) { client in
                 let service = try ZohoSyncServer(
-                    server, mirror: installation.mirror, client: client, holder: Holder.current, workers: workers,
-                    trustsDeletions: trusts, watch: watch, isDead: { Holder.isDead($0) },
+                    server, mirror: installation.mirror, client: client, process: ProcessName.current, workers: workers,
+                    trustsDeletions: trusts, watch: watch, isDead: { ProcessName.isDead($0) },
                     logger: installation.logger
                 ) { client, options, onEvent in
                     Synchroniser(
-                        client: client, mirror: installation.mirror, options: options, holder: Holder.current,
-                        isDead: { Holder.isDead($0) }, onEvent: onEvent)
+                        client: client, mirror: installation.mirror, options: options, process: ProcessName.current,
+                        isDead: { ProcessName.isDead($0) }, onEvent: onEvent)
                 }
                 let budget = try await client.budget()
                 if let plan = budget.dailyLimit {

@@ -62,13 +62,13 @@ struct SyncCommand: AsyncParsableCommand {
         ) { installation in
             try await installation.withClient(settings) { client in
                 let synchroniser = Synchroniser(
-                    client: client, mirror: installation.mirror, options: options, holder: Holder.current,
-                    isDead: { Holder.isDead($0) }, onEvent: { await display.show($0) })
+                    client: client, mirror: installation.mirror, options: options, process: ProcessName.current,
+                    isDead: { ProcessName.isDead($0) }, onEvent: { await display.show($0) })
                 return try await cancelledBySignals { try await synchroniser.report() }
             }
         }
         await display.finish(report)
-        if let failure = report.failure { throw ToldError(cause: failure) }
+        if let failure = report.failure { throw ReportedError(cause: failure) }
         if !report.isSuccess { throw ExitCode(ExitStatus.failure) }
     }
 

@@ -61,8 +61,8 @@ struct VerifyCommand: AsyncParsableCommand {
         ) { installation -> ReconciliationReport? in
             try await installation.withClient(settings) { client in
                 let reconciler = Reconciler(
-                    client: client, mirror: installation.mirror, options: asked, holder: Holder.current,
-                    isDead: { Holder.isDead($0) },
+                    client: client, mirror: installation.mirror, options: asked, process: ProcessName.current,
+                    isDead: { ProcessName.isDead($0) },
                     onEvent: { if !isQuiet { Self.show($0) } })
                 if stopsAtCost {
                     let cost = try await reconciler.cost()

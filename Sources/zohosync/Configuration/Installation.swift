@@ -88,7 +88,7 @@ struct Installation: Sendable {
             throw DatabaseError(
                 kind: error.kind, code: error.code, message: error.message, advice: Self.adviceWhileServed)
         }
-        let mirror = Mirror(database: database, now: { Self.now() }, goesByDatabaseClock: true, logger: logger)
+        let mirror = Mirror(database: database, now: { Self.now() }, usesDatabaseClock: true, logger: logger)
         do {
             switch purpose {
             case .look:
@@ -131,7 +131,7 @@ struct Installation: Sendable {
                         location, schema: settings.schema, access: .readOnly, logger: logger)
                 }
             }
-            let mirror = Mirror(database: database, now: { Self.now() }, goesByDatabaseClock: true, logger: logger)
+            let mirror = Mirror(database: database, now: { Self.now() }, usesDatabaseClock: true, logger: logger)
             let result = try await body(Installation(database: database, mirror: mirror, logger: logger), access)
             await database.close()
             return result
@@ -184,9 +184,9 @@ extension Installation {
         _ settings: Settings, _ body: (ZohoBooksClient) async throws -> T
     ) async throws -> T {
         try await Self.withClient(
-            settings, tokens: MirrorTokenStore(mirror, holder: Holder.current),
+            settings, tokens: MirrorTokenStore(mirror, process: ProcessName.current),
             calls: MirrorCallLedger(
-                mirror, limits: try settings.limits(), holder: Holder.current, isDead: { Holder.isDead($0) }),
+                mirror, limits: try settings.limits(), holder: ProcessName.current, isDead: { ProcessName.isDead($0) }),
             logger: logger, body)
     }
 

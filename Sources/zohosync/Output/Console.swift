@@ -6,14 +6,14 @@ import Foundation
 /// its work.
 enum Console {
     /// Nobody reads standard output any more.
-    struct ReaderGone: Error {}
+    struct BrokenPipe: Error {}
 
     /// Writes a result at once, so that a program that waits for it sees it when it comes.
-    static func write(_ text: String) throws(ReaderGone) {
+    static func write(_ text: String) throws(BrokenPipe) {
         do {
             try FileHandle.standardOutput.write(contentsOf: Data(text.utf8))
         } catch {
-            throw ReaderGone()
+            throw BrokenPipe()
         }
     }
 

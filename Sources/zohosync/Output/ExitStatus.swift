@@ -19,17 +19,17 @@ struct ExitStatus {
     /// The message without how the command is used.
     private var sentence: String?
     /// Whether the result on standard output tells of it already.
-    private var isTold = false
+    private var isReported = false
 
     init(_ error: any Error) {
         switch error {
-        case let told as ToldError:
-            let status = ExitStatus(told.cause)
-            (code, message, sentence, isTold) = (status.code, status.message, status.sentence, true)
+        case let reported as ReportedError:
+            let status = ExitStatus(reported.cause)
+            (code, message, sentence, isReported) = (status.code, status.message, status.sentence, true)
         case let exit as ExitCode:
             code = exit.rawValue
             message = ""
-        case is Console.ReaderGone:
+        case is Console.BrokenPipe:
             code = 0
             message = ""
         case is CancellationError:
@@ -66,7 +66,7 @@ struct ExitStatus {
                 try? Console.write(message + "\n")
             } else {
                 // On one line: what follows changes reads line by line.
-                if Self.wantsJSON, !isTold { try? Console.write(document.json(indented: false) + "\n") }
+                if Self.wantsJSON, !isReported { try? Console.write(document.json(indented: false) + "\n") }
                 Console.note(message + "\n")
             }
         }
@@ -88,6 +88,6 @@ struct ExitStatus {
 }
 
 /// An error of which the result that was printed has told.
-struct ToldError: Error {
+struct ReportedError: Error {
     let cause: any Error
 }

@@ -3,7 +3,7 @@ import ServiceLifecycle
 /// Runs the server's parts in a task of their own, so that the program can end without those that hang.
 ///
 /// The parts' own library would crash the program then.
-final class ServerEnd: Sendable {
+final class ServiceGroupTask: Sendable {
     private let parts: Task<Void, Never>
     private let results: AsyncStream<Result<Void, any Error>>
     private let result: AsyncStream<Result<Void, any Error>>.Continuation

@@ -3,7 +3,7 @@ import ZohoBooks
 
 /// The budget as progress shows it: a fast sync tells of more pages than anybody can look at, and each look costs the
 /// database a transaction.
-final class BudgetGlance: Sendable {
+final class CachedBudget: Sendable {
     private let client: ZohoBooksClient
     private let last = Mutex<(budget: BudgetSnapshot?, at: Duration)?>(nil)
 

@@ -1,7 +1,7 @@
 import Synchronization
 
 /// A value that tasks can wait on: a condition variable for concurrency.
-package final class Watched<Value: Sendable>: Sendable {
+package final class Monitor<Value: Sendable>: Sendable {
     private struct Waiter {
         /// Resumes the waiter and returns true if its condition holds.
         let isMet: @Sendable (inout Value) -> Bool

@@ -3,7 +3,7 @@ import Database
 import ZohoBooks
 
 /// What a record was before a run, as far as the run has changed it.
-struct Former {
+struct PriorState {
     /// Whether the run has inserted it.
     var isInserted = false
     /// The columns' values before.
@@ -23,9 +23,9 @@ extension Application {
     /// Runs that were taken back count as if they had not been. What an undo of this very run has logged is passed
     /// over until one has completed: it may have returned a child that a merge had moved, before it came to the record
     /// that loses it again.
-    func formers(
+    func priorStates(
         of ids: [String], before runID: Int64, assuming assumed: Set<Int64>
-    ) throws -> [String: Former] {
+    ) throws -> [String: PriorState] {
         let undos = try undos()
         let isTakenBack = undos.values.contains { $0.undone == runID && $0.isCompleted }
         let rows = try transaction.query(
@@ -35,7 +35,7 @@ extension Application {
                 and id >= (select min(id) from sync_changes where run_id = $3)
             order by id desc
             """, [.text(mapping.entity.name), .texts(ids), .integer(runID)])
-        var formers: [String: Former] = [:]
+        var priorStates: [String: PriorState] = [:]
         var ended: Set<String> = []
         var takenBack: [String: Set<Int64>] = [:]
         // From the newest to the oldest, as long as they are the run's.
@@ -52,15 +52,15 @@ extension Application {
                 ended.insert(id)
                 continue
             }
-            var former = formers[id] ?? Former()
+            var prior = priorStates[id] ?? PriorState()
             if row.text(1) == Outcome.inserted.rawValue {
-                former.isInserted = true
+                prior.isInserted = true
             } else if let changes = row.json(3) {
-                try read(RawJSON(changes), into: &former)
+                try read(RawJSON(changes), into: &prior)
             }
-            formers[id] = former
+            priorStates[id] = prior
         }
-        return formers
+        return priorStates
     }
 
     /// The runs that take back another one, with that one and whether they have come to their end.
@@ -77,7 +77,7 @@ extension Application {
         }
     }
 
-    private func read(_ changes: RawJSON, into former: inout Former) throws {
+    private func read(_ changes: RawJSON, into prior: inout PriorState) throws {
         let kinds = Dictionary(mapping.columns.map { ($0.column, $0.kind) }, uniquingKeysWith: { $1 })
         let children = Dictionary(mapping.children.map { ($0.child.table, $0) }, uniquingKeysWith: { $1 })
         try changes.read { view in
@@ -86,14 +86,14 @@ extension Application {
                 guard let before = try change.member("before") else { return }
                 if name == "deleted_at" {
                     if case .instant(let time) = before.value(of: .instant, in: changes) {
-                        former.deletedAt = .some(time)
+                        prior.deletedAt = .some(time)
                     } else {
-                        former.deletedAt = .some(nil)
+                        prior.deletedAt = .some(nil)
                     }
                 } else if let kind = kinds[name] {
-                    former.cells[name] = before.value(of: kind, in: changes)
+                    prior.cells[name] = before.value(of: kind, in: changes)
                 } else if let child = children[name] {
-                    former.children[name] = try before.rows(of: child, in: changes)
+                    prior.children[name] = try before.rows(of: child, in: changes)
                 }
             }
         }

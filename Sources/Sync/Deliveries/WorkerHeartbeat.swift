@@ -2,18 +2,18 @@ import Mirror
 import Synchronization
 import ZohoBooks
 
-/// How a worker shows that it lives: to its own process by a beat, to others by a lease that only it prolongs.
-final class WorkerPulse: Sendable {
+/// How a worker shows that it lives: to its own process by a beat, to others by a lease that only it renews.
+final class WorkerHeartbeat: Sendable {
     private let mirror: Mirror
-    /// The worker's own name: holder and number.
+    /// The worker's own name: process and number.
     private let worker: String
     /// Host and process, which others know to have ended or not.
-    private let holder: String
+    private let process: String
     private let stopwatch: Stopwatch
     private let state = Mutex(State())
 
     private struct State {
-        /// On the pulse's own stopwatch.
+        /// On the heartbeat's own stopwatch.
         var beatAt = Duration.zero
         /// Microseconds since 1970; nil before the first.
         var leasedAt: Int64?
@@ -29,14 +29,14 @@ final class WorkerPulse: Sendable {
     /// Seconds for which a lease lasts.
     static let seconds = 60
 
-    init(_ mirror: Mirror, worker: String, holder: String, clock: any Clock<Duration> = ContinuousClock()) {
+    init(_ mirror: Mirror, worker: String, process: String, clock: any Clock<Duration> = ContinuousClock()) {
         self.mirror = mirror
         self.worker = worker
-        self.holder = holder
+        self.process = process
         stopwatch = clock.stopwatch()
     }
 
-    /// Says that the worker lives; the lease is prolonged when a third of it has passed.
+    /// Says that the worker lives; the lease is renewed when a third of it has passed.
     ///
     /// - Throws: `CancellationError` where the worker was given up, so that it shows no life beside its successor.
     func beat() async throws {
@@ -48,7 +48,7 @@ final class WorkerPulse: Sendable {
             state.leasedAt = time
             return true
         }
-        if isDue { try await mirror.acquireLease(Self.prefix + worker, holder: holder, duration: Self.seconds) }
+        if isDue { try await mirror.acquireLease(Self.prefix + worker, holder: process, duration: Self.seconds) }
     }
 
     /// Does what must not be left half done, such as a commit, although the worker is told to stop meanwhile; only giving
@@ -90,17 +90,17 @@ final class WorkerPulse: Sendable {
 
     /// Gives the lease back.
     func end() async throws {
-        try await ZohoBooks.uncancelled(for: .seconds(2)) { [mirror, worker, holder] in
-            _ = try await mirror.releaseLease(WorkerPulse.prefix + worker, holder: holder)
+        try await ZohoBooks.uncancelled(for: .seconds(2)) { [mirror, worker, process] in
+            _ = try await mirror.releaseLease(WorkerHeartbeat.prefix + worker, holder: process)
         }
     }
 
     /// Waits until nothing was heard of the worker for so long.
     ///
     /// - Throws: `CancellationError` where the task is cancelled before.
-    func silence(of patience: Duration) async throws {
+    func silence(of timeout: Duration) async throws {
         while true {
-            let end = state.withLock(\.beatAt) + patience
+            let end = state.withLock(\.beatAt) + timeout
             if stopwatch.elapsed() >= end { return }
             try await stopwatch.sleep(end)
         }

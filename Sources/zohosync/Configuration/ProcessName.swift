@@ -1,7 +1,7 @@
 import Foundation
 
 /// Who holds a lease or a call's place, for people and for the next process: host, process id, and when it started.
-enum Holder {
+enum ProcessName {
     static let current = "\(host):\(pid)\(startTime(of: pid).map { "@\($0)" } ?? "")"
 
     private static let host = ProcessInfo.processInfo.hostName
@@ -10,8 +10,8 @@ enum Holder {
     /// Whether a process on this host is known to have ended.
     ///
     /// Of other hosts nothing is known. A process id alone is not enough: in a container every run has the same.
-    static func isDead(_ holder: String) -> Bool {
-        let parts = holder.split(separator: ":")
+    static func isDead(_ process: String) -> Bool {
+        let parts = process.split(separator: ":")
         guard parts.count == 2, parts[0] == host else { return false }
         let process = parts[1].split(separator: "@")
         guard let pid = Int32(process[0]) else { return false }

@@ -6,6 +6,8 @@ package import Logging
 ///
 /// Every change to the mirror passes ``apply(_:alongside:)``, whoever brings it.
 package struct Mirror: Sendable {
+    /// The database of the mirror's tables, to listen to and to check; records change through ``apply(_:alongside:)``
+    /// alone.
     package let database: any SQLDatabase
     /// Microseconds since 1970, injected so that tests decide what time it is.
     package let now: @Sendable () -> Int64
@@ -41,7 +43,7 @@ package struct Mirror: Sendable {
 package enum MirrorError: Error, Sendable, Hashable, CustomStringConvertible {
     /// The mirror already holds another organisation.
     case otherOrganisation(stored: String, configured: String)
-    /// Somebody else holds the lease.
+    /// Another process or task holds the lease.
     case leased(name: String, holder: String, secondsLeft: Int)
     /// The lease that was held is somebody else's by now, or nobody's.
     case leaseLost(name: String)

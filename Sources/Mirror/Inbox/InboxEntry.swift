@@ -3,7 +3,7 @@ package import ZohoBooks
 
 /// A webhook delivery that a worker has claimed in the inbox; docs/states.md draws what becomes of it.
 ///
-/// Those that wait are never read by themselves, so that an entry in hand is always a claimed one.
+/// Entries that wait are never read without being claimed, so every value of this type is a claimed one.
 package struct InboxEntry: Sendable, Hashable {
     /// What is to be done with the record.
     package enum Kind: String, Sendable, Hashable {
@@ -21,7 +21,9 @@ package struct InboxEntry: Sendable, Hashable {
         }
     }
 
+    /// Its id in `sync_inbox`.
     package let id: Int64
+    /// The entity's name, as it was stored; an older program need not know it.
     package let entity: String
     package let kind: Kind
     package let zohoID: String
@@ -31,9 +33,9 @@ package struct InboxEntry: Sendable, Hashable {
     package let receivedAt: Int64
     /// How many attempts have failed.
     package let failures: Int
-    /// How often in a row a claim of it ended without a word, as it does where the process dies.
+    /// How many claims of it in a row ended without being given back, as they do where the process dies.
     package let deaths: Int
-    /// Who has claimed it.
+    /// Which worker has claimed it; see ``HolderName``.
     package let holder: String
     /// The request that brought it.
     package let requestID: String?
@@ -76,12 +78,13 @@ package struct NewDelivery: Sendable {
     }
 }
 
-/// How a delivery came, as far as its body does not say it.
+/// How a delivery came, where its body does not say so.
 package struct DeliverySource: Sendable, Hashable {
-    /// The place to which it came.
+    /// The last part of the path to which it came: `products`.
     package let webhook: String
     /// Whether it came to say that the record is gone.
     package let isDeletion: Bool
+    /// The `Content-Type` header; nil where the request had none.
     package let contentType: String?
 
     package init(webhook: String, isDeletion: Bool, contentType: String?) {

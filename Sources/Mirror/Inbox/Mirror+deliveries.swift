@@ -6,7 +6,7 @@ extension Mirror {
     /// Applies records that were delivered and takes them out of the inbox, in one transaction.
     ///
     /// Of several deliveries of one record the newest counts. Where nobody can tell which is the newest, the record is
-    /// marked to be read again. Entries that somebody else has claimed meanwhile are left to him.
+    /// marked to be read again. Entries that another worker has claimed meanwhile are left to that worker.
     package func apply(_ entries: [InboxEntry], of mapping: EntityMapping) async throws -> ApplyResult {
         let batch = Self.batch(of: entries, mapping)
         let time = now()
@@ -56,13 +56,14 @@ package struct ReadingResult: Sendable {
     package var outcomes: [(entity: String, result: ApplyResult)] = []
     /// Entries of which the reading says nothing; they are still claimed.
     package var unanswered: [InboxEntry] = []
-    /// Entries about records that the reading says are gone, and that were seen later than that; they are still claimed.
+    /// Entries about records that the reading says are gone, and that were seen later than that; they are still
+    /// claimed.
     package var contradicted: [InboxEntry] = []
 }
 
 extension Mirror {
-    /// Applies what was read because entries of the inbox asked for it, marks what is gone, and takes the entries out of
-    /// the inbox, all in one transaction.
+    /// Applies what was read because entries of the inbox asked for it, marks what is gone, and takes the entries out
+    /// of the inbox, all in one transaction.
     ///
     /// A record goes to the entity of the module that it belongs to, whichever was asked for; one that is gone is gone
     /// from all of them.
@@ -118,8 +119,8 @@ extension Mirror {
         }
     }
 
-    /// A record that came into being and went before the mirror saw it gets a row from its deletion's body: without one,
-    /// a late delivery of its creation would bring it to life.
+    /// A record that came into being and went before the mirror saw it gets a row from its deletion's body: without
+    /// one, a late delivery of its creation would bring it to life.
     private static func tombstones(
         _ gone: Set<String>, _ entries: [InboxEntry], _ mapping: EntityMapping,
         _ references: [String: DeliveryReference], _ transaction: any SQLTransaction

@@ -8,11 +8,11 @@ extension Mirror {
     /// The channel on which workers are woken when something has to be read.
     package static let readingChannel = "readings"
 
-    /// How long a mark waits for others, so that many cost one call, and for deliveries that were overtaken; in
+    /// How long a mark waits for others, so that many cost one call, and for deliveries that were overtaken, in
     /// microseconds.
     package static let coalescingDelay: Int64 = 3_000_000
 
-    /// Deaths after which an entry is claimed by itself, so that it takes no other with it.
+    /// Deaths after which an entry is claimed by itself, so that no other entry dies with it.
     static let isolationDeaths = 3
     /// Deaths after which an entry is not worked on any more.
     package static let maximumDeaths = 6
@@ -54,25 +54,25 @@ extension Mirror {
         }
     }
 
-    /// Claims entries that are due, the longest waiting first, as many as ``partBytes`` allows; nobody else gets them until
-    /// the lease ends.
+    /// Claims entries that are due, the longest waiting first, as many as ``partBytes`` allows; nobody else gets them
+    /// until the lease ends.
     ///
     /// - Parameters:
     ///   - kinds: what the worker can do.
-    ///   - lease: seconds until the entries come back unless they are removed, postponed or kept.
-    ///   - ahead: takes also what nobody has tried yet and is due within so many microseconds.
+    ///   - lease: seconds until the entries come back unless they are removed, postponed or their claim is renewed.
+    ///   - ahead: also takes what nobody has tried yet and is due within so many microseconds.
     package func claim(
         _ kinds: [InboxEntry.Kind], limit: Int, holder: String, lease: Int, ahead: Int64 = 0
     ) async throws -> [InboxEntry] {
         try await claim(kinds, limit: limit, holder: holder, lease: lease, ahead: ahead, deaths: "<")
     }
 
-    /// Claims one entry, where there is one, of which processes may have died.
+    /// Claims one entry that may have killed the processes that worked on it; none where there is no such entry.
     package func claimSuspect(_ kinds: [InboxEntry.Kind], holder: String, lease: Int) async throws -> [InboxEntry] {
         try await claim(kinds, limit: 1, holder: holder, lease: lease, ahead: 0, deaths: ">=")
     }
 
-    /// Each claim counts as a death until it ends otherwise, because nobody can tell of his own.
+    /// Each claim counts as a death until it ends otherwise, because a process cannot report its own.
     private func claim(
         _ kinds: [InboxEntry.Kind], limit: Int, holder: String, lease: Int, ahead: Int64, deaths comparison: String
     ) async throws -> [InboxEntry] {
@@ -103,7 +103,12 @@ extension Mirror {
         }.sorted { $0.id < $1.id }
     }
 
-    /// Renews a claim while its work takes longer.
+    /// Renews the claim on entries while the work on them goes on; entries that another worker has by now are left
+    /// alone.
+    ///
+    /// - Parameters:
+    ///   - holder: the worker that has claimed them.
+    ///   - lease: seconds from now until they come back.
     package func renewClaim(on entries: [InboxEntry], holder: String, lease: Int) async throws {
         let expiry = now() + Int64(lease) * 1_000_000
         try await database.write { transaction in
@@ -115,7 +120,7 @@ extension Mirror {
         }
     }
 
-    /// How many entries are claimed by such processes.
+    /// How many entries are claimed by processes of which `isDead` holds.
     package func claims(where isDead: @escaping @Sendable (String) -> Bool) async throws -> Int {
         try await database.read { transaction in
             try transaction.query(
@@ -126,9 +131,9 @@ extension Mirror {
         }
     }
 
-    /// Gives back what workers have claimed that are known to have ended, before their leases end.
+    /// Gives back what workers that are known to have ended have claimed, before their leases end.
     ///
-    /// - Parameter isDead: tells it of the process that holds a claim.
+    /// - Parameter isDead: whether the process of this name is known to have ended.
     /// - Returns: how many entries came back.
     @discardableResult
     package func releaseClaims(where isDead: @escaping @Sendable (String) -> Bool) async throws -> Int {
@@ -183,7 +188,7 @@ extension Mirror {
         }
     }
 
-    /// Takes entries out that there is nothing to be done about, as far as they are still claimed as they were.
+    /// Removes entries that need no work, as far as they are still claimed as they were.
     package func drop(_ entries: [InboxEntry]) async throws {
         try await database.write { _ = try $0.removeFromInbox(entries) }
     }
@@ -219,9 +224,9 @@ extension Mirror {
 }
 
 extension SQLTransaction {
-    /// Takes entries of one claim out of the inbox that are done with.
+    /// Takes entries of one claim that are done with out of the inbox.
     ///
-    /// - Returns: those that were still claimed so; the others are somebody else's by now, or done with.
+    /// - Returns: those that were still claimed like this; the others are another worker's by now, or done with.
     func removeFromInbox(_ entries: [InboxEntry]) throws -> [InboxEntry] {
         guard let holder = entries.first?.holder else { return [] }
         let removed = try query(

@@ -19,7 +19,7 @@ extension Mirror {
         }
     }
 
-    /// Those of some records that are marked to be read again.
+    /// The subset of these ids that is marked to be read again.
     package func marked(_ ids: [String], of mapping: EntityMapping) async throws -> Set<String> {
         try await database.read { transaction in
             Set(
@@ -56,7 +56,7 @@ extension SQLTransaction {
         return unmarked.count
     }
 
-    /// Those of some records for which no mark waits yet that is as urgent.
+    /// The subset of these ids for which no mark that is as urgent waits yet.
     private func withoutMarks(_ ids: Set<String>, of entity: String, _ priority: CallPriority) throws -> [String] {
         guard !ids.isEmpty else { return [] }
         let marked = try query(

@@ -1,12 +1,12 @@
 package import Catalog
 import Database
 
-/// How a list's record and its row stand to each other.
+/// How a list's record compares with its row.
 package enum Comparison: Sendable, Hashable {
     /// The row's columns hold what the record says.
     case same(Detail)
-    /// The row differs, does not exist, or is marked as deleted; `said` is what it does not hold, by the position of the
-    /// column.
+    /// The row differs, does not exist, or is marked as deleted; `said` is what it does not hold, by the position of
+    /// the column.
     case suspect(said: [Int: FieldValue])
 
     /// What the mirror has of the complete record.
@@ -154,7 +154,7 @@ extension Mirror {
 
     // MARK: - What is there
 
-    /// Those of some ids that have a row which is not marked as deleted.
+    /// The subset of these ids that has a row which is not marked as deleted.
     package func present(_ ids: [String], of mapping: EntityMapping) async throws -> Set<String> {
         guard !ids.isEmpty else { return [] }
         let key = mapping.entity.keyColumn

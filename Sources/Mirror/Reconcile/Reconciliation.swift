@@ -3,6 +3,7 @@ package import ZohoBooks
 
 /// What one comparison of source and mirror found in one entity.
 package struct Reconciliation: Sendable, Hashable {
+    /// What a comparison came to.
     package enum State: String, Sendable, Hashable, Codable, CaseIterable {
         /// Source and mirror agree.
         case equal
@@ -13,7 +14,9 @@ package struct Reconciliation: Sendable, Hashable {
         case incomplete
     }
 
+    /// Ascending; 0 before it is recorded.
     package let id: Int64
+    /// The reconciling run.
     package let runID: Int64
     package let entity: String
     package let state: State
@@ -21,12 +24,17 @@ package struct Reconciliation: Sendable, Hashable {
     package let startedAt: Int64
     /// Microseconds since 1970.
     package let endedAt: Int64
+    /// Records that the source's list showed, each counted once.
     package let listed: Int
+    /// Rows whose columns were compared with the list.
     package let rowsCompared: Int
+    /// Records whose details were compared.
     package let detailsCompared: Int
+    /// Calls that were made for the module; 0 for its further entities.
     package let calls: Int
     /// Counts by kind, and the records with their fields, as a JSON object.
     package let drift: RawJSON
+    /// Why not everything could be compared, for a person; nil where everything was.
     package let note: String?
 
     package init(
@@ -64,7 +72,7 @@ package struct Reconciliation: Sendable, Hashable {
     package var driftCount: Int {
         let count = try? drift.read { view -> Int in
             if let open = try view.member("open") { return try number(open) }
-            // Kept by a version that did not count them by themselves.
+            // Kept by a version that did not count open differences separately.
             var sum = 0
             try view.member("counts")?.members { key, value in
                 let kind = try JSONView.text(ofKey: key)

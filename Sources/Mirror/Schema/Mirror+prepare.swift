@@ -14,7 +14,8 @@ extension Mirror {
     /// further entity or field needs no migration of its own. A column of a parent table is filled from the records as
     /// Zoho sent them, without a call. Processes that start at once wait for one another.
     ///
-    /// - Throws: ``DatabaseError`` where the schema cannot be made, ``MirrorError/otherOrganisation(stored:configured:)``.
+    /// - Throws: ``DatabaseError`` where the schema cannot be made,
+    ///   ``MirrorError/otherOrganisation(stored:configured:)``.
     package func prepare(organizationID: String) async throws {
         try await Migrator(StateSchema.migrations).migrate(database)
         try await database.write { transaction in

@@ -1,7 +1,7 @@
 import Catalog
 import Database
 
-/// In what the schema of a mirror differs from the one that this program works with.
+/// Where the schema of a mirror differs from the one that this program works with.
 package struct SchemaDifference: Sendable, Hashable {
     /// Tables that are missing.
     package var tables: [String] = []
@@ -12,6 +12,7 @@ package struct SchemaDifference: Sendable, Hashable {
     /// Steps that the schema has made and this program does not know.
     package var unknown: [String] = []
 
+    /// How many things differ; 0 where the schemas agree.
     package var count: Int { tables.count + columns.count + outstanding.count + unknown.count }
 }
 

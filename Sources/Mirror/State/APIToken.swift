@@ -12,7 +12,9 @@ package struct APIToken: Sendable, Hashable {
         case operate
     }
 
+    /// By which it is revoked.
     package let id: Int64
+    /// What it is for, as people read it; need not be unique.
     package let name: String
     package let role: Role
     /// Microseconds since 1970.

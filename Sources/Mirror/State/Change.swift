@@ -3,7 +3,7 @@ package import ZohoBooks
 
 /// One entry of the mirror's ordered log.
 package struct Change: Sendable, Hashable {
-    /// Ascending in the order of the commits: who has seen a number never misses a smaller one, nor gets it twice.
+    /// Ascending in commit order: a reader that has seen a number never misses a smaller one, nor gets one twice.
     ///
     /// Numbers are left out where a machine has failed; see ``SQLTransaction/lockNumbering()``.
     package let id: Int64
@@ -13,7 +13,9 @@ package struct Change: Sendable, Hashable {
     package let kind: String
     /// Microseconds since 1970.
     package let changedAt: Int64
+    /// The run that brought it; nil where a delivery did.
     package let runID: Int64?
+    /// The inbox entry that brought it; nil where a run did.
     package let deliveryID: Int64?
     /// The request that brought the delivery.
     package let requestID: String?
@@ -36,6 +38,7 @@ package struct Change: Sendable, Hashable {
 
 /// A part of the change log.
 package struct ChangePage: Sendable {
+    /// In the order of the log; those of the asked entity alone, where one was asked for.
     package let changes: [Change]
     /// The number to go on after: up to it there is nothing more that was asked for.
     package let last: Int64
@@ -89,13 +92,14 @@ extension Mirror {
         from sync_changes
         """
 
-    /// Up to which number entries have been removed that come after one that a follower has seen; nil where all are there.
+    /// Up to which number entries have been removed that come after one that a follower has seen; nil where all are
+    /// there.
     package func removedChanges(after: Int64) async throws -> Int64? {
         let removed = try await database.read { try $0.removedChanges() }
         return removed > after ? removed : nil
     }
 
-    /// Makes sure that a follower who has seen a number can go on with the next one.
+    /// Makes sure that a follower that has seen a number can go on with the next one.
     ///
     /// - Throws: ``MirrorError/changesRemoved(after:through:last:)`` where what came next is gone,
     ///   ``MirrorError/changesUnknown(after:last:)`` where the mirror has never given such a number.

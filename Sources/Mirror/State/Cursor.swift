@@ -3,13 +3,13 @@ package import Database
 /// The point up to which an entity is known to be current, and where an interrupted list goes on.
 package struct Cursor: Sendable, Hashable {
     package let entity: String
-    /// Up to when every modification is in the mirror, in microseconds since 1970: the latest that a complete, unfiltered
-    /// list showed, and no later than the list began.
+    /// Up to when every modification is in the mirror, in microseconds since 1970: the latest that a complete,
+    /// unfiltered list showed, and no later than the list began.
     package var modifiedThrough: Int64?
     /// When the last complete, unfiltered list began, in microseconds since 1970.
     package var listedAt: Int64?
-    /// When the last list of everything began that left nothing out, or that was made again because the one before had, in
-    /// microseconds since 1970; nil where there was none, or where one is to be made again.
+    /// When the last list of everything began that left nothing out, or that was made again because the one before had,
+    /// in microseconds since 1970; nil where there was none, or where one is to be made again.
     package var wholeListAt: Int64?
     /// How many records the last complete list of everything had, which tells the next one how many pages to expect.
     package var listCount: Int?
@@ -26,11 +26,12 @@ package struct Cursor: Sendable, Hashable {
     /// Whether the module was seen to honour `last_modified_time`; nil where it was not probed.
     package var filterHonoured: Bool?
 
+    /// The cursor of an entity that was never listed.
     package init(entity: String) {
         self.entity = entity
     }
 
-    /// Forgets the list that was interrupted.
+    /// Forgets the list that was interrupted, so that the next one begins with its first page.
     package mutating func clearResumePoint() {
         resumePlan = nil
         resumePage = nil

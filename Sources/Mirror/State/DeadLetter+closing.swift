@@ -35,8 +35,8 @@ extension SQLTransaction {
     /// A summary does not bring what a complete record was refused for, and what Zoho said before the letter proves
     /// nothing.
     ///
-    /// - Parameter isRead: whether Zoho was asked for the records, so that the deliveries before which could not be read
-    ///   matter no more.
+    /// - Parameter isRead: whether Zoho was asked for the records, so that the deliveries before which could not be
+    ///   read matter no more.
     func resolveDeadLetters(of entity: String, by records: [MappedRecord], isRead: Bool, time: Int64) throws {
         let byID = Dictionary(records.map { ($0.id, $0) }, uniquingKeysWith: { $1 })
         let settled = try query(
@@ -56,8 +56,8 @@ extension SQLTransaction {
 
     /// Closes the letters of records that are gone.
     ///
-    /// - Parameter readAt: when Zoho was asked for them, in microseconds since 1970, so that the deliveries before which
-    ///   could not be read matter no more.
+    /// - Parameter readAt: when Zoho was asked for them, in microseconds since 1970, so that the deliveries before
+    ///   which could not be read matter no more.
     func resolveDeadLetters(of entity: String, ids: [String], readAt: Int64, time: Int64) throws {
         let gone = try query(
             """

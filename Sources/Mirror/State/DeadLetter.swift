@@ -3,6 +3,7 @@ package import ZohoBooks
 
 /// A record that could not be applied, kept whole until it is.
 package struct DeadLetter: Sendable, Hashable {
+    /// By which it is retried or discarded; a record that fails again keeps it.
     package let id: Int64
     package let entity: String
     /// The Zoho id, where the record has one.
@@ -16,6 +17,7 @@ package struct DeadLetter: Sendable, Hashable {
     package let reason: String
     /// The database's own code, where it refused the record.
     package let code: String?
+    /// How often it has failed, from 1.
     package let attempts: Int
     /// Microseconds since 1970.
     package let firstFailedAt: Int64

@@ -5,6 +5,7 @@ import Database
 package struct DueFilter: Sendable, Hashable {
     /// Only records modified since, in microseconds since 1970.
     package var modifiedSince: Int64?
+    /// Leaves out inactive records; those of which nothing is known stay.
     package var isActiveOnly: Bool
     /// Only products that have stock.
     package var isWithStockOnly: Bool

@@ -2,9 +2,9 @@ import Database
 
 /// A database in which a work commits only while it has its leases.
 ///
-/// A process that stood still for longer than a lease lasts goes on with what it knew before, such as a cursor, although
-/// another one may have taken over and even have ended since. Whoever acts on a lease that has lapsed takes it or removes
-/// it, so that the work still has a lease as long as the row is its own.
+/// A process that stood still for longer than a lease lasts goes on with what it knew before, such as a cursor,
+/// although another one may have taken over and even have ended since. A process that acts on a lapsed lease takes or
+/// removes it, so the work still has its lease as long as the row is its own.
 struct FencedDatabase: SQLDatabase {
     let base: any SQLDatabase
     let holder: String
@@ -19,7 +19,7 @@ struct FencedDatabase: SQLDatabase {
     ) async throws -> T {
         try await base.write(durability) { transaction in
             let value = try body(transaction)
-            // Last of all: who wants to take over or renew waits no longer than the commit takes.
+            // Last, so that taking over or renewing waits no longer than the commit takes.
             try expectLeases(transaction)
             return value
         }

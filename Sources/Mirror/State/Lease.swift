@@ -2,7 +2,9 @@ import Database
 
 /// A right that one holder has for a while: `sync products`.
 package struct Lease: Sendable, Hashable {
+    /// What it is the right to do: `sync products`, `schedule health`, `worker host:42#1`.
     package let name: String
+    /// Who has it: a process or one of its parts; see ``HolderName``.
     package let holder: String
     /// Microseconds since 1970.
     package let expiresAt: Int64
@@ -14,10 +16,11 @@ package struct Lease: Sendable, Hashable {
     /// It follows from when the lease expires, so that nobody has to be alive to write it.
     package enum State: String, Sendable, Hashable, CaseIterable {
         case held
-        /// Nobody has renewed it in time: whoever wants it may take it.
+        /// It was not renewed in time: anyone may take it.
         case lapsed
     }
 
+    /// Its state at the time at which it was read.
     package var state: State { left > 0 ? .held : .lapsed }
 
     /// The process that holds it.
@@ -35,9 +38,9 @@ package struct Lease: Sendable, Hashable {
     static let prefix = "sync "
 }
 
-/// How those who hold leases and claims are called: a process, or one of its parts behind a `#`, as in `host:42@7#1`.
+/// The names under which leases and claims are held: a process, or one of its parts after a `#`, as in `host:42@7#1`.
 package enum HolderName {
-    /// A part of a process that no other part is called like.
+    /// A name for a part of a process that no other part has.
     package static func unique(_ process: String) -> String {
         "\(process)#\(String(UInt64.random(in: .min ... .max), radix: 36))"
     }
@@ -49,16 +52,16 @@ package enum HolderName {
 }
 
 extension Mirror {
-    /// What time it is as far as leases go.
+    /// The time by which leases are measured, in microseconds since 1970.
     ///
-    /// Servers on several machines compare what the others wrote, so that a clock that goes wrong would take away what
-    /// is held; the database's is the same for all.
+    /// Servers on several machines compare what the others wrote, so a wrong clock would take away what is held; the
+    /// database's clock is the same for all.
     func leaseTime(_ transaction: any SQLTransaction) throws -> Int64 {
         guard usesDatabaseClock, transaction.dialect == .postgres else { return now() }
         return try transaction.query("select clock_timestamp()").first?.instant(0) ?? now()
     }
 
-    /// Takes the named lease, anew where `holder` has it already.
+    /// Takes the named lease, or renews it where `holder` has it already.
     ///
     /// - Parameters:
     ///   - duration: seconds until it lapses unless it is renewed.
@@ -98,8 +101,8 @@ extension Mirror {
     /// Renews the named lease, which `holder` took.
     ///
     /// - Parameter duration: seconds until it lapses unless it is renewed again.
-    /// - Throws: ``MirrorError/leaseLost(name:)`` where it is the holder's no more, also where nobody has it by now:
-    ///   somebody may have had it meanwhile.
+    /// - Throws: ``MirrorError/leaseLost(name:)`` where the holder no longer has it, also where it is free by now:
+    ///   another holder may have had it meanwhile.
     package func renewLease(_ name: String, holder: String, duration: Int) async throws {
         try await database.write { transaction in
             let expiry = try leaseTime(transaction) + Int64(duration) * 1_000_000

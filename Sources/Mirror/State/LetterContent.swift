@@ -81,9 +81,9 @@ extension SQLTransaction {
 }
 
 extension DeadLetter {
-    /// Why a letter was closed that waits in the inbox again.
+    /// Why a letter that waits in the inbox again was closed.
     static let queued = "queued again"
-    /// Microseconds for which a letter that comes back after it was queued again goes on counting its attempts.
+    /// Microseconds for which a letter that was queued again keeps its count of attempts, should it come back.
     static let attemptRetention: Int64 = 3 * Timestamp.day
     /// What is noted of a delivery that came to say that a record is gone.
     static let deletionEvent = "deleted"

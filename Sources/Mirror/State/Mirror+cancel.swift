@@ -1,10 +1,10 @@
 import Database
 
 extension Mirror {
-    /// The channel on which whoever synchronises or compares hears that somebody wants it to stop.
+    /// The channel that tells syncs and comparisons that one of them is to stop.
     package static let cancellationChannel = "cancellations"
 
-    /// Asks the process that has a run to stop it, whichever process that is.
+    /// Asks the process that executes a run to stop it, whichever process that is.
     ///
     /// - Returns: false where the run is not running.
     package func requestCancellation(of runID: Int64) async throws -> Bool {
@@ -19,7 +19,7 @@ extension Mirror {
         }
     }
 
-    /// Whether somebody wants a run of the holder to stop.
+    /// Whether a run of the holder is to stop.
     package func isCancellationRequested(of holder: String) async throws -> Bool {
         try await database.read { transaction in
             try transaction.query(

@@ -15,7 +15,7 @@ package struct DetailAccess: Sendable, Hashable {
 }
 
 extension Mirror {
-    /// For how long Zoho's word about details counts before it is asked again, in microseconds.
+    /// How long Zoho's answer about details counts before it is asked again, in microseconds.
     static let detailAccessLifetime = Timestamp.day
 
     // MARK: - How details are read
@@ -28,7 +28,8 @@ extension Mirror {
                 "select detail_group, details_refused_at, detail_group_at from sync_cursors where entity = $1",
                 [.text(entity)]
             ).first
-            // What was taken for the number's fault may have been another's; a search costs a few calls.
+            // The number of ids need not have been the cause, so the lower size does not last; a new search costs a few
+            // calls.
             let isRecent = row?.instant(2).map { $0 > forgotten } ?? false
             return DetailAccess(groupSize: isRecent ? row?.int(0).map { Int($0) } : nil, refusedAt: row?.instant(1))
         }
@@ -115,7 +116,8 @@ extension Mirror {
                 and not exists (select 1 from sync_gone g where g.entity = '\(table)' and g.zoho_id = \(table).\(key)
                     and g.said_at > $\(first + 2) and g.said_at >= \(table).observed_at)\(condition)
             """,
-            [.boolean(true), .instant(max(before ?? 0, 0)), .instant(max(now() - Self.detailAccessLifetime, 0))] + values
+            [.boolean(true), .instant(max(before ?? 0, 0)), .instant(max(now() - Self.detailAccessLifetime, 0))]
+                + values
         )
     }
 
@@ -158,8 +160,8 @@ extension Mirror {
         }
     }
 
-    /// Takes note that a list shows records of which Zoho said that they are gone: no person is asked about them, and Zoho
-    /// itself not before the day is over.
+    /// Takes note that a list shows records of which Zoho said that they are gone: no person is asked about them, and
+    /// Zoho itself not before the day is over.
     package func noteListed(_ ids: Set<String>, of mapping: EntityMapping) async throws {
         try await database.write { transaction in
             _ = try transaction.execute(

@@ -1,6 +1,6 @@
 import Database
 
-/// An open letter without what it keeps.
+/// An open letter without its record.
 package struct DueLetter: Sendable, Hashable {
     package let id: Int64
     package let entity: String
@@ -68,7 +68,7 @@ extension Mirror {
         }
     }
 
-    /// Those of some letters that are still open.
+    /// The subset of these letters that is still open.
     package func openDeadLetters(of ids: [Int64]) async throws -> Set<Int64> {
         try await database.read { transaction in
             Set(

@@ -3,7 +3,7 @@ import Database
 package import ZohoBooks
 
 extension Mirror {
-    /// Applies all letters again that are open, one part after the other, so that few are in memory at once.
+    /// Retries all open letters, in parts, so that few are in memory at once.
     ///
     /// - Returns: how many ended in each way.
     package func retryDeadLetters(entity: String? = nil) async throws -> [DeadLetter.Retry: Int] {

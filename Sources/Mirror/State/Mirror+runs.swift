@@ -43,9 +43,10 @@ extension Mirror {
         }
     }
 
-    /// Ends runs that say that they go on although nobody holds their entity's lease.
+    /// Ends runs that are marked as running although nobody holds their entity's lease.
     ///
-    /// Leases of entities that have lapsed are removed, so that a process that was only slow cannot go on in such a run.
+    /// Leases of entities that have lapsed are removed, so that a process that was only slow cannot go on in such a
+    /// run.
     ///
     /// - Returns: how many.
     package func endAbandonedRuns() async throws -> Int {
@@ -66,7 +67,7 @@ extension Mirror {
         }
     }
 
-    /// Ends the runs of a work that has lost its leases, whoever has marked them meanwhile.
+    /// Ends the runs of a holder that has lost its leases, also those that another process has ended meanwhile.
     package func interruptRuns(of holder: String, error: String) async throws {
         let time = now()
         try await database.write { transaction in
@@ -80,10 +81,11 @@ extension Mirror {
 
     /// Records how a run ended.
     ///
-    /// One that was taken for dead meanwhile stays interrupted, and its cursor is not kept: another run may have gone on
-    /// from there.
+    /// A run that was taken for abandoned meanwhile stays interrupted, and its cursor is not kept: another run may have
+    /// gone on from there.
     ///
-    /// - Parameter cursor: where an interrupted list goes on, where that is further than the pages themselves could say.
+    /// - Parameter cursor: where an interrupted list goes on, where that is further than the pages themselves could
+    ///   say.
     package func finish(_ run: Run, _ state: Run.State, error: String? = nil, cursor: Cursor? = nil) async throws {
         let time = now()
         try await database.write { transaction in
@@ -121,8 +123,8 @@ extension Mirror {
         }
     }
 
-    /// The run that keeps others from an entity: its own, or where that has not begun yet, the newest of whoever has its
-    /// lease.
+    /// The run that keeps others from an entity: its own, or where that has not begun yet, the newest run of the holder
+    /// of its lease.
     package func runningRun(of entity: String) async throws -> Run? {
         try await database.read { transaction in
             try transaction.query(
@@ -161,7 +163,7 @@ extension Mirror {
         }
     }
 
-    /// How many rows an entity has, those marked as deleted apart.
+    /// How many rows an entity has, with those marked as deleted counted separately.
     package func rowCounts(of mapping: EntityMapping) async throws -> (present: Int, deleted: Int) {
         try await database.read { transaction in
             let row = try transaction.query(

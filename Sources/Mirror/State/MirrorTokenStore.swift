@@ -5,11 +5,12 @@ package import ZohoBooks
 /// Keeps the access token in the mirror, so that all processes on it share one.
 package struct MirrorTokenStore: TokenStore {
     private let mirror: Mirror
-    /// One process may have several clients; each competes for the right to fetch a token by itself.
+    /// One process may have several clients, each of which competes for the right to fetch a token.
     private let holder: String
 
     private static let lease = "fetching an access token"
 
+    /// - Parameter process: which process it is, so that another can tell who is fetching a token.
     package init(_ mirror: Mirror, process: String) {
         self.mirror = mirror
         self.holder = HolderName.unique(process)

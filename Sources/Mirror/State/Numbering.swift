@@ -3,8 +3,9 @@ import Database
 /// How the change log is numbered.
 ///
 /// Commits do not wait for the disk, so that a machine that fails may lose changes that readers have seen, together
-/// with the memory of their numbers. Given again, those numbers would be skipped by whoever follows the log. So the
-/// first who writes to it after a failure leaves out more numbers than can have been lost, and waits for the disk.
+/// with the memory of their numbers. A follower of the log would skip numbers that are given again. So the first
+/// transaction that writes to it after a failure leaves out more numbers than can have been lost, and waits for the
+/// disk.
 extension Mirror {
     /// Leaves numbers out where some may have been lost since the last time; called before anything is changed.
     func checkNumbering() async throws {

@@ -21,12 +21,13 @@ package struct Run: Sendable, Hashable {
     package enum State: String, Sendable, Hashable, CaseIterable {
         case running
         case completed
-        /// Everything that the day's calls allowed was done; the next run goes on.
+        /// The day's calls were not enough for the rest; the next run goes on.
         case partial
         case interrupted
         case failed
     }
 
+    /// Ascending in the order in which runs began; 0 for a dry run, which is not recorded.
     package let id: Int64
     package let entity: String
     package let kind: Kind
@@ -36,6 +37,7 @@ package struct Run: Sendable, Hashable {
     /// Microseconds since 1970; nil while it runs.
     package var finishedAt: Int64?
     package var progress: Progress
+    /// Why it ended as it did, for a person; nil where there is nothing to say.
     package var lastError: String?
 
     package init(
@@ -54,20 +56,30 @@ package struct Run: Sendable, Hashable {
 
     /// What a run has done so far.
     package struct Progress: Sendable, Hashable {
+        /// Records that lists brought, those included that a filter left out.
         package var fetched = 0
+        /// How many records had each outcome; those without any are missing.
         package var counts: [Outcome: Int] = [:]
         /// Records that a filter of this run left out.
         package var skipped = 0
+        /// Calls to Zoho, repeated ones included; those of a module count for its first entity.
         package var calls = 0
+        /// Pages of lists; those of a module count for its first entity.
         package var pages = 0
+        /// Complete records that were read, those included that turned out to be gone.
         package var details = 0
+        /// Details that a later sync can read; nil before they were counted.
         package var detailsOutstanding: Int?
+        /// Duration of the list phase.
         package var listMilliseconds = 0
+        /// Duration of the steps that read details.
         package var detailMilliseconds = 0
+        /// Values of optional fields that could not be read.
         package var faults = FaultSummary()
 
         package init() {}
 
+        /// How many records had this outcome.
         package subscript(_ outcome: Outcome) -> Int { counts[outcome] ?? 0 }
 
         /// How often a row was changed.
@@ -97,7 +109,9 @@ package struct Run: Sendable, Hashable {
 
 /// The values of optional fields that a run could not read: a count and the first few cases for each field.
 package struct FaultSummary: Sendable, Hashable {
+    /// The values of one field that could not be read.
     package struct Entry: Sendable, Hashable {
+        /// How many there were, those beyond the examples included.
         package var count = 0
         /// Up to three ids with the reason.
         package var examples: [(id: String, reason: String)] = []
@@ -109,6 +123,7 @@ package struct FaultSummary: Sendable, Hashable {
         package func hash(into hasher: inout Hasher) { hasher.combine(count) }
     }
 
+    /// By column, with its table where it belongs to a child: `invoice_line_items.quantity`.
     package private(set) var fields: [String: Entry] = [:]
 
     package init() {}

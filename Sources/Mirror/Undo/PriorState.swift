@@ -2,7 +2,7 @@ import Catalog
 import Database
 import ZohoBooks
 
-/// What a record was before a run, as far as the run has changed it.
+/// The state of a record before a run, as far as the run has changed it.
 struct PriorState {
     /// Whether the run has inserted it.
     var isInserted = false
@@ -18,7 +18,7 @@ struct PriorState {
 }
 
 extension Application {
-    /// What records were before a run, by id; none for a record whose last change is another's.
+    /// The states of records before a run, by id; none for a record whose last change is another run's or delivery's.
     ///
     /// Runs that were taken back count as if they had not been. What an undo of this very run has logged is passed
     /// over until one has completed: it may have returned a child that a merge had moved, before it came to the record

@@ -2,6 +2,7 @@ import Database
 
 /// How many deliveries of one sort came, or failed to come, on one day.
 package struct Arrival: Sendable, Hashable {
+    /// What is counted.
     package enum Kind: String, Sendable, Hashable, CaseIterable {
         /// Stored; the subject is the entity whose record came, or the webhook where it only marks what has changed.
         case received
@@ -18,9 +19,11 @@ package struct Arrival: Sendable, Hashable {
     }
 
     package let kind: Kind
+    /// What it is counted for; see ``Kind``.
     package let subject: String
     /// `YYYY-MM-DD`, in UTC.
     package let day: String
+    /// How many on that day.
     package let number: Int
     /// Microseconds since 1970.
     package let lastAt: Int64
@@ -91,8 +94,8 @@ extension SQLTransaction {
 
     /// Notes which changes a run that ends has found and no delivery had announced.
     ///
-    /// What an entity's first complete run loads is not counted, nor what the first one after an undo brings back, nor are
-    /// details that its rows still lacked.
+    /// What an entity's first complete run loads is not counted, nor what the first one after an undo brings back, nor
+    /// are details that its rows still lacked.
     func noteMissed(by run: Run) throws {
         guard run.kind != .undo, run.progress.changed > 0 else { return }
         let found = try query(

@@ -2,11 +2,14 @@ import Database
 
 /// What healing has done once.
 package struct HealingRecord: Sendable, Hashable {
+    /// The raw value of a `HealingAction`; another version may have written one that this one does not know.
     package let action: String
+    /// Why it was needed, for people.
     package let reason: String
     package let state: State
     /// What came of it, for people.
     package let outcome: String
+    /// How many things it changed: records, leases, runs or rows, by the action.
     package let changed: Int
     /// Microseconds since 1970.
     package let at: Int64
@@ -14,7 +17,7 @@ package struct HealingRecord: Sendable, Hashable {
     /// How it ended; docs/states.md draws it.
     package enum State: String, Sendable, Hashable, CaseIterable {
         case done
-        /// Something passing kept it from being done, so that the next time will do.
+        /// A passing obstacle kept it from being done; the next round tries again.
         case waiting
         case failed
         /// A person has to decide.

@@ -7,7 +7,9 @@ package struct HealthRecord: Sendable, Hashable {
     package let name: String
     /// `ok`, `warning` or `critical`.
     package var state: String
+    /// In the check's own unit; -1 where the check cannot be made.
     package var figure: Double
+    /// What it means and what to do; empty where all is well.
     package var advice: String
     /// The parts of the figure as a JSON object.
     package var parts: RawJSON?
@@ -18,7 +20,9 @@ package struct HealthRecord: Sendable, Hashable {
     /// What was told of it last, by the name of the target.
     package var told: [String: Told]
 
+    /// What a target was told.
     package struct Told: Sendable, Hashable, Codable {
+        /// `ok`, `warning` or `critical`.
         package let state: String
         /// Microseconds since 1970.
         package let at: Int64

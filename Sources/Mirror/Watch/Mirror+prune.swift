@@ -1,15 +1,16 @@
 import Database
 
 extension Mirror {
-    /// From when on things are kept, in microseconds since 1970.
+    /// Since when things are kept, in microseconds since 1970.
     package struct Retention: Sendable, Hashable {
         /// Ended runs, closed dead letters, comparisons, healing, arrivals, and what waits in the inbox although a
         /// complete list has brought what is newer.
         ///
-        /// The first complete run and the last run and comparison of each entity stay, and when a delivery was last heard
-        /// of.
+        /// The first complete run and the last run and comparison of each entity stay, and when a delivery was last
+        /// heard of.
         package let history: Int64
-        /// Entries of the change log, and with them the runs that brought them, so that these can be taken back as long.
+        /// Entries of the change log, and with them the runs that brought them, so that these can be undone for as
+        /// long.
         package let changes: Int64
 
         package init(history: Int64, changes: Int64) {

@@ -2,6 +2,7 @@ import Database
 
 /// A task of the schedule as it stands.
 package struct ScheduleRecord: Sendable, Hashable {
+    /// The task's name: `incremental customers vendors`.
     package let name: String
     /// Microseconds since 1970.
     package var dueAt: Int64
@@ -11,8 +12,9 @@ package struct ScheduleRecord: Sendable, Hashable {
     package var endedAt: Int64?
     /// What came of it last; nil before its first time.
     package var state: State?
+    /// What it did or why it failed, for people.
     package var note: String?
-    /// The trigger by which it is due, as text; nil where an older program has reckoned it.
+    /// The trigger by which it is due, as text; nil where an older program wrote the record.
     package var trigger: String?
 
     /// The states of a task; docs/states.md draws them.
@@ -20,7 +22,7 @@ package struct ScheduleRecord: Sendable, Hashable {
         case running
         case completed
         case failed
-        /// Something else was about its entities; it is tried again soon.
+        /// Another run held its entities; it is tried again soon.
         case postponed
     }
 

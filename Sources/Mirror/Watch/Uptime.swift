@@ -23,7 +23,7 @@ extension Mirror {
     /// - Parameters:
     ///   - tolerance: microseconds between two notes that are no gap.
     ///   - task: what of the schedule is due at once after a gap, unless a server has begun it since.
-    /// - Returns: whether none had run before.
+    /// - Returns: whether no server had run before.
     @discardableResult
     package func noteUptime(tolerance: Int64, waking task: String? = nil) async throws -> Bool {
         let time = now()

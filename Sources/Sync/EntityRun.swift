@@ -22,7 +22,7 @@ struct EntityRun: Sendable {
     /// Changes of each entity that are shown; the counts tell of all.
     private static let shown = 20
 
-    /// Takes note of what a rehearsal has shown.
+    /// Keeps the first changes of a rehearsal.
     mutating func show(_ result: ApplyResult) {
         rehearsed += result.changes.prefix(max(0, Self.shown - rehearsed.count)).map {
             RehearsedChange(entity: run.entity, change: $0)

@@ -13,14 +13,15 @@ package struct Leases: Sendable {
     /// Seconds after which the lease of a process that vanished lapses.
     static let seconds = 60
 
-    /// Runs work while every named lease is held; losing one cancels the work, and so does who asks for its run to stop.
+    /// Runs work while every named lease is held; losing one cancels the work, and so does a request to stop its run.
     ///
-    /// Who holds them is not the process but this work, so that two works of one process exclude each other too.
+    /// The holder is not the process but this piece of work, so that two pieces of work of one process exclude each
+    /// other too.
     ///
     /// - Parameter work: is told under which name it holds them, and is given the mirror to write to: what it writes
     ///   commits only while it still has them.
-    /// - Throws: ``MirrorError/leased(name:holder:secondsLeft:)`` where somebody else has one of them,
-    ///   ``MirrorError/leaseLost(name:)`` where somebody took one of them meanwhile.
+    /// - Throws: ``MirrorError/leased(name:holder:secondsLeft:)`` where another holder has one of them,
+    ///   ``MirrorError/leaseLost(name:)`` where one of them was lost meanwhile.
     func hold<T: Sendable>(
         _ names: [String], _ work: @escaping @Sendable (_ holder: String, _ mirror: Mirror) async throws -> T
     ) async throws -> T {
@@ -29,7 +30,7 @@ package struct Leases: Sendable {
         return try await holding(names, holder, skipsHeld: false) { _ in try await work(holder, fenced) }
     }
 
-    /// Runs work while those of the named leases are held that nobody else has.
+    /// Runs work while holding those of the named leases that nobody else has.
     ///
     /// - Parameter work: is told which they are; not run where there are none.
     func holdFree(_ names: [String], _ work: @escaping @Sendable (_ held: [String]) async throws -> Void) async throws {
@@ -61,7 +62,7 @@ package struct Leases: Sendable {
         }
     }
 
-    /// What is not given back lapses; that is no reason to lose what the work has brought.
+    /// A lease that cannot be given back lapses; that must not lose the result of the work.
     private func release(_ names: [String], _ holder: String) async {
         try? await uncancelled { [mirror] in
             var lost: String?
@@ -89,7 +90,7 @@ package struct Leases: Sendable {
             if names.contains(where: { Lease.entity(of: $0) != nil }) {
                 group.addTask {
                     for await _ in mirror.database.notifications(of: Mirror.cancellationChannel) {
-                        // What cannot be looked up now is looked up with the next notice.
+                        // Where it cannot be looked up now, the next notification tries again.
                         let isUnwanted = try? await mirror.isCancellationRequested(of: holder)
                         if isUnwanted == true { throw CancellationError() }
                     }

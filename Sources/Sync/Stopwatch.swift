@@ -1,8 +1,8 @@
-/// The time since it was made, on whichever clock.
+/// The time since it was started, on any clock.
 struct Stopwatch: Sendable {
-    /// How long ago it was made.
+    /// How long ago it was started.
     let elapsed: @Sendable () -> Duration
-    /// Sleeps until it was made so long ago.
+    /// Sleeps until it has run for this long.
     let sleep: @Sendable (_ until: Duration) async throws -> Void
 }
 

@@ -1,7 +1,7 @@
 package import Mirror
 package import ZohoBooks
 
-/// How far a sync has got with one entity, told while it goes on.
+/// How far a sync has got with one entity, reported while it runs.
 package struct SyncEvent: Sendable {
     /// What a run is doing.
     package enum Phase: String, Sendable, Hashable {
@@ -13,13 +13,15 @@ package struct SyncEvent: Sendable {
 
     package let entity: String
     package let phase: Phase
-    /// Records or details done in this phase.
+    /// Records listed or details read in this phase.
     package let done: Int
     /// How many there will be, where that is known.
     package let expected: Int?
     /// Since the phase began.
     package let elapsed: Duration
+    /// The whole run so far, not only this phase.
     package let progress: Run.Progress
+    /// The calls that are left; nil at the beginning and end of a run, or where nobody could say.
     package let budget: BudgetSnapshot?
     /// The run as it began or ended; nil in between.
     package let run: Run?
@@ -33,6 +35,7 @@ package struct RehearsedChange: Sendable, Hashable {
 
 /// What a sync did, entity by entity.
 package struct SyncReport: Sendable {
+    /// In the order in which they began.
     package var runs: [Run] = []
     /// Entities that were not begun because the sync ended before.
     package var notBegun: [String] = []
@@ -40,6 +43,7 @@ package struct SyncReport: Sendable {
     package var quotaReturnsAt: Int64?
     /// Whether calls are left until then, and kept for lists.
     package var keepsCalls = false
+    /// Whether nothing was written.
     package var isDryRun = false
     /// The first changes of each entity that a dry run would have made.
     package var rehearsed: [RehearsedChange] = []

@@ -4,7 +4,7 @@ import Mirror
 
 /// What a sync is asked to do.
 package struct SyncOptions: Sendable, Hashable {
-    /// How much is read.
+    /// How much of an entity is read.
     package enum Mode: String, Sendable, Hashable {
         /// Incremental where the entity has a cursor, else full.
         case automatic
@@ -33,18 +33,18 @@ package struct SyncOptions: Sendable, Hashable {
     package var isDryRun = false
     /// How many rows of an entity may be marked as deleted without a person's consent.
     package var deletions = DeletionBound()
-    /// Whether nobody has named the entities, although they are named: the schedule asks for what there is.
+    /// Whether no person has chosen the entities: the schedule names all that there are.
     package var isUnattended = false
 
     package init() {}
 
-    /// Whether it is no fault that the organisation does not have a module.
+    /// Whether a module that the organisation does not have is no failure.
     var excusesMissingModules: Bool { entities.isEmpty || isUnattended }
 
     /// Whether the sync looks at everything that an entity has, so that its cursor may move.
     var isUnfiltered: Bool { modifiedSince == nil && !isActiveOnly && !isWithStockOnly }
 
-    /// The filters, as far as they are seen in the rows: which of them get their details.
+    /// The filters, as far as rows show them: which rows get their details.
     var dueFilter: DueFilter {
         DueFilter(modifiedSince: modifiedSince, isActiveOnly: isActiveOnly, isWithStockOnly: isWithStockOnly)
     }

@@ -69,8 +69,8 @@ struct SyncSession {
 
     // MARK: - Beginning and ending
 
-    /// Begins the runs of a module's entities, before any call is made for them: whatever happens then has a run that
-    /// tells of it.
+    /// Begins the runs of a module's entities, before any call is made for them, so that whatever happens then is
+    /// recorded on a run.
     private func begin(_ mappings: [EntityMapping], _ entities: inout [EntityRun]) async throws {
         var cursors: [Cursor] = []
         for mapping in mappings { cursors.append(try await sync.mirror.cursor(of: mapping.entity.name)) }
@@ -124,7 +124,7 @@ struct SyncSession {
                 for entity in entities { ended[entity] = (.partial, nil) }
                 return
             }
-            // Who asks for everything means what the organisation has.
+            // Asking for everything means what the organisation has.
             let isExpected = error.kind == .moduleUnavailable && sync.options.excusesMissingModules
             for entity in entities { ended[entity] = (isExpected ? .completed : .failed, error.description) }
             if error.concernsEveryCall { fatal = error }
@@ -165,7 +165,7 @@ struct SyncSession {
                 do {
                     try await uncancelled { try await mirror.finish(run, state, error: error, cursor: cursor) }
                 } catch let error as MirrorError {
-                    // The lease was lost; who holds it records the same.
+                    // The lease was lost; its new holder records the same.
                     report.failure = report.failure ?? error
                     entity.run.state = .interrupted
                     entity.run.lastError = error.description

@@ -15,6 +15,10 @@ package struct Synchroniser: Sendable {
     let isDead: @Sendable (String) -> Bool
     let onEvent: @Sendable (SyncEvent) async -> Void
 
+    /// - Parameters:
+    ///   - process: host and process, for people and for the leases.
+    ///   - isDead: whether the process of this name is known to have ended.
+    ///   - onEvent: told of every page and every few details; the sync waits for it.
     package init(
         client: ZohoBooksClient, mirror: Mirror, options: SyncOptions, process: String,
         isDead: @escaping @Sendable (String) -> Bool = { _ in false },
@@ -37,7 +41,7 @@ package struct Synchroniser: Sendable {
         try await report().get()
     }
 
-    /// Runs the sync, and tells what was done also where it could not go on: ``SyncReport/failure`` says why.
+    /// Runs the sync, and reports what was done also where it could not go on: ``SyncReport/failure`` says why.
     ///
     /// - Throws: ``SyncOptionsError``, and what keeps the sync from beginning.
     package func report() async throws -> SyncReport {

@@ -2,13 +2,13 @@ import Alerts
 import Database
 package import Mirror
 
-/// Of which checks a target is told now; a value without clock or I/O.
+/// Which checks a target is told of now, decided without clock or I/O.
 package struct AlertDecision: Sendable, Hashable {
     /// The checks whose state differs from what the target was told last.
     let due: [HealthRecord]
     private let target: String
 
-    /// Microseconds that lie between two alerts of one check to one target at least.
+    /// The least time between two alerts about one check to one target, in microseconds.
     static let pause: Int64 = 3_600_000_000
 
     /// - Parameters:
@@ -22,7 +22,7 @@ package struct AlertDecision: Sendable, Hashable {
         }
     }
 
-    /// What is told; nil where there is nothing.
+    /// The alert to send; nil where there is none.
     func alert(organization: String) -> Alert? {
         guard !due.isEmpty else { return nil }
         return Alert(
@@ -34,7 +34,7 @@ package struct AlertDecision: Sendable, Hashable {
             })
     }
 
-    /// The records once it has been told.
+    /// The records once the alert has been sent.
     package func told(_ records: [HealthRecord], at time: Int64) -> [HealthRecord] {
         let names = Set(due.map(\.name))
         return records.map { record in
@@ -47,6 +47,6 @@ package struct AlertDecision: Sendable, Hashable {
 }
 
 extension HealthRecord {
-    /// The state of which a target was told last; one that was never told of it takes it for well.
+    /// The state of which a target was told last; `ok` where it was never told.
     fileprivate func toldState(_ target: String) -> String { told[target]?.state ?? HealthCheck.State.ok.rawValue }
 }

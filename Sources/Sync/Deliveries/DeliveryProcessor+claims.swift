@@ -3,14 +3,14 @@ import Logging
 import Mirror
 import ZohoBooks
 
-/// What workers do about what they have claimed, whatever kind it is.
+/// What workers do with claimed entries of any kind.
 extension DeliveryProcessor {
     /// Seconds after which a dead worker's claim comes back; a living one renews it.
     static let lease = 60
     /// How often a worker renews the claim on what it works on.
     private static let renewalInterval = Duration.seconds(20)
 
-    /// Works on claimed entries and keeps the claim for as long as that takes.
+    /// Works on claimed entries, and renews the claim for as long as that takes.
     func withClaim(
         on entries: [InboxEntry], of worker: String, _ work: @escaping @Sendable ([InboxEntry]) async throws -> Void
     ) async throws {
@@ -24,7 +24,7 @@ extension DeliveryProcessor {
             group.addTask {
                 while true {
                     try await clock.sleep(for: Self.renewalInterval)
-                    // Where that fails, what comes of the work is not recorded unless the claim is still held.
+                    // Where that fails, the result is recorded only if the claim is still held.
                     try? await mirror.renewClaim(on: fit, holder: worker, lease: Self.lease)
                 }
             }
@@ -52,7 +52,7 @@ extension DeliveryProcessor {
         onProcessed(DeliveryReport(entity: entity, outcomes: [.failed: entries.count], lags: [:]))
     }
 
-    /// Tells what became of entries: how long they took, and the outcomes in each entity that had a part in it.
+    /// Reports what became of entries: how long they took, and their outcomes in each entity.
     func report(_ entries: [InboxEntry], _ outcomes: [(entity: String, result: ApplyResult)]) {
         let time = mirror.now()
         var lags = Dictionary(grouping: entries, by: \.kind).mapValues { $0.map { time - $0.receivedAt } }
@@ -75,7 +75,7 @@ extension DeliveryProcessor {
         }
     }
 
-    /// Tells what could not be applied or read of what was delivered, and by which request it came.
+    /// Logs what could not be applied or read, and which request brought it.
     private func tell(_ entries: [InboxEntry], _ entity: String, _ result: ApplyResult) {
         for refusal in result.refused {
             let about = entries.filter { $0.zohoID == refusal.zohoID }

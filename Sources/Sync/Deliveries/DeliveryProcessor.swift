@@ -8,6 +8,7 @@ package import ZohoBooks
 /// What became of some deliveries.
 package struct DeliveryReport: Sendable {
     package let entity: String
+    /// How many records had each outcome in this entity; those without any are missing.
     package let outcomes: [Outcome: Int]
     /// From receipt to the commit, in microseconds, for each delivery of a kind.
     package let lags: [InboxEntry.Kind: [Int64]]
@@ -17,7 +18,7 @@ package struct DeliveryReport: Sendable {
 
 /// Works on the inbox: applies what was delivered, and reads again what deliveries ask for.
 ///
-/// Workers claim entries for a time, so that any number of processes can work on one inbox and what a dead one had
+/// Workers claim entries for a time, so that any number of processes can work on one inbox, and what a dead process had
 /// claimed comes back.
 package struct DeliveryProcessor: Sendable {
     let mirror: Mirror
@@ -32,17 +33,21 @@ package struct DeliveryProcessor: Sendable {
     let trustsDeletions: Bool
     /// In 0..<1.
     let random: @Sendable () -> Double
-    /// How long a worker may be silent before it is taken for stuck.
+    /// How long a worker may give no sign of life before it is taken for stuck.
     let timeout: Duration
     /// Whether a worker that is stuck is given up for another one.
     let restartsWorkers: Bool
-    /// How often a worker looks without being woken, for what was postponed and for claims that have ended.
+    /// How often a worker looks for work without being woken: for what was postponed, and for claims that have lapsed.
     let tick: Duration
-    /// By which timeout and the keeping of claims are measured.
+    /// By which the timeout and the renewal of claims are measured.
     let clock: any Clock<Duration>
     let logger: Logger
     let onProcessed: @Sendable (DeliveryReport) -> Void
 
+    /// - Parameters:
+    ///   - process: host and process; workers add their number to it.
+    ///   - workers: how many apply records, from 1; one more reads.
+    ///   - onProcessed: told of every group of entries that was worked on.
     package init(
         mirror: Mirror, client: ZohoBooksClient, process: String, workers: Int = 2, trustsDeletions: Bool = false,
         isDead: @escaping @Sendable (String) -> Bool = { _ in false },
@@ -133,7 +138,7 @@ package struct DeliveryProcessor: Sendable {
         }
     }
 
-    /// Waits until a worker has ended or was silent for too long.
+    /// Waits until a worker has ended, or has given no sign of life for too long.
     private func staysSilent(_ worker: Task<Void, any Error>, _ heartbeat: WorkerHeartbeat) async -> Bool {
         guard restartsWorkers else {
             _ = await worker.result
@@ -151,7 +156,8 @@ package struct DeliveryProcessor: Sendable {
     }
 
     private func work(
-        on channel: String, _ heartbeat: WorkerHeartbeat, _ drain: @escaping @Sendable (WorkerHeartbeat) async throws -> Void
+        on channel: String, _ heartbeat: WorkerHeartbeat,
+        _ drain: @escaping @Sendable (WorkerHeartbeat) async throws -> Void
     ) async {
         let woken = mirror.database.notifications(of: channel)
         let ticks = AsyncTimerSequence(interval: tick, clock: .continuous).map { _ in () }

@@ -13,7 +13,7 @@ package final class InboxWriter: Sendable {
         var waiting: [WaitingDeliveries] = []
         /// Those on their way to the disk.
         var group: [WaitingDeliveries] = []
-        /// Of all that wait and of those on their way.
+        /// Of all waiting deliveries and of those on their way to the disk.
         var bytes = 0
         /// Seconds for which this writer has run.
         var seconds = 0
@@ -32,14 +32,14 @@ package final class InboxWriter: Sendable {
     private static let groupSize = 500
     /// Requests that may wait; more are refused, so that Zoho tries again instead of memory running out.
     private static let capacity = 10_000
-    /// Seconds after which a request is refused that is not stored by then: Zoho waits for 10.
+    /// Seconds after which a request that is not stored yet is refused: Zoho waits for 10.
     package static let timeout = 6
     /// Bytes that may wait, for the same reason.
     private let byteCapacity: Int
 
     /// - Parameters:
-    ///   - byteCapacity: bytes that may wait to be stored; more are refused.
-    ///   - clock: what measures how long the database takes.
+    ///   - byteCapacity: bytes that may wait to be stored; further requests are refused.
+    ///   - clock: measures how long the database takes.
     package init(_ mirror: Mirror, byteCapacity: Int = 64 << 20, clock: any Clock<Duration> = ContinuousClock()) {
         self.mirror = mirror
         self.byteCapacity = byteCapacity
@@ -47,10 +47,11 @@ package final class InboxWriter: Sendable {
         (wakes, wake) = AsyncStream.makeStream(bufferingPolicy: .bufferingNewest(1))
     }
 
-    /// Stores what one request has delivered, all or none.
+    /// Stores the deliveries of one request, all or none.
     ///
     /// - Returns: the id of each: in the inbox, or of the dead letter that it became.
-    /// - Throws: whatever keeps them from being stored in time. What is stored too late comes twice, which is harmless.
+    /// - Throws: what kept them from being stored in time, such as ``InboxFull`` or ``DatabaseTimeout``. What is stored
+    ///   too late comes twice, which is harmless.
     package func store(_ deliveries: [NewDelivery]) async throws -> [Int64] {
         try await withCheckedThrowingContinuation { continuation in
             let refusal = state.withLock { state -> (any Error)? in
@@ -81,7 +82,7 @@ package final class InboxWriter: Sendable {
         }
     }
 
-    /// Refuses what has waited for too long, whatever the database does.
+    /// Refuses what has waited too long, whether or not the database answers.
     private func refuseLate() async {
         while (try? await clock.sleep(for: .seconds(1))) != nil {
             let late = state.withLock { state in
@@ -122,7 +123,7 @@ package final class InboxWriter: Sendable {
         }
     }
 
-    /// Takes all that wait, where there is no time for a further group.
+    /// Takes all that wait, where there is no time for another group.
     private func takeWaiting() -> [WaitingDeliveries] {
         state.withLock { state in
             defer { state.waiting = [] }
@@ -170,12 +171,12 @@ private final class WaitingDeliveries: Sendable {
     }
 }
 
-/// Why a delivery is not taken.
+/// Why a delivery is refused: too many wait, or the server is stopping.
 package struct InboxFull: Error, CustomStringConvertible {
     package let description = "Too many deliveries are waiting to be stored, or the server is stopping."
 }
 
-/// Why a delivery is not taken either.
+/// Why a delivery is refused: the database did not store it in time.
 package struct DatabaseTimeout: Error, CustomStringConvertible {
     package let description = "The database did not answer in time."
 }

@@ -5,17 +5,17 @@ import Mirror
 import ServiceLifecycle
 import ZohoBooks
 
-/// Reads again what deliveries have marked, and finds out whether records that are said to be gone are.
+/// Reads again what deliveries have marked, and confirms deletions.
 ///
 /// All marks that wait for one record cost one reading, and a hundred items cost one call.
 struct ReadingWorker: Sendable {
     let processor: DeliveryProcessor
-    /// Under which entries are claimed.
+    /// The name under which entries are claimed.
     let name: String
 
     /// Entries that are claimed at once.
     private static let claimSize = 1_000
-    /// Microseconds for which what the budget has no call for waits at least.
+    /// Microseconds that entries for which the budget has no call wait at least.
     private static let leastPause: Int64 = 5_000_000
 
     /// Works until nothing is due.
@@ -32,7 +32,7 @@ struct ReadingWorker: Sendable {
         let due = try await mirror.claim([.mark, .deletion], limit: Self.claimSize, holder: name, lease: lease)
         if due.isEmpty { return try await mirror.claimSuspect([.mark, .deletion], holder: name, lease: lease) }
         guard due.contains(where: { $0.kind == .mark }) else { return due }
-        // A call is made anyway: the younger marks come along.
+        // A call is made anyway, so the younger marks share it.
         return due
             + (try await mirror.claim(
                 [.mark], limit: Self.claimSize, holder: name, lease: lease, ahead: Mirror.coalescingDelay))
@@ -51,11 +51,12 @@ struct ReadingWorker: Sendable {
                 }
             }
         }
-        // A webhook's reading may use the reserve that syncs leave alone, and does not wait for one that may not.
+        // A reading for a webhook may use the reserve that syncs leave alone, and does not wait for readings that may
+        // not.
         let urgent = Set(rest.filter { $0.priority == .interactive }.map(\.subject))
         let parts = Dictionary(grouping: rest) { urgent.contains($0.subject) ? CallPriority.interactive : .background }
         for priority in [CallPriority.interactive, .background] {
-            // What a hundred records share a call for waits behind nothing.
+            // Records that share one call by the hundred go first.
             let groups = (parts[priority] ?? []).byEntity.sorted {
                 $0.mapping.entity.module.detail.size > $1.mapping.entity.module.detail.size
             }
@@ -72,7 +73,7 @@ struct ReadingWorker: Sendable {
             try await heartbeat.uncancelled { try await leaveToLists(entries, MissingDetails(of: mapping)) }
             return
         }
-        // It waits in the inbox and not in the client, or all that was claimed with it would wait too.
+        // Entries wait for calls in the inbox and not in the client, or all that was claimed with them would wait too.
         let reader = DetailReader(
             client: processor.client.withoutWaitingForDetails(), mirror: processor.mirror, mapping: mapping,
             access: access, priority: priority)
@@ -199,7 +200,7 @@ struct ReadingWorker: Sendable {
             case .quota(let date), .unavailable(let date), .tokenThrottle(let date):
                 Timestamp.instant(of: date + 30 * processor.random())
             case .pace(let date):
-                // Not for every single call that becomes free.
+                // At least so long, so that it is not woken for every single call that becomes free.
                 max(Timestamp.instant(of: date), mirror.now() + Self.leastPause)
             case .cancelled: mirror.now()
             default: error is CancellationError ? mirror.now() : nil
@@ -212,7 +213,7 @@ struct ReadingWorker: Sendable {
     }
 }
 
-/// Why what Zoho answered is no use.
+/// Why an answer of Zoho's cannot be used.
 struct UnusableAnswer: Error, CustomStringConvertible {
     let description: String
 
@@ -231,7 +232,7 @@ extension DetailAnswer {
             goneAt: goneAt ?? 0)
     }
 
-    /// What it says of one record.
+    /// The part of it that is about one record.
     fileprivate func part(about id: String, of mapping: EntityMapping) -> DetailAnswer {
         DetailAnswer(
             records: records.filter { mapping.id(of: $0.json) == id }, gone: gone.filter { $0 == id }, goneAt: goneAt)
@@ -239,6 +240,6 @@ extension DetailAnswer {
 }
 
 extension InboxEntry {
-    /// The record that it is about, of all entities.
+    /// The record that it is about, unique across entities.
     fileprivate var subject: String { "\(entity) \(zohoID)" }
 }

@@ -7,7 +7,7 @@ import ZohoBooks
 /// Applies records that were delivered.
 struct RecordWorker: Sendable {
     let processor: DeliveryProcessor
-    /// Under which entries are claimed.
+    /// The name under which entries are claimed.
     let name: String
 
     /// Entries that are claimed at once.
@@ -32,7 +32,8 @@ struct RecordWorker: Sendable {
         }
     }
 
-    /// Gives back what was not done when the time of a shutdown was over; that was no attempt, and no death.
+    /// Gives back what was not done when the time for a shutdown was over; that counts neither as an attempt nor as a
+    /// death.
     private func giveBack(_ entries: [InboxEntry]) async throws {
         try await uncancelled(for: .seconds(2)) { [processor, name] in
             try await processor.mirror.postpone(
@@ -68,7 +69,7 @@ extension Error {
     /// Whether the database cannot do the work at the moment, whatever the records.
     var isDatabaseOutage: Bool {
         switch (self as? DatabaseError)?.kind {
-        // Two writers that met too often say nothing of the records either.
+        // A conflict between writers says nothing about the records either.
         case .unavailable, .readOnly, .exhausted, .denied, .unusable, .locked, .conflict: true
         case .record, .program, nil: false
         }

@@ -2,7 +2,7 @@ import Mirror
 import Synchronization
 import ZohoBooks
 
-/// How a worker shows that it lives: to its own process by a beat, to others by a lease that only it renews.
+/// How a worker shows that it is alive: to its own process by a beat, to others by a lease that only it renews.
 final class WorkerHeartbeat: Sendable {
     private let mirror: Mirror
     /// The worker's own name: process and number.
@@ -36,9 +36,10 @@ final class WorkerHeartbeat: Sendable {
         stopwatch = clock.stopwatch()
     }
 
-    /// Says that the worker lives; the lease is renewed when a third of it has passed.
+    /// Shows that the worker is alive; the lease is renewed when a third of it has passed.
     ///
-    /// - Throws: `CancellationError` where the worker was given up, so that it shows no life beside its successor.
+    /// - Throws: `CancellationError` where the worker was given up, so that it does not look alive beside its
+    ///   successor.
     func beat() async throws {
         let time = mirror.now()
         let isDue = try state.withLock { state in
@@ -51,8 +52,8 @@ final class WorkerHeartbeat: Sendable {
         if isDue { try await mirror.acquireLease(Self.prefix + worker, holder: process, duration: Self.seconds) }
     }
 
-    /// Does what must not be left half done, such as a commit, although the worker is told to stop meanwhile; only giving
-    /// the worker up, or the end of the time that a shutdown allows, ends it.
+    /// Does what must not be left half done, such as a commit, although the worker is told to stop meanwhile; only
+    /// giving the worker up, or the end of the time that a shutdown allows, ends it.
     ///
     /// - Throws: what the body throws; `CancellationError` where one of the two came before.
     func uncancelled<T: Sendable>(_ body: @escaping @Sendable () async throws -> T) async throws -> T {
@@ -67,7 +68,7 @@ final class WorkerHeartbeat: Sendable {
         return try await task.value
     }
 
-    /// Gives the worker up: a statement that it waits for is stopped, so that what it holds becomes free.
+    /// Gives the worker up: a statement that it waits for is cancelled, so that what it holds becomes free.
     func giveUp() {
         end { $0.isGivenUp = true }
     }
@@ -77,7 +78,7 @@ final class WorkerHeartbeat: Sendable {
         end { $0.isStopped = true }
     }
 
-    /// Whether the worker was told to end what it does, so that what it leaves undone is no fault of the work's.
+    /// Whether the worker was told to end what it does, so that what it leaves undone did not fail.
     var isStopped: Bool { state.withLock(\.isStopped) }
 
     private func end(_ change: (inout State) -> Void) {
@@ -95,7 +96,7 @@ final class WorkerHeartbeat: Sendable {
         }
     }
 
-    /// Waits until nothing was heard of the worker for so long.
+    /// Waits until the worker has not beaten for this long.
     ///
     /// - Throws: `CancellationError` where the task is cancelled before.
     func silence(of timeout: Duration) async throws {

@@ -36,10 +36,10 @@ struct DetailPhase: Sendable {
     private static let turn = 25
     /// Details that are gathered before they are applied: what a kill can cost in calls.
     private static let gathered = 25
-    /// So many refused records in a row are no accident of theirs.
+    /// Refused records in a row after which the fault is not theirs.
     private static let maximumConsecutiveFailures = 10
 
-    /// Looks what there is to do.
+    /// Looks up what there is to do.
     ///
     /// - Throws: ``MissingDetails`` where Zoho gives none, as it said a short while ago.
     init(
@@ -236,13 +236,13 @@ struct DetailPhase: Sendable {
     }
 }
 
-/// So many records are gone at the source that a person has to say whether that is true.
+/// So many records are gone at the source that a person has to confirm it.
 struct MassDeletion: Error, CustomStringConvertible {
     let description: String
 }
 
 extension Error {
-    /// Whether another record may be read all the same.
+    /// Whether other records can still be read.
     var concernsOneRecord: Bool {
         switch (self as? ZohoBooksError)?.kind {
         case .badRequest, .server, .invalidAnswer: true

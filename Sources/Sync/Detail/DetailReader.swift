@@ -11,7 +11,8 @@ struct DetailReader: Sendable {
     private let priority: CallPriority
     private let groups: GroupSize
 
-    /// Refusals of smaller groups are more likely an accident than a limit, which would then make many calls of few.
+    /// Smaller groups are more likely refused by accident than for a limit; taking it for one would turn few calls into
+    /// many.
     private static let telling = 10
 
     /// - Parameter access: what is known of how Zoho gives the records.
@@ -48,8 +49,10 @@ struct DetailReader: Sendable {
             + ids.filter { Self.isNonNumeric($0) }.map { [$0] }
     }
 
-    /// Whether an id is none that Zoho gives: one such id makes it refuse a whole group.
-    static func isNonNumeric(_ id: String) -> Bool { !id.utf8.allSatisfy { UInt8(ascii: "0")...UInt8(ascii: "9") ~= $0 } }
+    /// Whether an id has other characters than digits: Zoho gives no such id, and refuses a whole group for one.
+    static func isNonNumeric(_ id: String) -> Bool {
+        !id.utf8.allSatisfy { UInt8(ascii: "0")...UInt8(ascii: "9") ~= $0 }
+    }
 
     /// Reads one group.
     ///
@@ -64,7 +67,7 @@ struct DetailReader: Sendable {
         case .itemDetails:
             try await readGroup(ids, into: &answer)
             let found = Set(answer.records.compactMap { Catalog.id(of: $0.json, in: mapping.entity.module) })
-            // The call leaves unknown ids out without a word; only a read of the record itself confirms it.
+            // The call silently leaves out unknown ids; only reading the record itself confirms that it is gone.
             for id in ids where !found.contains(id) && answer.refused[id] == nil {
                 // What the call has brought must not be lost for those that it does not know.
                 guard answer.obstacle == nil else {
@@ -141,7 +144,7 @@ struct DetailReader: Sendable {
     }
 }
 
-/// How many records one call brings, as all calls side by side learn it.
+/// How many records one call brings, shared by calls in parallel.
 private final class GroupSize: Sendable {
     private let value: Mutex<Int>
 
@@ -173,7 +176,7 @@ struct DetailAnswer: Sendable {
     var obstacle: ZohoBooksError?
     /// Ids that Zoho refuses by themselves, and why.
     var refused: [String: ZohoBooksError] = [:]
-    /// Calls that it took, those that were made again apart.
+    /// Calls that it took, without repeated ones.
     var calls = 0
 
     var count: Int { records.count + gone.count }

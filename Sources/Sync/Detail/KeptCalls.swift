@@ -7,7 +7,8 @@ import ZohoBooks
 ///
 /// They may take days, and stock and prices must not stand still for so long.
 enum KeptCalls {
-    /// How many calls are left beside them; none or fewer where all are kept, any number where Zoho has told none.
+    /// How many calls are left beside them: 0 or less where all are kept, `Int.max` where Zoho has not told how many
+    /// there are.
     ///
     /// - Parameters:
     ///   - sweep: calls that one incremental sweep of everything takes.

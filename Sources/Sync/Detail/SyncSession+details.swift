@@ -82,7 +82,7 @@ extension SyncSession {
         }
     }
 
-    /// Takes note of what ended an entity's details.
+    /// Records why an entity's details ended.
     private mutating func stopDetails(of entity: String, _ error: any Error) {
         let isCancelled = error is CancellationError || (error as? ZohoBooksError)?.kind == .cancelled
         // What had been read by then says whether anything was left to be interrupted.

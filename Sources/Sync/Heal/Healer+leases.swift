@@ -1,7 +1,7 @@
 import Mirror
 
 extension Healer {
-    /// Seconds after its end for which a lease may still be renewed by a slow process.
+    /// Seconds after a lease has lapsed in which a slow process may still renew it.
     private static let leaseGrace: Int64 = 60
 
     func leaseNeeds() async throws -> [HealingNeed] {
@@ -25,15 +25,15 @@ extension Healer {
 
     /// Leases that nobody renews any more.
     ///
-    /// A worker's lease proves that the worker lives, so that taking it back would hide one that is stuck: it goes with
-    /// its process.
+    /// A worker's lease proves that the worker is alive, so releasing it would hide a stuck worker: it goes with its
+    /// process.
     private func stuckLeases() async throws -> [Lease] {
         let leases = try await mirror.leases()
         let ended = leases.endedProcesses
         return leases.filter { lease in
             if isDead(lease.process) { return true }
             guard lease.name.hasPrefix(WorkerHeartbeat.prefix) else { return lease.left < -Self.leaseGrace * 1_000_000 }
-            // Of other machines nothing is known but what their processes renew.
+            // Of processes on other machines only their leases are known.
             return lease.process != process && ended.contains(lease.process)
         }
     }
@@ -55,16 +55,18 @@ extension Healer {
 }
 
 extension [Lease] {
-    /// Microseconds after its end for which the last lease of a process is waited for: it was renewed three minutes
-    /// ago.
+    /// Microseconds for which the last lease of a process has lapsed when the process counts as ended: it was renewed
+    /// three minutes ago.
     private static var processTimeout: Int64 { Int64(180 - WorkerHeartbeat.seconds) * 1_000_000 }
 
-    /// The processes that renew no lease any more.
+    /// The processes that no longer renew any lease.
     ///
-    /// One that renews some of them lives, and those that it does not renew are stuck.
+    /// A process that renews some of its leases is alive, and those that it does not renew are stuck.
     var endedProcesses: Set<String> {
         Set(
-            Dictionary(map { ($0.process, $0.left) }, uniquingKeysWith: Swift.max).filter { $0.value < -Self.processTimeout }
-                .keys)
+            Dictionary(map { ($0.process, $0.left) }, uniquingKeysWith: Swift.max).filter {
+                $0.value < -Self.processTimeout
+            }
+            .keys)
     }
 }

@@ -3,17 +3,17 @@ import Mirror
 import ZohoBooks
 
 extension Healer {
-    /// Records of an entity that one round reads again, where each costs a call: what cannot be mended by reading must
-    /// not eat the day's calls.
+    /// Records of an entity that one round reads again where each costs a call: what reading cannot repair must not use
+    /// up the day's calls.
     private static let readings = 10
 
     private static let advice =
         "zohosync dead-letters says why: fix the cause, then run zohosync dead-letters retry, or discard them."
 
-    /// Letters of an entity that one round applies as they came, which costs no call.
+    /// Letters of an entity that one round applies as they came, without a call.
     private static let applications = 1_000
 
-    /// The letters that one round is about, the longest untried first, and how many there are in all.
+    /// The letters of one round, those that were not tried for longest first, and how many there are in all.
     private func dueLetters(for cure: LetterCure) async throws -> (letters: [DueLetter], total: Int) {
         let most = Catalog.entities.map { Self.size(of: $0.entity.name) }.max() ?? Self.readings
         let (letters, total) = try await mirror.dueLetters(

@@ -4,7 +4,7 @@ import Mirror
 import ZohoBooks
 
 extension Healer {
-    /// Microseconds until a comparison that was not complete is made again, once it has been made again in vain.
+    /// Microseconds until an incomplete comparison is repeated, once repeating it has not helped.
     private static let comparisonPause: Int64 = 6 * 3_600_000_000
 
     // MARK: - What was missed
@@ -26,7 +26,7 @@ extension Healer {
             let name = mapping.entity.name
             // What is being read right now is caught up by that.
             guard !busy.contains(Lease.name(of: name)) else { continue }
-            // What was never loaded is not caught up but begun, by a person or by the schedule.
+            // What was never loaded has nothing to catch up: a person or the schedule loads it.
             if let listedAt = try await mirror.cursor(of: name).listedAt, listedAt < gap.until { missed.append(name) }
         }
         guard !missed.isEmpty else { return [] }
@@ -76,7 +76,8 @@ extension Healer {
             guard last.state == .different || last.state == .incomplete else { continue }
             if last.needsConsent {
                 needs.append(HealingNeed(action: .repairDrift, reason: "\(name): \(last.note ?? "")", act: nil))
-                // What the question is not about needs no answer: a repair leaves deletions alone while it stands.
+                // The rest can be repaired without an answer: a repair leaves deletions alone while the question is
+                // open.
                 guard last.open.contains(where: { $0.kind != .extra }) || last.unverified != nil else { continue }
             }
             guard isWorthRepairing(last) else { continue }
@@ -121,10 +122,10 @@ extension Healer {
     }
 
     private func isWorthRepairing(_ last: Reconciliation) -> Bool {
-        // Details that are outstanding come with syncs.
+        // Syncs read outstanding details.
         guard last.driftCount > 0 || last.isUnfinished || last.unverified != nil else { return false }
         if options.isAskedFor || !last.wasRepair { return true }
-        // What a repair has left cannot be repaired by another one; what it did not come to can.
+        // What a repair could not repair, another one cannot either; what it did not get to, it can.
         return last.state == .incomplete && mirror.now() - last.endedAt >= Self.comparisonPause
     }
 

@@ -3,7 +3,7 @@ import Database
 package import Mirror
 package import ZohoBooks
 
-/// Puts right by itself what can be put right without a person, and keeps what it did and why.
+/// Repairs what can be repaired without a person, and records what it did and why.
 package struct Healer: Sendable {
     let mirror: Mirror
     let client: ZohoBooksClient
@@ -19,6 +19,10 @@ package struct Healer: Sendable {
     /// Microseconds without a sign of life after which the server counts as down.
     static let downtime: Int64 = 90_000_000
 
+    /// - Parameters:
+    ///   - process: host and process, for people and for the leases.
+    ///   - processor: works on what healing puts into the inbox.
+    ///   - synchronise: runs a sync; throws ``SyncRunsError`` or ``MirrorError`` where another one has the entities.
     package init(
         mirror: Mirror, client: ZohoBooksClient, options: HealingOptions, process: String,
         isDead: @escaping @Sendable (String) -> Bool, processor: DeliveryProcessor,
@@ -42,7 +46,7 @@ package struct Healer: Sendable {
         return needs
     }
 
-    /// Does what is needed, one thing after the other; what fails keeps nothing else from being done.
+    /// Does what is needed, one action after the other; a failure keeps no other action from being done.
     ///
     /// - Parameter onAction: told of each action when it has ended.
     /// - Returns: what was done, and what a person has to decide.
@@ -77,7 +81,7 @@ package struct Healer: Sendable {
                     .joined(separator: " "),
                 changed: result.changed, at: mirror.now())
         }
-        // A question is asked by the check that it belongs to; it is no action.
+        // A question is no action, so it is not recorded: the check that it belongs to asks it.
         guard let act = need.act else { return record(HealingResult(state: .question, text: "", changed: 0)) }
         let done: HealingRecord
         do {
@@ -140,7 +144,7 @@ package struct Healer: Sendable {
 }
 
 extension Error {
-    /// Whether somebody else is about the same entities, so that it need only be tried later.
+    /// Whether another run has the same entities, so that trying again later is enough.
     var isConflict: Bool {
         if let error = self as? MirrorError, case .leased = error { return true }
         return self is SyncRunsError

@@ -4,19 +4,19 @@ import Mirror
 package enum HealingAction: String, Sendable, Hashable, CaseIterable {
     /// Gets an access token where the one at rest has expired.
     case refreshToken = "refresh_token"
-    /// Takes back leases and claims that nobody renews any more.
+    /// Releases leases and claims that nobody renews any more.
     case releaseLeases = "release_leases"
     /// Ends runs whose process has died.
     case endRuns = "end_runs"
-    /// Gives a worker of this server up that is stuck, and begins another one.
+    /// Gives up a worker of this server that is stuck, and starts another one.
     case restartWorker = "restart_worker"
-    /// Applies again what failed for a reason that passes.
+    /// Retries what failed for a passing reason.
     case retryDeadLetters = "retry_dead_letters"
-    /// Reads records again that could not be applied as they came.
+    /// Rereads records that could not be applied as they came.
     case rereadDeadLetters = "reread_dead_letters"
     /// Reads what changed while no server ran.
     case catchUp = "catch_up"
-    /// Puts right what the last comparison found.
+    /// Repairs what the last comparison found.
     case repairDrift = "repair_drift"
     /// Removes what is older than its retention.
     case prune
@@ -32,7 +32,7 @@ package struct HealingOptions: Sendable, Hashable {
     package var changesDays = 365
     /// How many rows of an entity may be marked as deleted without a person's consent.
     package var deletions = DeletionBound()
-    /// Whether a person asks, who will not wait: what has failed before is then tried without a pause.
+    /// Whether a person asked for it: what has failed before is then retried without waiting.
     package var isAskedFor = false
 
     package init() {}
@@ -41,6 +41,7 @@ package struct HealingOptions: Sendable, Hashable {
 /// Something that healing would do now.
 package struct HealingNeed: Sendable {
     package let action: HealingAction
+    /// Why it is needed, as a sentence for people.
     package let reason: String
     /// Nil where a person has to decide.
     let act: (@Sendable () async throws -> HealingResult)?
@@ -58,7 +59,7 @@ struct HealingResult: Sendable {
 }
 
 extension HealingRecord.State {
-    /// What an outcome in this state says first.
+    /// The sentence with which an outcome in this state begins; nil for one that was done.
     package var words: String? {
         switch self {
         case .done: nil

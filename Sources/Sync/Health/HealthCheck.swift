@@ -2,7 +2,7 @@ import Foundation
 import Mirror
 import ZohoBooks
 
-/// One thing that is watched: how it is, its figure, and what to do.
+/// One thing that is watched: its state, its figure, and what to do.
 package struct HealthCheck: Sendable, Hashable {
     /// What a check has found; docs/states.md draws it.
     package enum State: String, Sendable, Hashable, Comparable, CaseIterable {
@@ -40,7 +40,7 @@ package struct HealthCheck: Sendable, Hashable {
         self.parts = parts?.isEmpty == true ? nil : parts
     }
 
-    /// Says something more.
+    /// Adds a sentence to the advice.
     package mutating func advise(_ sentence: String) { advice += (advice.isEmpty ? "" : " ") + sentence }
 
     /// A check that cannot be made, which is no fault, with what would let it be made.
@@ -59,8 +59,9 @@ package struct HealthCheck: Sendable, Hashable {
     }
 }
 
-/// Above which figures a check is a warning, and above which it is critical.
+/// The figures above which a check is a warning, and above which it is critical.
 package struct HealthThresholds: Sendable, Hashable {
+    /// The two thresholds of a check, in the check's own unit.
     package struct Pair: Sendable, Hashable {
         package var warning: Double
         package var critical: Double
@@ -84,7 +85,7 @@ package struct HealthThresholds: Sendable, Hashable {
         "runs_endless": Pair(0, 2),
         "drift": Pair(0, 100),
         "silent_webhooks": Pair(4, 49),
-        // What strangers can do by themselves is never critical: it would let them silence the outside monitor's ping.
+        // What strangers can cause is never critical, or they could silence the ping to the outside monitor.
         "deliveries_to_unknown_paths": Pair(0, .infinity),
         "deliveries_refused": Pair(0, .infinity),
         "deliveries_turned_away": Pair(0, .infinity),
@@ -101,9 +102,10 @@ package struct HealthThresholds: Sendable, Hashable {
 
     package init() {}
 
+    /// Those of a check; 0 and 0 where it has none.
     package subscript(_ name: String) -> Pair { pairs[name] ?? Pair(0, 0) }
 
-    /// Microseconds for which something has to last before a check counts it.
+    /// Microseconds for which something has to last before this check counts it; 0 where it counts at once.
     func minimumAge(_ name: String) -> Int64 { Int64((seconds[name] ?? 0) * 1_000_000) }
 
     /// Changes the thresholds of a check.

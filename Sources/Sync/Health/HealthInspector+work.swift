@@ -31,7 +31,7 @@ extension HealthInspector {
         return checks
     }
 
-    /// Workers prove that they live by a lease that they renew between deliveries.
+    /// Workers prove that they are alive by a lease that they renew between deliveries.
     ///
     /// Those of a process that has ended are no fault while others work.
     private func leaseChecks(_ work: WorkState) -> [HealthCheck] {
@@ -58,7 +58,7 @@ extension HealthInspector {
     private func runChecks(_ work: WorkState, _ now: Int64) -> [HealthCheck] {
         var failed: [String: Int] = [:]
         var endless: [String: Int] = [:]
-        // A busy process renews its lease late; that is no end.
+        // A busy process renews its lease late; its run goes on.
         let held = Set(work.leases.filter { $0.left > -Self.grace }.map(\.name))
         for (name, run) in work.runs {
             if run.state == .failed { failed[name] = 1 }
@@ -82,7 +82,7 @@ extension HealthInspector {
     /// Microseconds for which a run may be without its lease before its process counts as dead.
     private static let grace: Int64 = 60_000_000
 
-    /// How old the oldest copy is; entities that the organisation does not have are left out.
+    /// The age of the oldest copy; entities that the organisation does not have are left out.
     private func cursorCheck(_ work: WorkState, _ now: Int64) -> HealthCheck {
         let name = "cursor_age_seconds"
         let expected = Catalog.entities.map(\.entity.name).filter { !work.absent.contains($0) }

@@ -3,7 +3,7 @@ import Foundation
 package import Mirror
 package import ZohoBooks
 
-/// Looks at everything that can go wrong, and says what to do.
+/// Checks everything that can go wrong, and says what to do.
 package struct HealthInspector: Sendable {
     let mirror: Mirror
     /// Nil where the credentials are not there yet.
@@ -19,7 +19,7 @@ package struct HealthInspector: Sendable {
     /// By which the database's answer is timed.
     let clock: any Clock<Duration>
 
-    /// How far a look reaches.
+    /// How far an inspection reaches.
     package enum Depth: Sendable, Hashable {
         /// The mirror alone: no call leaves this machine.
         case mirror
@@ -29,6 +29,9 @@ package struct HealthInspector: Sendable {
         case source
     }
 
+    /// - Parameters:
+    ///   - client: nil where there are no credentials yet; then nothing is asked of Zoho.
+    ///   - organizationID: the one that is configured; nil where none is.
     package init(
         mirror: Mirror, client: ZohoBooksClient?, organizationID: String?, thresholds: HealthThresholds = .init(),
         expectsWebhooks: Bool = false, schedule: Schedule = .off,
@@ -73,16 +76,16 @@ package struct HealthInspector: Sendable {
             }
             return (checks, !isHindered)
         } catch {
-            // In the place of the one that only says that the database answers: a check has one state.
+            // In place of the check that only says that the database answers: a check has one state.
             checks.removeAll { $0.name == Self.database }
             checks.insert(HealthCheck(Self.database, .critical, -1, "The mirror cannot be read: \(error)"), at: 0)
             return (checks, false)
         }
     }
 
-    /// The checks, and as they were found last those that only a deeper look makes.
+    /// The checks, and those that only a deeper inspection makes as it last found them.
     ///
-    /// - Parameter remembered: what stands for the kept ones where the database cannot give them.
+    /// - Parameter remembered: what replaces the stored ones where the database cannot give them.
     package func inspectWithStored(_ depth: Depth, remembered: [HealthRecord] = []) async -> [HealthCheck] {
         let (checks, isWhole) = await inspection(depth)
         let stored = (try? await mirror.healthRecords()) ?? remembered
@@ -90,21 +93,21 @@ package struct HealthInspector: Sendable {
             + stored.filter { stands($0, beside: checks, isWhole: isWhole) }.compactMap { HealthCheck($0) }
     }
 
-    /// What only a look that calls Zoho finds.
+    /// The checks that only an inspection with calls to Zoho makes.
     private static let ofSource: Set = ["token", "scopes", "clock_skew_seconds", "budget_forecast_percent"]
 
-    /// Whether a check that was found before a look still says something after it.
+    /// Whether a check from an earlier inspection is still valid after another one.
     ///
-    /// One that is no longer made would stay as it was for ever.
+    /// A check that is no longer made would otherwise stay as it was for ever.
     ///
-    /// - Parameter isWhole: whether the look has made every check of its depth.
+    /// - Parameter isWhole: whether the later inspection has made every check of its depth.
     func stands(_ record: HealthRecord, beside checks: [HealthCheck], isWhole: Bool) -> Bool {
         guard !checks.contains(where: { $0.name == record.name }) else { return false }
         guard isWhole else { return true }
         return Self.ofSource.contains(record.name) && mirror.now() - record.checkedAt < 2 * Timestamp.day
     }
 
-    /// What is known while the database does not answer at all.
+    /// The checks while the database does not answer at all: the database's, and the others as they were found last.
     package static func checks(ofUnresponsiveDatabase remembered: [HealthRecord]) -> [HealthCheck] {
         let check = HealthCheck(
             database, .critical, -1,
@@ -206,7 +209,7 @@ package struct HealthInspector: Sendable {
                     "The mirror holds organisation \(stored ?? "-"), but \(organizationID ?? "-") is configured. Correct "
                         + "ZOHO_ORGANIZATION_ID or DATABASE_URL."))
         } catch let error as DatabaseError where error.kind == .denied && !grants.isEmpty {
-            // The missing right is told already.
+            // The missing right is reported already.
         }
         return checks
     }

@@ -6,25 +6,30 @@ package import Mirror
 import Synchronization
 import ZohoBooks
 
-/// Looks at everything from time to time, keeps what it finds, and tells somebody where a state changes.
+/// Inspects everything from time to time, stores what it finds, and sends alerts where a state changes.
 package struct HealthWatch: Sendable {
     private let mirror: Mirror
     private let inspector: HealthInspector
     private let organization: String
-    /// The log is the first.
+    /// The first one is the log.
     private let targets: [any AlertTarget]
     private let ping: DeadMansPing?
-    /// What has to be kept before it is looked at.
+    /// Stores what has to be stored before the inspection.
     private let prepare: @Sendable () async -> Void
     private let logger: Logger
-    /// The records as they were last, for when the database cannot say.
+    /// The last records, for when the database does not answer.
     private let last = LastRecords()
 
-    /// How long the database may take; where it hangs, that has to be told.
+    /// How long the database may take; one that hangs must not keep alerts from being sent.
     private static let timeout = Duration.seconds(10)
-    /// Microseconds between two looks that cost calls, while all is well there and while it is not.
+    /// Microseconds between two inspections that cost calls, while their checks are well and while they are not.
     private static let deepPause: (well: Int64, unwell: Int64) = (Timestamp.day, 3_600_000_000)
 
+    /// - Parameters:
+    ///   - organization: the organisation's id, which alerts name.
+    ///   - targets: where alerts go beside the log.
+    ///   - ping: sent after each inspection at which nothing is critical.
+    ///   - prepare: stores what has to be stored before the inspection.
     package init(
         mirror: Mirror, inspector: HealthInspector, organization: String?, targets: [any AlertTarget] = [],
         ping: DeadMansPing? = nil, logger: Logger, prepare: @escaping @Sendable () async -> Void = {}
@@ -38,7 +43,7 @@ package struct HealthWatch: Sendable {
         self.prepare = prepare
     }
 
-    /// The checks as this process has found them last.
+    /// The checks as this process found them last, by name.
     package var remembered: [HealthRecord] { last.get().values.sorted { $0.name < $1.name } }
 
     /// Makes the checks.
@@ -51,7 +56,8 @@ package struct HealthWatch: Sendable {
         let time = mirror.now()
         var records = checks.map { check in check.record(before: before[check.name], at: time) }
         let made = Set(checks.map(\.name))
-        // What was not looked at now stays as it was found, and can still be told; what no look makes any more is over.
+        // A check that was not made now stays as it was found, and can still be reported; one that is no longer made is
+        // over.
         records += before.values.filter { !made.contains($0.name) }.map { record in
             inspector.stands(record, beside: checks, isWhole: isWhole) ? record : record.lapsed(at: time)
         }
@@ -74,13 +80,13 @@ package struct HealthWatch: Sendable {
 
     private func records() async -> [String: HealthRecord] {
         let stored = (try? await within(Self.timeout) { try await mirror.healthRecords() }) ?? []
-        // While the database was away only this process knows what was found and told.
+        // While the database was away only this process knew what was found and reported.
         return last.get().merging(stored.map { ($0.name, $0) }) { known, stored in
             known.checkedAt >= stored.checkedAt ? known : stored
         }
     }
 
-    /// Calls are scarce: what they tell changes rarely.
+    /// Calls are scarce, and what they find rarely changes.
     private func depth(_ scopes: HealthRecord?) -> HealthInspector.Depth {
         guard let scopes else { return .source }
         let pause = scopes.state == "ok" ? Self.deepPause.well : Self.deepPause.unwell
@@ -121,7 +127,7 @@ extension HealthCheck {
 }
 
 extension HealthRecord {
-    /// The check once nothing makes it any more: nobody has to do anything about it.
+    /// The check once it is no longer made: nobody has to do anything about it.
     fileprivate func lapsed(at time: Int64) -> HealthRecord {
         let well = HealthCheck.State.ok.rawValue
         guard state != well else { return self }

@@ -2,13 +2,15 @@ import Catalog
 import Foundation
 package import ZohoBooks
 
-/// Looks at what only Zoho can say: whether it lets us in, to what, how many calls are left, and what time it is there.
+/// Checks what only Zoho can say: whether it grants access, to which modules, how many calls are left, and what time it
+/// is there.
 package struct SourceInspector: Sendable {
     private let client: ZohoBooksClient
     private let thresholds: HealthThresholds
     /// Microseconds since 1970.
     private let now: @Sendable () -> Int64
 
+    /// - Parameter now: microseconds since 1970.
     package init(client: ZohoBooksClient, thresholds: HealthThresholds, now: @escaping @Sendable () -> Int64) {
         self.client = client
         self.thresholds = thresholds
@@ -39,7 +41,7 @@ package struct SourceInspector: Sendable {
         return checks
     }
 
-    /// - Throws: ``ZohoBooksError`` where Zoho lets nobody in, whatever is asked for.
+    /// - Throws: ``ZohoBooksError`` where Zoho grants no access at all.
     private func scopeCheck() async throws -> HealthCheck {
         var faults: [String] = []
         var refused: [String: Int] = [:]
@@ -63,7 +65,7 @@ package struct SourceInspector: Sendable {
             faults.first.map { "\($0) Run zohosync auth scopes to see the scopes needed." } ?? "", parts: refused)
     }
 
-    /// What the day's calls come to at today's pace, in percent of the plan.
+    /// The day's calls at today's pace, in percent of the plan; nil where Zoho has not told how many are left.
     private func forecast(_ budget: BudgetSnapshot) -> HealthCheck? {
         guard let limit = budget.dailyLimit, let left = budget.remainingToday, limit > 0 else { return nil }
         let used = Double(limit - left)

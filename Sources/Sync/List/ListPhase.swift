@@ -56,7 +56,8 @@ struct ListPhase: Sendable {
                     committing += 1
                     group.addTask { [total] in
                         try await commit(
-                            page, progress, beginning, total: total, savesResumePoint: savesResumePoint, clock.now - start)
+                            page, progress, beginning, total: total, savesResumePoint: savesResumePoint,
+                            clock.now - start)
                     }
                 }
                 while failure == nil, fetching + committing + waiting.count < window, let number = pages.next() {

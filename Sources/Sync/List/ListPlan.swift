@@ -19,22 +19,22 @@ struct ListPlan: Sendable {
     let isComplete: Bool
     /// Names the plan, so that an interrupted list is only continued by one that asks for the same.
     let name: String
-    /// What the list asks for, whatever for.
+    /// What the list asks for, without the kind of the run.
     private let listName: String
-    /// Whether a place counts that a list of the other kind has left; who asks for everything gets a list that was begun
-    /// for that.
+    /// Whether a list that a run of the other kind has begun may be resumed; a full run begins one of its own.
     private let resumesOtherKind: Bool
 
     /// An edit in the second of the last one seen, or one that Zoho's index showed late, is found again.
     static let overlapSeconds = 300
-    /// Seconds after its last page for which an interrupted list goes on instead of beginning anew.
+    /// Seconds after its last page for which an interrupted list is resumed instead of begun anew.
     static let resumeLifetime = 3_600
-    /// The same after the return of the day's calls, where their end interrupted it: a list can be longer than a day.
+    /// The same, counted from the return of the day's calls, where their end interrupted the list: it can be longer
+    /// than a day.
     static let resumeLifetimeAfterQuota = 86_400
-    /// Seconds after which modification times alone are relied on no more.
+    /// Seconds after which modification times alone are no longer relied on.
     ///
-    /// What moves none, and what deletions made a list leave out, only a list of everything shows. It is half a day more
-    /// than a nightly one takes to come again.
+    /// Only a list of everything shows changes that move no time, and what deletions made an earlier list leave out. It
+    /// is half a day longer than the interval of a nightly list.
     private static let wholeListLifetime = 129_600
 
     init(
@@ -107,8 +107,8 @@ struct ListPlan: Sendable {
         return max(1, (pages.min() ?? 1) - 1)
     }
 
-    /// Whether the list may note its place in the cursors: one that leaves out records does not cost an interrupted one
-    /// of everything its place.
+    /// Whether the list may save its resume point in the cursors: a filtered list must not overwrite that of an
+    /// interrupted complete one.
     func savesResumePoint(_ cursors: [Cursor], at now: Int64) -> Bool {
         guard stopsBefore == nil else { return false }
         return isComplete
@@ -133,8 +133,8 @@ struct ListPlan: Sendable {
 
 /// Recognises the page on which a list that comes newest first has reached what is known.
 ///
-/// A server that does not know a sort column ignores it without a word (reference, section 3.2), so the order is
-/// looked at and not taken for granted; without it the list is read to its end.
+/// A server that does not know a sort column silently ignores it (reference, section 3.2), so the order is checked; an
+/// unsorted list is read to its end.
 struct ListEnd: Sendable {
     private let plan: ListPlan
     private var isInOrder = true

@@ -56,7 +56,7 @@ final class ListProgress: Sendable {
         }
     }
 
-    /// Takes note of what the list shows although Zoho had said that it is gone.
+    /// Notes records that the list shows although Zoho had said that they are gone.
     func noteSeen(_ batch: Batch, of index: Int) {
         state.withLock { state in
             let undecided = state.entries[index].entity.undecided
@@ -65,7 +65,7 @@ final class ListProgress: Sendable {
         }
     }
 
-    /// Takes note that a batch has been committed, or rehearsed.
+    /// Counts a batch that has been committed, or rehearsed.
     func add(_ result: ApplyResult, _ page: PageStep?, of index: Int, isRehearsal: Bool = false) {
         state.withLock { state in
             var entry = state.entries[index]

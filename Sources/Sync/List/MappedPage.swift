@@ -35,7 +35,7 @@ struct MappedPage: Sendable {
             if let owner = plan.mappings.firstIndex(where: { (try? $0.owns(record)) ?? true }) {
                 batches[owner].add(record, shape: .list, observedAt: observedAt)
             } else if !siblings.contains(where: { (try? $0.owns(record)) ?? true }) {
-                // Nobody's record is nobody's loss only if it is seen: it becomes a dead letter of the first entity.
+                // A record of no known entity must not be lost unseen: it becomes a dead letter of the first entity.
                 batches[0].reject(
                     record, shape: .list, observedAt: observedAt, reason: "it does not belong to any known entity")
             } else if let modifiedAt = plan.mappings.first?.modifiedAt(of: record) {

@@ -53,7 +53,7 @@ package struct PagePlan: Sendable, Hashable {
         return nextPage
     }
 
-    /// Takes what an answer says of the list's length.
+    /// Updates the plan with what an answer says about the list's length.
     package mutating func received(_ page: Int, hasMore: Bool, total: Int?) {
         outstanding.remove(page)
         if hasMore {

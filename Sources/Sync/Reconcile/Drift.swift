@@ -4,22 +4,23 @@ import Mirror
 package struct Drift: Sendable, Hashable {
     /// What is wrong with the mirror.
     package enum Kind: String, Sendable, Hashable, CaseIterable {
-        /// The source has a record of which the mirror knows nothing.
+        /// The source has a record that the mirror does not have.
         case missing
         /// The mirror has a row whose record is gone, deleted or merged into another.
         case extra
-        /// The source's record was modified since.
+        /// The source's record was modified since the mirror read it.
         case outdated
-        /// The record was not modified since, and yet columns differ.
+        /// Columns differ although the record was not modified since.
         case different
         /// Only child rows differ.
         case children
-        /// The mirror says that the record is gone, and it is there.
+        /// The mirror has marked the record as deleted, and it exists.
         case wronglyDeleted = "wrongly_deleted"
         /// The record cannot become a row; it is a dead letter.
         case unreadable
     }
 
+    /// Empty for a record in a list that has no readable id.
     package let zohoID: String
     package let kind: Kind
     /// The columns and child tables that differ.
@@ -27,7 +28,7 @@ package struct Drift: Sendable, Hashable {
     /// Whether the mirror has been put right.
     package let isRepaired: Bool
 
-    /// What applying a record that was read directly has changed, or would change.
+    /// From what applying a directly read record has changed, or would change.
     init(_ change: RecordChange, childTables: Set<String>, isRepaired: Bool) {
         zohoID = change.zohoID
         fields = change.fields
@@ -49,7 +50,7 @@ package struct Drift: Sendable, Hashable {
         self.isRepaired = isRepaired
     }
 
-    /// Whether the record was not modified since and only such columns and child tables differ.
+    /// Whether the record was not modified since and only these columns and child tables differ.
     func isHidden(in fields: Set<String>) -> Bool {
         (kind == .children || kind == .different) && fields.isSuperset(of: self.fields) && !self.fields.isEmpty
     }

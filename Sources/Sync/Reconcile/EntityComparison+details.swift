@@ -13,14 +13,14 @@ extension EntityComparison {
         let result: Result<DetailAnswer, any Error>
     }
 
-    /// Records of which Zoho said that they do not exist.
+    /// Records that do not exist, according to Zoho.
     struct Gone {
         let ids: [String]
         /// In microseconds since 1970.
         let at: Int64
     }
 
-    /// Reads every suspect, and the sample, by itself, and says or repairs what differs.
+    /// Reads every suspect and the sample individually, and reports or repairs what differs.
     ///
     /// Where the sample shows that details differ, the rest is unverified, and a repair goes on with it as far as the
     /// calls go.
@@ -40,7 +40,7 @@ extension EntityComparison {
             failure = try await readUnverified(access, &areMissing, &calls, &deleted)
         }
         if areMissing {
-            // What nobody can have is not lacking.
+            // What Zoho does not give is not outstanding.
             findings.remark = MissingDetails(of: mapping).description
             findings.obstacle = findings.obstacle ?? "Zoho does not provide them individually."
             findings.outstanding = 0
@@ -52,7 +52,7 @@ extension EntityComparison {
         if let failure { throw failure }
     }
 
-    /// Reads records by themselves; a record that Zoho fails to give costs itself alone.
+    /// Reads records individually; a record that Zoho fails to give costs itself alone.
     ///
     /// - Parameters:
     ///   - access: what is known of how Zoho gives the records.
@@ -117,7 +117,7 @@ extension EntityComparison {
         return failure
     }
 
-    /// Compares records with their rows and children, or puts these right.
+    /// Compares records with their rows and children, or repairs these.
     ///
     /// - Returns: what has a row and is gone.
     private mutating func judge(_ answer: DetailAnswer, askedAt: Int64) async throws -> Gone? {
@@ -136,7 +136,7 @@ extension EntityComparison {
                 goneAt = min(goneAt ?? observedAt, observedAt)
             }
         }
-        // Some columns only the list says, such as a price list's time.
+        // Some columns come only with the list, such as a price list's time.
         batch.records = batch.records.map { record in
             said[record.id].map { record.completed(by: $0, modifiedColumn: mapping.modifiedColumn) } ?? record
         }

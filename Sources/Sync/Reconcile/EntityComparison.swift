@@ -1,7 +1,7 @@
 import Catalog
 import Mirror
 
-/// One entity while it is compared: its list with its rows, then suspects by themselves.
+/// One entity while it is compared: first its list with its rows, then suspects individually.
 struct EntityComparison {
     let mapping: EntityMapping
     var run: Run
@@ -9,7 +9,7 @@ struct EntityComparison {
     let reconciler: Reconciler
     /// How many rows the mirror had.
     let rows: Int
-    /// What the last comparison found to differ and nobody has repaired, by the id.
+    /// What the last comparison found and nobody has repaired, by id.
     private let standing: [String: Drift]
     /// Rows whose details are unverified since this comparison or an earlier one.
     var unverified: UnverifiedDetails?
@@ -21,9 +21,9 @@ struct EntityComparison {
     private var alike: [String] = []
     /// What the list does not show of each record of the sample: columns and child tables.
     private(set) var hidden: [String: Set<String>] = [:]
-    /// Ids that were read by themselves, whatever came of it.
+    /// Ids that were read individually, whatever came of it.
     var answered: Set<String> = []
-    /// Ids that Zoho failed to give by themselves.
+    /// Ids that Zoho refused to give individually.
     var refused: Set<String> = []
     /// Suspects that the list did not show.
     private(set) var extras: Set<String> = []
@@ -35,7 +35,7 @@ struct EntityComparison {
     var compared: Set<String> = []
     /// Ids that are confirmed to be gone, of rows that were there.
     var gone: Set<String> = []
-    /// Ids of which ``Findings/moved`` speaks.
+    /// Ids that are in ``Findings/moved`` already.
     var moved: Set<String> = []
     /// Ids of rows that a person has to decide about.
     private var undecided: Set<String> = []
@@ -110,10 +110,11 @@ struct EntityComparison {
         }
     }
 
-    /// Draws a fair sample from a list whose length is not known.
+    /// Adds a record that seems equal to the suspects or to the sample, which is fair although the length of the list
+    /// is not known.
     private mutating func consider(_ record: MappedRecord, _ detail: Comparison.Detail) {
         let id = record.id
-        // What was found in details before does not end because a list does not show it.
+        // A difference that was found in details before has not ended because a list does not show it.
         if standing[id] != nil, !answered.contains(id) { return suspects.append(id) }
         switch detail {
         case .present: break
@@ -159,7 +160,7 @@ struct EntityComparison {
             guard let last else { break }
             after = last
         }
-        // Reading so many to be told the same would be calls for nothing.
+        // Reading so many individually would only confirm it, and waste calls.
         guard allowsDeletions(of: found) else {
             undecided = Set(found)
             findings.undecided = max(findings.undecided, found.count)
@@ -182,7 +183,7 @@ struct EntityComparison {
 
     // MARK: - What is not known to be equal
 
-    /// Keeps what the last comparison found and this one did not look at: having seen less clears nothing.
+    /// Keeps what the last comparison found and this one did not check: seeing less clears nothing.
     mutating func keepStanding() async throws {
         func isOpen(_ id: String) -> Bool {
             !isListWhole || listed.contains(id) || extras.contains(id) || undecided.contains(id)

@@ -3,12 +3,12 @@ import Mirror
 import ZohoBooks
 
 extension Findings {
-    /// Records that are told of with their fields, and ids that are for people, at most; the counts are of all.
+    /// How many records are stored with their fields, and how many ids for people, at most; the counts are of all.
     private static let reported = 1_000
 
     /// The findings as they are kept.
     ///
-    /// What is not repaired is named to the last record: the next comparison reads it again.
+    /// Every record that is not repaired is named, because the next comparison reads it again.
     ///
     /// - Parameter isRepairing: whether differences were to be repaired.
     func json(isRepairing: Bool) -> RawJSON {

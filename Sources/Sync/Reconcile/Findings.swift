@@ -4,12 +4,13 @@ import ZohoBooks
 
 /// What one entity's comparison has found, each record counted once however often it was listed.
 package struct Findings: Sendable, Hashable {
+    /// The differences that a direct read has confirmed, each record once, repaired ones included.
     package private(set) var drift: [Drift] = []
     /// Ids of records that came twice in the list (reference, section 6.5).
     package internal(set) var duplicates: [String] = []
     /// Ids of records that the list left out although they exist: they moved to a page that was read already.
     package internal(set) var moved: [String] = []
-    /// Suspects that could not be read to find out.
+    /// Suspects that could not be read, so that nobody knows whether they differ.
     package internal(set) var unconfirmed = 0
     /// Records whose details were to be compared although nothing seemed to differ, and could not be read.
     package internal(set) var unread = 0
@@ -17,15 +18,19 @@ package struct Findings: Sendable, Hashable {
     package internal(set) var outstanding = 0
     /// Records whose details were not compared although those of a sample have shown that details differ.
     package internal(set) var unproven = 0
-    /// Which these are.
+    /// The rows to which these belong.
     var unverified: UnverifiedDetails?
     /// Records that seem equal and whose details were not compared.
     package internal(set) var detailsNotRead = 0
     /// Rows that seem to be gone at the source and are too many to be marked as deleted without a person.
     package internal(set) var undecided = 0
+    /// Records that the list showed, in the pass that showed most.
     package internal(set) var listed = 0
+    /// Rows whose columns were compared with the list, in the pass that compared most.
     package internal(set) var rowsCompared = 0
+    /// Records whose details were compared, in all passes.
     package internal(set) var detailsCompared = 0
+    /// Calls that were made for the module; 0 for its further entities.
     package internal(set) var calls = 0
     /// What a person has to decide.
     var question: String?
@@ -41,10 +46,12 @@ package struct Findings: Sendable, Hashable {
     /// Where in ``drift`` a record stands.
     private var places: [String: Int] = [:]
 
+    /// How many differences there are of each kind, repaired ones included; kinds without any are missing.
     package var counts: [Drift.Kind: Int] {
         Dictionary(grouping: drift, by: \.kind).mapValues(\.count)
     }
 
+    /// What the comparison came to; incomplete where anything was left open, whatever else was found.
     package var state: Reconciliation.State {
         if failure != nil || question != nil || unconfirmed + unread + outstanding + undecided + unproven > 0 {
             return .incomplete

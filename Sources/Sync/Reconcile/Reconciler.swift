@@ -2,7 +2,7 @@ import Catalog
 package import Mirror
 package import ZohoBooks
 
-/// Compares source and mirror, and puts the mirror right where it is asked to.
+/// Compares source and mirror, and repairs the mirror where it is asked to.
 ///
 /// Every difference that a list shows is only a suspicion: lists are old when they arrive, and records move between
 /// their pages. A direct read decides.
@@ -15,6 +15,10 @@ package struct Reconciler: Sendable {
     let random: @Sendable () -> Double
     let onEvent: @Sendable (ReconciliationEvent) async -> Void
 
+    /// - Parameters:
+    ///   - process: host and process, for people and for the leases.
+    ///   - isDead: whether the process of this name is known to have ended.
+    ///   - random: in 0..<1; draws the sample.
     package init(
         client: ZohoBooksClient, mirror: Mirror, options: ReconciliationOptions, process: String,
         isDead: @escaping @Sendable (String) -> Bool = { _ in false },
@@ -60,7 +64,8 @@ package struct Reconciler: Sendable {
         return cost
     }
 
-    /// Calls that it may make now beside what was announced; a person who has seen what is announced has no other bound.
+    /// Calls that it may make now, on top of the announced bound; there is no further bound for a person, who has seen
+    /// that one.
     func spareCalls() async throws -> Int {
         guard options.isUnattended else { return .max }
         return try await KeptCalls.spare(
@@ -69,7 +74,7 @@ package struct Reconciler: Sendable {
 
     /// Compares, in no more calls than ``cost()`` says.
     ///
-    /// - Returns: what was found, also where entities could not be compared whole; their notes say why.
+    /// - Returns: what was found, also where entities could not be compared completely; their notes say why.
     /// - Throws: ``SyncOptionsError``; ``MirrorError`` where a sync of one of the entities runs; whatever makes it
     ///   pointless to go on. The runs are recorded first.
     package func run() async throws -> ReconciliationReport {
@@ -80,7 +85,7 @@ package struct Reconciler: Sendable {
             var fenced = self
             fenced.mirror = mirror
             var session = ReconciliationSession(fenced, cost, holder: holder)
-            // What a record repeats of another one is compared when the other one has been.
+            // What a record repeats of other records is compared after those.
             let modules = mappings.byModule
             for module in modules where !module.repeatsOthers { try await session.compare(module) }
             for module in modules where module.repeatsOthers { try await session.compare(module) }
@@ -94,7 +99,7 @@ package enum ReconciliationEvent: Sendable {
     case announced(ReconciliationCost)
     /// A page of a list has arrived; the next one may not have been asked for.
     case page(module: String, number: Int)
-    /// A list has ended; so many records of the entity seem to differ.
+    /// A list has ended; `suspects` of the entity's records seem to differ.
     case listed(entity: String, records: Int, suspects: Int)
     case ended(entity: String, Findings)
 }

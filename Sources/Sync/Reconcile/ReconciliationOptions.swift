@@ -8,16 +8,16 @@ package struct ReconciliationOptions: Sendable, Hashable {
     package var sample = 5
     /// Compares the details of every record, those included that the mirror still lacks.
     package var isDeep = false
-    /// Puts the mirror right where a difference is confirmed.
+    /// Repairs the mirror where a difference is confirmed.
     package var repairs = false
-    /// Calls that may be spent on confirming differences, all entities together.
+    /// Calls that may be spent on confirming differences, for all entities together.
     package var confirmations = 1_000
     /// Lists at most, each after the last one has put right what it found; a comparison that repairs nothing needs one,
     /// and what the schedule's repairs leave is found by its next comparison.
     var passes: Int { repairs && !isUnattended ? 3 : 1 }
     /// How many rows of an entity, all passes together, may be marked as deleted.
     package var deletions = DeletionBound()
-    /// Marks rows as deleted however many they are.
+    /// Marks rows as deleted however many there are.
     package var allowsMassDeletion = false
 
     /// Whether nobody has named the entities, although they are named: the schedule asks for what there is, and with the
@@ -28,10 +28,10 @@ package struct ReconciliationOptions: Sendable, Hashable {
 
     package init() {}
 
-    /// Whether it is no fault that the organisation does not have a module.
+    /// Whether a module that the organisation does not have is no failure.
     var excusesMissingModules: Bool { entities.isEmpty || isUnattended }
 
-    /// Whether so many of an entity's rows may be taken for deleted.
+    /// Whether this many of an entity's rows may be taken for deleted.
     func allowsDeletions(_ gone: Int, of rows: Int) -> Bool {
         allowsMassDeletion || deletions.allows(gone, of: rows)
     }

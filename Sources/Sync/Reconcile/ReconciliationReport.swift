@@ -3,7 +3,9 @@ import ZohoBooks
 
 /// What all entities' comparisons have found.
 package struct ReconciliationReport: Sendable {
+    /// In the catalogue's order.
     package let entities: [(entity: String, findings: Findings)]
+    /// What was announced before the comparison.
     package let cost: ReconciliationCost
     /// Calls that were made, those that failed and were made again included.
     package let calls: Int
@@ -38,22 +40,22 @@ package struct ReconciliationCost: Sendable, Hashable {
     package internal(set) var passes = 1
     /// Details that are compared whether or not anything differs.
     package internal(set) var samples = 0
-    /// At most so many to confirm what seems to differ.
+    /// The most calls to confirm what seems to differ.
     package internal(set) var confirmations = 0
     /// How many records each list is expected to have, by module.
     var records: [String: Int] = [:]
 
     package init() {}
 
-    /// More calls than these are not made, calls that fail and are made again included.
+    /// The most calls that are made, including calls that fail and are repeated.
     package var ceiling: Int { lists.values.reduce(0, +) * passes + samples + confirmations }
 }
 
 /// The calls of a comparison, and what is left of them for details.
 struct ReconciliationCalls {
-    /// Lets no more calls be made than were announced.
+    /// Refuses calls beyond what was announced.
     let counter: CallCounter
-    /// What was announced for details and is not spent.
+    /// What was announced for details and is not spent yet.
     var details: Int
     /// Pages that may still have to be listed; calls that failed and were made again must not take them away.
     var keptForLists: Int

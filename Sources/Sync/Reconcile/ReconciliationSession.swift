@@ -86,7 +86,7 @@ struct ReconciliationSession {
                 """)
     }
 
-    /// Lists the module once, and reads by itself what seems to differ.
+    /// Lists the module once, and reads what seems to differ individually.
     private mutating func pass(
         _ mappings: [EntityMapping], _ parts: inout [EntityComparison], _ pages: Int
     ) async throws {
@@ -126,7 +126,7 @@ struct ReconciliationSession {
         let module = mappings[0].entity.module
         var options = SyncOptions()
         options.mode = .full
-        // Its length is known well enough without the total, for which a module that has none would be asked twice.
+        // The length is known well enough without the total, for which a module that reports none would be asked twice.
         let plan = ListPlan(
             module, mappings, options: options, cursors: mappings.map { Cursor(entity: $0.entity.name) },
             honoursModifiedFilter: false, now: reconciler.mirror.now())
@@ -168,7 +168,7 @@ struct ReconciliationSession {
         let isAbsent =
             (failure as? ZohoBooksError)?.kind == .moduleUnavailable && reconciler.options.excusesMissingModules
         if isAbsent {
-            // What an organisation does not use is no difference, unless the mirror has something of it.
+            // A module that the organisation does not use is no difference, unless the mirror has rows of it.
             part.findings.failure =
                 part.rows == 0
                 ? nil : "Zoho says that the module is not enabled, and the mirror holds \(part.rows) rows of it."

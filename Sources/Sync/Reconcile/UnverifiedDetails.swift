@@ -3,8 +3,8 @@ import ZohoBooks
 
 /// Rows whose details are unverified, because a sample has shown that details differ where no list shows it.
 ///
-/// They are read in the order of their rows, by as many repairs as that takes. What a sample shows meanwhile adds no rows,
-/// so that it comes to an end.
+/// They are read in the order of their rows, by as many repairs as that takes. What a sample shows meanwhile adds no
+/// rows, so that it comes to an end.
 package struct UnverifiedDetails: Sendable, Hashable {
     /// The `id` of the last row that has been read since.
     package internal(set) var after: Int64 = 0
@@ -17,7 +17,9 @@ extension UnverifiedDetails {
 }
 
 extension Reconciliation {
-    /// The rows whose details it left unverified; nil where there are none. They are stored under the member `doubts`.
+    /// The rows whose details it left unverified; nil where there are none.
+    ///
+    /// They are kept under the member `doubts`.
     package var unverified: UnverifiedDetails? {
         try? drift.read { view in
             guard let doubts = try view.member("doubts"), let after = try doubts.member("after")?.text(),

@@ -1,8 +1,8 @@
 import Synchronization
 import ZohoBooks
 
-/// The budget as progress shows it: a fast sync tells of more pages than anybody can look at, and each look costs the
-/// database a transaction.
+/// The budget as progress shows it, read at most every 80 ms: a fast sync reports more pages than anybody can read, and
+/// each reading of the budget costs a transaction.
 final class CachedBudget: Sendable {
     private let client: ZohoBooksClient
     private let last = Mutex<(budget: BudgetSnapshot?, at: Duration)?>(nil)

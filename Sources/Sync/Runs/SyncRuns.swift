@@ -5,7 +5,7 @@ import ZohoBooks
 
 /// The syncs that this process runs on request: at most one for each entity.
 package actor SyncRuns {
-    /// Makes what synchronises, with the events that it tells.
+    /// Makes a synchroniser that reports its events to the given closure.
     package typealias Make =
         @Sendable (SyncOptions, @escaping @Sendable (SyncEvent) async -> Void) -> Synchroniser
 
@@ -22,7 +22,7 @@ package actor SyncRuns {
         /// The runs that have begun, by entity, and the last of them.
         var runs: [String: Int64] = [:]
         var lastRun: Int64?
-        /// Whether it was cancelled or has done its work, so that another one need only wait a moment.
+        /// Whether it was cancelled or has finished its work, so that another sync need only wait a moment.
         var isEnding = false
         let task: Task<SyncReport, any Error>
     }
@@ -31,15 +31,16 @@ package actor SyncRuns {
     private let make: Make
     private var jobs: [Int: Job] = [:]
     private var lastJob = 0
-    /// Whether the program shuts down, so that nothing is begun any more.
+    /// Whether the program is shutting down, so that nothing is started any more.
     package private(set) var isStopping = false
 
+    /// - Parameter make: makes the synchroniser of each sync.
     package init(_ mirror: Mirror, make: @escaping Make) {
         self.mirror = mirror
         self.make = make
     }
 
-    /// Begins a sync, and comes back when its first run has an id.
+    /// Starts a sync, and returns when its first run has an id.
     ///
     /// - Throws: ``SyncOptionsError``; ``SyncRunsError/running(entity:runID:)`` or ``MirrorError`` where another sync of
     ///   one of its entities runs; whatever else keeps it from beginning.
@@ -76,13 +77,13 @@ package actor SyncRuns {
         return Started(run: nil, report: task)
     }
 
-    /// Stops the sync that the run belongs to, with all its entities, at its next commit; does nothing where it is none
-    /// of this process.
+    /// Stops the sync that the run belongs to, with all its entities, at its next commit; does nothing where the run is
+    /// another process's.
     package func cancel(_ runID: Int64) {
         for (number, job) in jobs where job.runs.values.contains(runID) { cancel(job, number) }
     }
 
-    /// Begins nothing any more and stops what runs, at its next commit.
+    /// Starts no further sync, and stops those that run at their next commit.
     package func stop() {
         isStopping = true
         for (number, job) in jobs { cancel(job, number) }
@@ -109,7 +110,7 @@ package actor SyncRuns {
     private func end(_ number: Int) { jobs[number] = nil }
 }
 
-/// Why a sync is not begun.
+/// Why a sync is not started.
 package enum SyncRunsError: Error, Sendable, Hashable, CustomStringConvertible {
     /// - Parameter runID: the run that is in the way; nil where it has not begun yet.
     case running(entity: String, runID: Int64?)

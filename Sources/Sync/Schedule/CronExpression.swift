@@ -1,10 +1,11 @@
 package import Foundation
 
-/// When something is due, as five fields say it: minute, hour, day of the month, month, day of the week.
+/// When something is due, in five fields: minute, hour, day of the month, month, day of the week.
 ///
 /// Numbers, names (`jan`, `mon`), lists (`1,15`), ranges (`mon-fri`) and steps (`*/10`, `8-18/2`) are known, and
-/// `@hourly`, `@daily`, `@weekly`, `@monthly`, `@yearly`. Where both days are given, either is enough, as cron has it.
+/// `@hourly`, `@daily`, `@weekly`, `@monthly`, `@yearly`. Where both days are given, either is enough, as in cron.
 package struct CronExpression: Sendable, Hashable, CustomStringConvertible {
+    /// The expression as it was written, trimmed and in lower case.
     package let description: String
     private let minutes: Set<Int>
     private let hours: Set<Int>
@@ -26,7 +27,7 @@ package struct CronExpression: Sendable, Hashable, CustomStringConvertible {
     /// Every date that exists comes within eight years: a leap day around 2100.
     private static let horizon: TimeInterval = 8 * 366 * 86_400
 
-    /// Reads an expression; nil where it is none, or never comes.
+    /// Parses an expression; nil where it is invalid or never due.
     package init?(_ text: String) {
         let trimmed = text.trimmingCharacters(in: .whitespaces).lowercased()
         let fields = (Self.shorthands[trimmed] ?? trimmed).split(separator: " ").map(String.init)
@@ -84,8 +85,8 @@ package struct CronExpression: Sendable, Hashable, CustomStringConvertible {
 
     /// The next time, in whole minutes, after another.
     ///
-    /// A time that the change to summer time leaves out comes when the clock goes on; one that the change back brings
-    /// twice comes the first time only, unless every hour is meant.
+    /// A time that the change to summer time skips is due when the clock has jumped; one that the change back repeats
+    /// is due the first time only, unless every hour is meant.
     package func next(after date: Date, in zone: TimeZone) -> Date? {
         var calendar = Calendar(identifier: .gregorian)
         calendar.timeZone = zone

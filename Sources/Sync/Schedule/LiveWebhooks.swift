@@ -1,17 +1,17 @@
 import Database
 import Mirror
 
-/// Which entities' webhooks can be relied on, so that sweeps need come rarely.
+/// Which entities' webhooks can be relied on, so that sweeps can be rare.
 struct LiveWebhooks: Sendable, Hashable {
     /// What was seen of one entity's webhooks.
     struct Evidence: Sendable, Hashable {
-        /// When a delivery came last, in microseconds since 1970.
+        /// When the last delivery came, in microseconds since 1970.
         var heardAt: Int64?
         /// Deliveries of the last day.
         var heard = 0
         /// When a sweep last found a change that none had announced, in microseconds since 1970.
         var missedAt: Int64?
-        /// Such changes of the last day.
+        /// Unannounced changes of the last day.
         var missed = 0
 
         /// One change in so many may go unannounced while webhooks come.
@@ -19,15 +19,15 @@ struct LiveWebhooks: Sendable, Hashable {
 
         /// Whether changes go unannounced.
         ///
-        /// That nothing comes is no sign of it, for nothing may have changed. And one delivery that comes after others
-        /// were missed does not take it back, for as many may go on missing.
+        /// Silence alone is no sign of it, because nothing may have changed. And one delivery after missed ones does
+        /// not clear it, because as many may still be missing.
         var isSilent: Bool {
             guard let missedAt else { return false }
             return heardAt.map { $0 <= missedAt } ?? true || missed * Self.tolerated > heard
         }
     }
 
-    /// Entities of which a delivery was ever heard.
+    /// Entities of which a delivery has ever come.
     private(set) var heard: Set<String> = []
     /// Entities of which changes go unannounced.
     private(set) var silent: Set<String> = []
@@ -40,12 +40,12 @@ struct LiveWebhooks: Sendable, Hashable {
         }
     }
 
-    /// Those that are said to be set up and to work.
+    /// Webhooks that are assumed to be set up and to work.
     init(heard: Set<String>) { self.heard = heard }
 
     /// Whether what changes in entities that are listed together is announced.
     ///
-    /// One of them may have no rule of its own, or nothing that ever changes: it has to be heard of one, and none may
+    /// One of them may have no rule of its own, or nothing that ever changes: one has to be heard of, and none may
     /// change unannounced.
     func cover(_ entities: [String]) -> Bool {
         !heard.isDisjoint(with: entities) && silent.isDisjoint(with: entities)

@@ -1,10 +1,12 @@
 import Catalog
 
-/// How many calls a day a schedule costs; a value that a test can make.
+/// How many calls a day a schedule costs.
 package struct ScheduleCost: Sendable, Hashable {
-    /// What one kind of record costs.
+    /// What one module costs.
     package struct Line: Sendable, Hashable {
+        /// The module's path.
         package let module: String
+        /// The entities that are listed together.
         package let entities: [String]
         /// Records that a list has.
         package let records: Int
@@ -14,8 +16,9 @@ package struct ScheduleCost: Sendable, Hashable {
         package let busy: [ScheduledTask.Kind: Int]
     }
 
+    /// One for each module, in the catalogue's order.
     package let lines: [Line]
-    /// What looking at Zoho's side of things costs, whatever the organisation's size.
+    /// Calls a day for health checks, whatever the organisation's size.
     package let health: Int
     /// Records that change in a day: a sweep that finds one reads it.
     package let changes: Int
@@ -147,7 +150,7 @@ package struct ScheduleCost: Sendable, Hashable {
         return warnings
     }
 
-    /// The smallest of Zoho's plans, which is taken for granted where nobody has said which one it is.
+    /// Calls a day of Zoho's smallest plan, which is assumed where nobody has said which one it is.
     package static let smallestPlan = 1_000
 
     func costliest(_ calls: (Line) -> [ScheduledTask.Kind: Int]) -> String {

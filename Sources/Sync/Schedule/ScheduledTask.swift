@@ -1,7 +1,8 @@
 import Catalog
 
-/// Something that a server does again and again.
+/// Something that a server does repeatedly.
 package struct ScheduledTask: Sendable, Hashable {
+    /// What is done.
     package enum Kind: String, Sendable, Hashable, CaseIterable {
         /// Reads what changed, in the cheapest form that the module allows.
         case incremental
@@ -12,10 +13,10 @@ package struct ScheduledTask: Sendable, Hashable {
         case health
         case healing
 
-        /// Whether it is done for each module by itself.
+        /// Whether there is a task of its own for each module.
         package var isPerModule: Bool { self == .incremental || self == .full || self == .reconciliation }
 
-        /// When it comes where nothing else is said.
+        /// When it is due where nothing else is configured.
         package var standard: Trigger {
             switch self {
             case .incremental, .health: .every(900)
@@ -33,6 +34,7 @@ package struct ScheduledTask: Sendable, Hashable {
     package let kind: Kind
     /// The entities that are listed together; none for what concerns the whole mirror.
     package let entities: [String]
+    /// When it is due; never ``Trigger/off``.
     package let trigger: Trigger
 
     /// What it is called where it is kept and shown: `incremental customers vendors`.
@@ -41,6 +43,7 @@ package struct ScheduledTask: Sendable, Hashable {
 
 /// What a server does, and when.
 package struct Schedule: Sendable, Hashable {
+    /// The tasks, without those that are switched off.
     package private(set) var tasks: [ScheduledTask] = []
 
     /// - Parameter trigger: what was said of a kind, for an entity or (nil) for all.
@@ -63,7 +66,7 @@ package struct Schedule: Sendable, Hashable {
         tasks.removeAll { $0.trigger == .off }
     }
 
-    /// What is done where nothing else is said.
+    /// The schedule where nothing else is configured.
     package static let standard = Schedule { _, _ in nil }
 
     /// Nothing at all.

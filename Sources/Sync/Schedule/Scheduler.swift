@@ -7,13 +7,15 @@ import ServiceLifecycle
 import Synchronization
 import ZohoBooks
 
-/// What a scheduler has done by others.
+/// The work that a scheduler starts.
 package struct ScheduledWork: Sendable {
     /// Synchronises; throws ``SyncRunsError`` or ``MirrorError`` where one of the entities is being synchronised.
     package let synchronise: @Sendable (SyncOptions) async throws -> SyncReport
+    /// Compares; throws ``MirrorError`` where one of the entities is being synchronised.
     package let reconcile: @Sendable (ReconciliationOptions) async throws -> ReconciliationReport
-    /// Looks at everything; tells in a few words what it found.
+    /// Inspects everything; returns in a few words what it found.
     package let checkHealth: @Sendable () async -> String
+    /// Does what is needed now.
     package let heal: @Sendable () async throws -> [HealingRecord]
 
     package init(
@@ -29,7 +31,7 @@ package struct ScheduledWork: Sendable {
     }
 }
 
-/// Begins what is due, of all servers on one mirror in one of them.
+/// Starts what is due; of all servers on one mirror, only one does each task.
 package struct Scheduler: Sendable {
     let mirror: Mirror
     let timetable: Timetable
@@ -38,17 +40,22 @@ package struct Scheduler: Sendable {
     /// In 0..<1.
     let random: @Sendable () -> Double
     let logger: Logger
-    /// The names of the tasks that this process is about.
+    /// The names of the tasks that this process is working on.
     let running = RunningTasks()
 
     private static let emergency = "health without a database"
-    /// How often it looks.
+    /// How often it looks for due tasks.
     private static let tick = Duration.seconds(15)
-    /// How long a look may take before the database counts as gone.
+    /// How long that may take before the database counts as gone.
     private static let timeout = Duration.seconds(30)
-    /// Microseconds after which a task is tried again that met another one on its entities.
+    /// Microseconds after which a task whose entities another run held is tried again.
     static let pause: Int64 = 300_000_000
 
+    /// - Parameters:
+    ///   - zone: the zone in which cron expressions are read.
+    ///   - process: host and process, for people and for the leases.
+    ///   - isDead: whether the process of this name is known to have ended.
+    ///   - random: in 0..<1; spreads what is due at once.
     package init(
         _ schedule: Schedule, zone: TimeZone = .current, mirror: Mirror, process: String,
         isDead: @escaping @Sendable (String) -> Bool, work: ScheduledWork,
@@ -62,7 +69,7 @@ package struct Scheduler: Sendable {
         self.logger = logger
     }
 
-    /// Works until the program shuts down; what is under way then stops at its next commit.
+    /// Works until the program shuts down; tasks that run then stop at their next commit.
     package func run() async throws {
         await withDiscardingTaskGroup { group in
             let ticks = AsyncTimerSequence(interval: Self.tick, clock: .continuous).map { _ in () }
@@ -73,7 +80,7 @@ package struct Scheduler: Sendable {
         }
     }
 
-    /// Does everything that is due now, and comes back when it is done.
+    /// Does everything that is due now, and returns when it is done.
     package func runDue() async {
         let batches = await begin()
         await withDiscardingTaskGroup { group in
@@ -81,7 +88,7 @@ package struct Scheduler: Sendable {
         }
     }
 
-    /// The tasks with when they are due, and what came of them last.
+    /// The tasks, when they are due, and how they last went.
     package static func overview(
         _ schedule: Schedule, zone: TimeZone = .current, mirror: Mirror
     ) async throws -> [(task: ScheduledTask, dueAt: Int64?, record: ScheduleRecord?, isSlow: Bool)] {
@@ -110,7 +117,7 @@ package struct Scheduler: Sendable {
             return Dictionary(grouping: due, by: \.kind).map(\.value)
         } catch {
             logger.warning("The schedule cannot be read", metadata: ["error": "\(error)"])
-            // Then the database is gone, which is the first thing that somebody has to know.
+            // Then the database is gone, which somebody has to know first of all.
             if !Task.isCancelled, running.insert(Self.emergency) {
                 _ = await work.checkHealth()
                 running.remove(Self.emergency)
@@ -142,11 +149,11 @@ package struct Scheduler: Sendable {
     }
 }
 
-/// The names that this process is about.
+/// The names of the tasks that this process is working on.
 final class RunningTasks: Sendable {
     private let names = Mutex<Set<String>>([])
 
-    /// - Returns: false where it is there already.
+    /// - Returns: false where it is running already.
     func insert(_ name: String) -> Bool { names.withLock { $0.insert(name).inserted } }
     func remove(_ name: String) { names.withLock { _ = $0.remove(name) } }
 }

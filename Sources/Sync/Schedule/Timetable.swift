@@ -2,15 +2,15 @@ import Database
 import Foundation
 import Mirror
 
-/// Decides what is due; a value without clock or I/O.
+/// Decides what is due, without clock or I/O.
 struct Timetable: Sendable {
     let schedule: Schedule
     let zone: TimeZone
 
-    /// How many times as rarely sweeps come while webhooks are seen to arrive.
+    /// How many times as long the interval between sweeps is while webhooks are seen to arrive.
     static let slowdown = 8
 
-    /// How many times as rarely a task comes.
+    /// How many times as long a task's interval is.
     ///
     /// - Parameter live: the webhooks that can be relied on.
     static func factor(of task: ScheduledTask, live: LiveWebhooks) -> Int {
@@ -23,7 +23,7 @@ struct Timetable: Sendable {
     /// What was missed while no server ran is due at once, and once.
     func dueAt(_ task: ScheduledTask, _ record: ScheduleRecord?, live: LiveWebhooks, now: Int64) -> Int64? {
         guard let record else {
-            // What comes at a certain hour waits for it; what comes all the time begins now.
+            // A task with a certain hour waits for it; a task with an interval begins now.
             if case .every = task.trigger { return now }
             return next(task, after: now, live: live, random: 0)
         }
@@ -31,21 +31,21 @@ struct Timetable: Sendable {
             guard case .every = task.trigger else { return next(task, after: now, live: live, random: 0) }
             return record.startedAt.map { next(task, after: $0, live: live, random: 0) } ?? now
         }
-        // Webhooks may have fallen silent since it was decided.
+        // Webhooks may have stopped since that was decided.
         guard let startedAt = record.startedAt, let latest = next(task, after: startedAt, live: live, random: 1) else {
             return record.dueAt
         }
         return min(record.dueAt, latest)
     }
 
-    /// Whether the configuration says something else by now than when a task was decided to be due.
+    /// Whether the configuration has changed since it was decided when the task is due.
     func hasChanged(_ task: ScheduledTask, _ record: ScheduleRecord) -> Bool {
         record.trigger.map { $0 != task.trigger.description } ?? false
     }
 
     /// When a task is due again.
     ///
-    /// - Parameter random: in 0..<1, how much of the jitter it comes late.
+    /// - Parameter random: in 0..<1, the share of the jitter by which it is late.
     func next(_ task: ScheduledTask, after time: Int64, live: LiveWebhooks, random: Double) -> Int64? {
         let date = Date(timeIntervalSince1970: Double(time) / 1_000_000)
         let factor = Self.factor(of: task, live: live)

@@ -54,7 +54,7 @@ package enum Trigger: Sendable, Hashable, CustomStringConvertible {
 
     /// When it is due after it began at a time.
     ///
-    /// - Parameter factor: how many times as rarely an interval comes.
+    /// - Parameter factor: how many times as long an interval is.
     package func next(after date: Date, in zone: TimeZone, factor: Int = 1) -> Date? {
         switch self {
         case .off: nil
@@ -63,7 +63,7 @@ package enum Trigger: Sendable, Hashable, CustomStringConvertible {
         }
     }
 
-    /// How often a day it comes, over four weeks.
+    /// How often a day it is due, on average over four weeks.
     package func timesPerDay(factor: Int = 1) -> Double {
         switch self {
         case .off: return 0

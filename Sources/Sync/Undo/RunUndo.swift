@@ -2,11 +2,14 @@ import Catalog
 package import Mirror
 import ZohoBooks
 
-/// Takes back what a run changed in the mirror, or everything: the answer to "we pointed it at the wrong organisation".
+/// Takes back what a run changed in the mirror, or everything, as when it was pointed at the wrong organisation.
 package struct RunUndo: Sendable {
     private let mirror: Mirror
     private let leases: Leases
 
+    /// - Parameters:
+    ///   - process: host and process, for people and for the leases.
+    ///   - isDead: whether the process of this name is known to have ended.
     package init(mirror: Mirror, process: String, isDead: @escaping @Sendable (String) -> Bool = { _ in false }) {
         self.mirror = mirror
         leases = Leases(mirror: mirror, process: process, isDead: isDead)
@@ -49,7 +52,7 @@ package struct RunUndo: Sendable {
             }
             return reports
         }
-        // What a worker applies meanwhile would come in behind our back.
+        // A worker would apply deliveries meanwhile.
         let worker = try await mirror.leases().first {
             $0.name.hasPrefix(WorkerHeartbeat.prefix) && $0.state == .held && !leases.isDead($0.process)
         }

@@ -1,6 +1,6 @@
 package import ZohoBooks
 
-/// How the server listens and what it believes.
+/// How the server listens and what it trusts.
 package struct ServerConfiguration: Sendable {
     /// The name or address to listen on.
     package var hostname = "127.0.0.1"
@@ -10,27 +10,28 @@ package struct ServerConfiguration: Sendable {
     package var webhookSecret: Secret?
     /// The value that `X-Webhook-Key` must have instead; nil where none is expected.
     package var webhookKey: Secret?
-    /// Whether webhooks without any proof of their origin are taken although others can reach the server.
+    /// Whether webhooks without proof of their origin are accepted although other machines can reach the server.
     package var allowsUnsignedWebhooks = false
-    /// Proxies whose word on who calls is taken: those before this server that set `X-Forwarded-For`.
+    /// Proxies in front of this server whose `X-Forwarded-For` is trusted.
     package var trustedProxies = AddressRange.loopback
-    /// How often a stream without news shows that it is alive: proxies give up after 60 seconds.
+    /// How often a stream without events sends a comment: proxies give up after 60 seconds.
     var keepAlive = Duration.seconds(15)
     /// Measures how long the database takes.
     var clock: any Clock<Duration> = ContinuousClock()
-    /// Measures how long clients take to send what they want to.
+    /// Measures how long clients take to send a body.
     var bodyClock: any Clock<Duration> = ContinuousClock()
     /// Bytes of all bodies that may be read at the same time.
     var bodyCapacity = 64 << 20
-    /// How long a shutdown may take: what is asked is answered, what is claimed is finished.
+    /// How long a shutdown may take, in which requests are answered and claimed work is finished.
     var shutdownBound = Duration.seconds(20)
-    /// How long what is stopped after that may take to end.
+    /// How long parts that are stopped after that may take to end.
     var stopBound = Duration.seconds(5)
-    /// Streams of events that may be followed at once.
+    /// Streams of events that may be open at once.
     var streams = 256
     /// PEM files of the certificate chain and its key; nil for plain HTTP.
     package var tls: (certificate: String, key: String)?
 
+    /// Listens on loopback alone, without secrets.
     package init() {}
 
     /// Whether only programs on this machine can reach the server.
@@ -38,7 +39,8 @@ package struct ServerConfiguration: Sendable {
         hostname == "localhost" || AddressRange.loopback.contains { $0.contains(hostname) }
     }
 
-    /// Characters of a secret that others may try to guess; Zoho itself takes no fewer (reference, section 8.4).
+    /// The fewest characters of a secret that others may try to guess; Zoho itself accepts no fewer (reference, section
+    /// 8.4).
     private static let leastSecret = 12
 
     /// Where the server listens, as a person reads it.
@@ -53,7 +55,7 @@ package struct ServerConfiguration: Sendable {
         return "\(tls == nil ? "http" : "https")://\(listening.address)"
     }
 
-    /// Throws what keeps the server from being safe.
+    /// Throws where the configuration would not be safe.
     func validate() throws(ServerConfigurationError) {
         guard isLoopback || webhookSecret != nil || webhookKey != nil || allowsUnsignedWebhooks else {
             throw .unsigned(hostname: hostname)

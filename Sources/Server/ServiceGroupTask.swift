@@ -22,9 +22,9 @@ final class ServiceGroupTask: Sendable {
         }
     }
 
-    /// Waits until all parts have ended, or are left.
+    /// Waits until all parts have ended, or are abandoned.
     ///
-    /// - Throws: why they have ended; ``ShutdownOverdue`` where they were left.
+    /// - Throws: why they have ended; ``ShutdownOverdue`` where they were abandoned.
     func wait() async throws {
         // Not in the caller's task, whose cancellation must not end this before the parts have ended.
         try await Task { [results] in
@@ -35,8 +35,8 @@ final class ServiceGroupTask: Sendable {
     /// Cancels all parts.
     func cancel() { parts.cancel() }
 
-    /// Waits no longer.
-    func leave() { result.yield(.failure(ShutdownOverdue())) }
+    /// Ends ``wait()`` although parts are still running.
+    func abandon() { result.yield(.failure(ShutdownOverdue())) }
 }
 
 /// Why a server has not ended as it should.

@@ -29,12 +29,12 @@ package struct ZohoSyncServer: Sendable {
     private let authenticator: Authenticator
     private let logger: Logger
 
-    /// Of a shutdown's time requests are answered in the first of so many parts.
+    /// The part of a shutdown's time in which requests are still answered: the first of this many.
     private static let answerParts = 4
-    /// Seconds after which a connection on which nothing comes is closed: longer than proxies keep theirs.
+    /// Seconds after which an idle connection is closed: longer than proxies keep theirs.
     private static let idleBound = 75
 
-    /// Makes what synchronises with the server's own client, whose calls are counted.
+    /// Makes a synchroniser with the server's own client, whose calls are counted.
     package typealias MakeSynchroniser =
         @Sendable (ZohoBooksClient, SyncOptions, @escaping @Sendable (SyncEvent) async -> Void) -> Synchroniser
 
@@ -43,11 +43,11 @@ package struct ZohoSyncServer: Sendable {
     /// - Parameters:
     ///   - process: host and process, for people and for claims.
     ///   - workers: how many apply deliveries side by side.
-    ///   - trustsDeletions: whether a delivery that says that a record is gone is believed without a call.
-    ///   - watch: what the server does by itself, and whom it tells.
-    ///   - isDead: tells of another process whether it is known to have ended.
-    ///   - makeSynchroniser: makes what runs the syncs that are asked for.
-    /// - Throws: ``ServerConfigurationError`` for a set-up that would not be safe.
+    ///   - trustsDeletions: whether a deletion that a delivery reports is believed without a call.
+    ///   - watch: what the server does on its own, and whom it tells.
+    ///   - isDead: whether the process of this name is known to have ended.
+    ///   - makeSynchroniser: makes the synchroniser of each sync.
+    /// - Throws: ``ServerConfigurationError`` for a configuration that would not be safe.
     package init(
         _ configuration: ServerConfiguration, mirror: Mirror, client: ZohoBooksClient, process: String,
         workers: Int = 2, trustsDeletions: Bool = false, watch: WatchConfiguration = .init(),
@@ -165,7 +165,7 @@ package struct ZohoSyncServer: Sendable {
                 try await Self.answer(application, for: configuration.shutdownBound / Self.answerParts)
             },
             Worker { [runs] in
-                // First of all, so that nobody waits for a sync that will not end.
+                // First, so that nothing waits for a sync that will not end.
                 try? await gracefulShutdown()
                 stop.finish()
                 await runs.stop()
@@ -181,7 +181,7 @@ package struct ZohoSyncServer: Sendable {
             for await _ in stops {}
             try await Task.sleep(for: bound)
             logger.error("Part of the server did not end in time and was abandoned", metadata: ["after": "\(bound)"])
-            end.leave()
+            end.abandon()
         }
         defer { alarm.cancel() }
         do {
@@ -199,10 +199,10 @@ package struct ZohoSyncServer: Sendable {
         }
     }
 
-    /// Runs the application; when the program shuts down, for no longer than a bound.
+    /// Runs the application; after the program was told to shut down, for no longer than a bound.
     ///
-    /// Who sends half a body, or does not read what he asked for, must not take the time in which what was taken is
-    /// stored and worked on.
+    /// A client that sends half a body, or does not read its answer, must not take the time in which deliveries are
+    /// stored and applied.
     private static func answer(_ application: some ApplicationProtocol, for bound: Duration) async throws {
         try await withThrowingTaskGroup(of: Void.self) { group in
             group.addTask { try await application.run() }
@@ -215,7 +215,7 @@ package struct ZohoSyncServer: Sendable {
         }
     }
 
-    /// The frameworks tell what they do at `info`; that is for those who look for something.
+    /// The frameworks log what they do at `info`, which is of use only for debugging.
     private var quietLogger: Logger {
         var logger = logger
         if logger.logLevel == .info || logger.logLevel == .notice { logger.logLevel = .warning }

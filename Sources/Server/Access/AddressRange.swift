@@ -28,7 +28,7 @@ package struct AddressRange: Sendable, Hashable {
         self.init(bytes: bytes, prefix: prefix)
     }
 
-    /// Whether an address is in the range; what is no address is in none.
+    /// Whether an address is in the range; false for what is no address.
     package func contains(_ address: String) -> Bool {
         guard let other = Self.bytes(of: address), other.count == bytes.count else { return false }
         return zip(bytes, other).enumerated().allSatisfy { index, pair in

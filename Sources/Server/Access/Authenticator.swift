@@ -9,7 +9,7 @@ import ZohoBooks
 enum Access: Sendable, Hashable {
     /// Nothing: liveness, and webhooks, which have their signature.
     case open
-    /// A token of that role, or of one that may more.
+    /// A token of that role, or of one that allows more.
     case token(APIToken.Role)
 }
 
@@ -49,8 +49,8 @@ final class Authenticator: Sendable {
 
     // MARK: - Guesses
 
-    /// Lets through, while a caller is told to wait, only a token that was right of late: who guesses learns nothing, and
-    /// who shares his address goes on.
+    /// While a caller is told to wait, lets through only a token that was confirmed lately: a guesser learns nothing,
+    /// and others at the same address are not locked out.
     private func checkPause(of caller: String, _ digest: String) throws {
         let time = mirror.now()
         guard let pause = limit.withLock({ $0.pause(for: caller, at: time) }),
@@ -83,9 +83,10 @@ final class Authenticator: Sendable {
 
     // MARK: - Tokens
 
-    /// The valid token that this is; nil where there is none.
+    /// The valid token with this secret; nil where there is none.
     ///
-    /// Whoever wants to see what is wrong is let in while the database does not answer, and can change nothing.
+    /// While the database does not answer, a remembered token may still read, so that people can see what is wrong, but
+    /// change nothing.
     private func token(_ secret: String, _ digest: String, for role: APIToken.Role) async throws -> APIToken? {
         guard !secret.isEmpty else { return nil }
         do {

@@ -1,11 +1,11 @@
-/// Refused logins of each caller within a minute, without a clock of its own.
+/// Counts each caller's refused tokens within a minute, without a clock of its own.
 struct FailureLimit: Sendable, Hashable {
     private struct Window: Sendable, Hashable {
         var beganAt: Int64
         var failures: Int
     }
 
-    /// Failures in a minute after which a caller is not listened to any more.
+    /// Failures in a minute after which a caller is refused.
     static let failures = 10
     /// Microseconds.
     private static let window: Int64 = 60_000_000
@@ -14,7 +14,7 @@ struct FailureLimit: Sendable, Hashable {
 
     private var windows: [String: Window] = [:]
 
-    /// Seconds until the caller is listened to again; nil where it is now.
+    /// Seconds until requests of the caller are checked again; nil where they are now.
     func pause(for caller: String, at now: Int64) -> Int? {
         guard let window = windows[caller], window.failures >= Self.failures, now < window.beganAt + Self.window else {
             return nil

@@ -1,6 +1,7 @@
 import Mirror
 
-/// Tokens that the database has confirmed of late, for while it cannot be asked; without a clock of its own.
+/// Tokens that the database has confirmed within the last hour, for while it does not answer; without a clock of its
+/// own.
 struct TokenCache: Sendable {
     /// Microseconds for which a token is believed after it was confirmed.
     static let lifetime: Int64 = 3_600_000_000

@@ -5,7 +5,7 @@ import Logging
 package import Mirror
 import ZohoBooks
 
-/// Makes, shows and revokes tokens, which beside a running server on SQLite nobody else can.
+/// Creates, lists and revokes tokens: while a server runs on SQLite, no command can.
 struct TokensAPI: Sendable {
     let mirror: Mirror
     let bodies: BodyReader
@@ -49,10 +49,12 @@ struct TokensAPI: Sendable {
 package struct TokenDocument: Encodable, Sendable {
     package let id: Int64
     package let name: String
+    /// `read` or `operate`.
     package let role: String
     package let createdAt: String
+    /// Null while it is valid.
     @Nullable package private(set) var revokedAt: String?
-    /// The token itself, once.
+    /// The token itself, which only the answer to its creation has; null in all others.
     @Nullable package private(set) var token: String?
 
     /// - Parameter secret: the token itself, where it was made just now.

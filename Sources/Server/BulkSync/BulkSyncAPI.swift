@@ -8,14 +8,14 @@ import ServiceLifecycle
 import Sync
 import ZohoBooks
 
-/// Starts syncs and tells how they go.
+/// Starts and stops syncs, and shows runs and status.
 struct BulkSyncAPI: Sendable {
     let mirror: Mirror
     let runs: SyncRuns
     let budget: @Sendable () async throws -> BudgetSnapshot
     let bodies: BodyReader
     let streams: StreamLimit
-    /// How often a stream without news shows that it is alive.
+    /// How often a stream without events sends a comment, so that it does not look dead.
     let keepAlive: Duration
 
     // MARK: - Starting and stopping
@@ -60,12 +60,12 @@ struct BulkSyncAPI: Sendable {
         return response
     }
 
-    /// What a sync came to, or nil where it goes on: after `duration`, and when the server stops.
+    /// The result of a sync, or nil where it is still running after `duration` or when the server stops.
     private func end(
         of sync: SyncRuns.Started, within duration: Duration
     ) async throws -> Result<SyncReport, any Error>? {
         guard let result = try await sync.report.result(within: duration) else { return nil }
-        // What only the shutdown has stopped has not failed: the next sync goes on with it.
+        // A sync that only the shutdown has stopped has not failed: the next one continues it.
         if (try? result.get().get()) == nil, await runs.isStopping { return nil }
         return result
     }
@@ -85,7 +85,7 @@ struct BulkSyncAPI: Sendable {
             let state = try await mirror.run(run.id)?.state ?? run.state
             throw Problem(.conflict, "Run \(run.id) has already ended: \(state.rawValue).")
         }
-        // One of this process need not wait for the notice.
+        // A run of this process need not wait for the notification.
         await runs.cancel(run.id)
         return .json(.accepted, RunDocument(run))
     }
@@ -124,10 +124,10 @@ struct BulkSyncAPI: Sendable {
         .json(.ok, try await StatusDocument(of: mirror, budget: try await budget()))
     }
 
-    /// How often a run that is followed is looked at.
+    /// How often a followed run is read again.
     private static let pace = Duration.milliseconds(500)
 
-    /// Tells a run's progress until its end, whichever process runs it.
+    /// Streams a run's progress until its end, whichever process executes it.
     func events(_ request: Request, _ context: ServerContext) async throws -> Response {
         let first = try await run(context)
         return .events(in: try streams.take()) { [mirror, keepAlive] stream in
@@ -157,7 +157,7 @@ extension Task where Success: Sendable, Failure == any Error {
     fileprivate func result(within duration: Duration) async throws -> Result<Success, any Error>? {
         try await withThrowingTaskGroup(of: Result<Success, any Error>?.self) { group in
             let (ends, continuation) = AsyncStream<Result<Success, any Error>>.makeStream()
-            // Waiting for a task's value cannot be given up, so it is done beside.
+            // Waiting for a task's value cannot be cancelled, so another task does it.
             Task<Void, Never> {
                 continuation.yield(await self.result)
                 continuation.finish()

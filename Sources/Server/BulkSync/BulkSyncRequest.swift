@@ -71,7 +71,7 @@ struct BulkSyncRequest: Sendable, Hashable {
 
 /// The `Prefer: wait=N` of RFC 7240.
 enum WaitPreference {
-    /// The longest that a request may wait, in seconds: beyond that proxies give up.
+    /// The longest that a request may wait, in seconds: proxies give up after that.
     static let longest = 300
 
     /// Seconds to wait; nil where the caller does not ask for it.

@@ -14,7 +14,7 @@ struct RunsDocument: Encodable {
     let runs: [RunDocument]
 }
 
-/// What a sync that was waited for has done.
+/// The result of a sync that the request waited for.
 struct SyncResultDocument: Encodable {
     let success: Bool
     let message: String
@@ -93,12 +93,13 @@ struct SyncResultDocument: Encodable {
     }
 }
 
-/// How the mirror stands, as JSON for machines: each entity and the calls that are left.
+/// The state of the mirror as JSON for machines: each entity, and the calls that are left.
 package struct StatusDocument: Encodable, Sendable {
+    /// In the catalogue's order.
     package let entities: [EntityStatusDocument]
     package let budget: BudgetDocument
 
-    /// Reads how every entity stands.
+    /// Reads the state of every entity.
     ///
     /// - Throws: `DatabaseError` where the mirror cannot be read.
     package init(of mirror: Mirror, budget: BudgetSnapshot) async throws {
@@ -109,12 +110,14 @@ package struct StatusDocument: Encodable, Sendable {
     }
 }
 
-/// How one entity stands.
+/// The state of one entity.
 package struct EntityStatusDocument: Encodable, Sendable {
     package let entity: String
     /// Rows that are not marked as deleted.
     package let rows: Int
+    /// Rows that are marked as deleted.
     package let deletedRows: Int
+    /// Null where the entity never had a run.
     @Nullable package private(set) var lastRun: RunDocument?
     package let cursor: CursorDocument
     /// Rows that lack their detail record.
@@ -147,9 +150,11 @@ package struct CursorDocument: Encodable, Sendable {
 
 /// The calls that Zoho still allows.
 package struct BudgetDocument: Encodable, Sendable {
+    /// Null where calls are not limited by the minute.
     @Nullable package private(set) var remainingThisMinute: Int?
-    /// Nil until an answer of Zoho's has told it.
+    /// Null until an answer of Zoho's has told it.
     @Nullable package private(set) var remainingToday: Int?
+    /// Calls that the plan allows a day; null until an answer of Zoho's has told it.
     @Nullable package private(set) var dailyLimit: Int?
     /// When the day's calls return, where that is known.
     @Nullable package private(set) var returnsAt: String?

@@ -4,7 +4,7 @@ import ZohoBooks
 
 /// An entry of the change log as JSON for machines.
 ///
-/// Written by hand: who catches up is sent every entry that there is, and an encoder takes twenty times as long.
+/// Written by hand: a follower that catches up is sent every entry, and an encoder takes twenty times as long.
 package enum ChangeDocument {
     /// The entry on one line; its changes are JSON already and are put in as they are.
     package static func json(_ change: Change) -> String {

@@ -2,10 +2,10 @@ import Database
 import Mirror
 import ServiceLifecycle
 
-/// Reads the change log once for all who follow it in this process.
+/// Reads the change log once for all its followers in this process.
 ///
-/// A follower first catches up by pages of its own, and then is handed what the one reader reads. Who is too slow for
-/// that is let go, and catches up again.
+/// A follower first catches up by pages of its own, and is then handed what the one reader reads. A follower that is
+/// too slow for that is dropped, and catches up again.
 actor ChangeFeed {
     /// An entry as followers are sent it.
     struct Entry: Sendable {
@@ -30,16 +30,16 @@ actor ChangeFeed {
 
     /// Entries that are read at a time for all followers.
     static let page = 500
-    /// Entries that are read at a time for one that catches up: what it costs although it reads none of them.
+    /// Entries that are read at a time for a follower that catches up: what it costs even if it never reads them.
     static let ownPage = 50
-    /// Portions that a follower may leave lying.
+    /// Portions that a follower may leave unread.
     static let buffer = 16
-    /// Pages that are made ready side by side for those who catch up: the other connections are for deliveries.
+    /// Pages that are read in parallel for followers that catch up: the other connections are for deliveries.
     private static let readers = 2
 
     init(_ mirror: Mirror) { self.mirror = mirror }
 
-    /// What is committed from now on, in its order; ends where the follower is too slow or the feed is interrupted.
+    /// What is committed from now on, in commit order; ends where the follower is too slow or the feed is interrupted.
     func follow() async throws -> AsyncStream<[Entry]> {
         if position == nil {
             let last = try await mirror.lastChangeID()
@@ -66,14 +66,14 @@ actor ChangeFeed {
             await withCheckedContinuation { waiting.append($0) }
         }
         defer {
-            // The place goes straight to the next in line.
+            // The slot goes straight to the next in line.
             if waiting.isEmpty { reading -= 1 } else { waiting.removeFirst().resume() }
         }
         let page = try await mirror.changePage(after: after, entity: entity, limit: Self.ownPage)
         return (await Self.entries(page.changes), page.last)
     }
 
-    /// Makes entries ready to be sent, one after the other, so that a delivery waits for one and not for all.
+    /// Prepares entries one after the other, so that a delivery waits for one and not for all.
     @concurrent private static func entries(_ changes: [Change]) async -> [Entry] {
         var entries: [Entry] = []
         for change in changes {
@@ -90,7 +90,7 @@ actor ChangeFeed {
         dropFollowers()
     }
 
-    /// Reads what is new and hands it to everybody.
+    /// Reads what is new and hands it to all followers.
     func handOut() async {
         do {
             while !followers.isEmpty, let from = position {
@@ -106,7 +106,7 @@ actor ChangeFeed {
                 if changes.count < Self.page { break }
             }
         } catch {
-            // Each catches up by itself then, and sees what is wrong.
+            // Each then catches up on its own, and sees the error.
             dropFollowers()
         }
         if followers.isEmpty { position = nil }

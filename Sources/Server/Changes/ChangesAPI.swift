@@ -10,7 +10,7 @@ struct ChangesAPI: Sendable {
     let mirror: Mirror
     let feed: ChangeFeed
     let streams: StreamLimit
-    /// How often a stream without news shows that it is alive.
+    /// How often a stream without events sends a comment, so that it does not look dead.
     let keepAlive: Duration
 
     /// What a follower has missed.
@@ -32,7 +32,7 @@ struct ChangesAPI: Sendable {
         return .json(.ok, text: "{\"changes\":[\(members)],\"last\":\(page.last)}")
     }
 
-    /// Goes on with the entry after `Last-Event-ID` or `after`; without either, with what comes from now on.
+    /// Continues after `Last-Event-ID` or `after`; without either, starts with what is committed from now on.
     ///
     /// Where entries that the follower has not seen are gone, an event `gap` comes in their place.
     func stream(_ request: Request, _ context: ServerContext) async throws -> Response {
@@ -48,7 +48,7 @@ struct ChangesAPI: Sendable {
         let first: Int64
         if let seen {
             first = seen
-            // What was removed is told in the stream, so that a client that only reconnects hears of it too.
+            // The stream reports what was removed, so that a client that only reconnects learns of it too.
             do { try await mirror.checkChanges(after: seen) } catch MirrorError.changesRemoved {}
         } else {
             first = try await mirror.lastChangeID()
@@ -57,7 +57,7 @@ struct ChangesAPI: Sendable {
             var last = first
             while !Task.isShuttingDownGracefully {
                 try Task.checkCancellation()
-                // Followed before it is read, so that nothing falls between.
+                // Followed before the pages are read, so that nothing is missed in between.
                 let entries = try await feed.follow()
                 if let removed = try await mirror.removedChanges(after: last) {
                     try await stream.send("gap", id: removed, data: Gap(after: last, removedThrough: removed).json)

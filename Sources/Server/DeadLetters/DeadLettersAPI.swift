@@ -4,7 +4,7 @@ import Logging
 import Mirror
 import ZohoBooks
 
-/// What could not be applied.
+/// Lists, retries and discards dead letters.
 struct DeadLettersAPI: Sendable {
     let mirror: Mirror
     let logger: Logger

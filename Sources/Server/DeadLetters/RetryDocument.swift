@@ -1,7 +1,8 @@
 package import Mirror
 
-/// What applying dead letters again has led to, as JSON for machines: how many had each outcome, 0 included.
+/// The result of retrying dead letters, as JSON for machines: how many had each outcome, 0 included.
 package struct RetryDocument: Encodable, Sendable {
+    /// By outcome; `queued` for those that wait in the inbox again.
     package let outcomes: [String: Int]
 
     package init(_ outcomes: [DeadLetter.Retry: Int]) {

@@ -5,7 +5,7 @@ import NIOHTTPTypes
 import ServiceLifecycle
 import Synchronization
 
-/// Reads the bodies of requests, within bounds of each and of all together, so that nobody fills the memory.
+/// Reads the bodies of requests, within a bound for each and one for all together, so that nobody can fill the memory.
 final class BodyReader: Sendable {
     private struct State {
         /// Of all bodies that are being read.
@@ -22,7 +22,7 @@ final class BodyReader: Sendable {
     private let capacity: Int
     private let state = Mutex(State())
 
-    /// Seconds that a whole body may take; Zoho itself gives up after as many.
+    /// Seconds that a whole body may take; Zoho itself gives up after the same time.
     private static let timeout = 10
 
     init(capacity: Int, clock: any Clock<Duration>) {
@@ -30,7 +30,8 @@ final class BodyReader: Sendable {
         self.clock = clock
     }
 
-    /// Stops what takes too long, until the program shuts down; one look for all is cheaper than an alarm for each.
+    /// Stops what takes too long, until the program shuts down; one check a second for all is cheaper than a timer for
+    /// each.
     func run() async {
         try? await cancelWhenGracefulShutdown {
             while true {
@@ -44,9 +45,9 @@ final class BodyReader: Sendable {
         }
     }
 
-    /// The body of a request, which must come whole.
+    /// The body of a request, which must arrive completely.
     ///
-    /// The framework takes the end of the connection, or of the task, for the end of the body.
+    /// The framework takes the end of the connection or of the task for the end of the body, so its length is checked.
     ///
     /// - Parameter limit: bytes.
     /// - Throws: ``Problem`` where it is longer, breaks off or takes too long, or where too much is being read already;

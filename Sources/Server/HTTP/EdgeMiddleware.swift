@@ -3,7 +3,7 @@ import Hummingbird
 import Logging
 import Mirror
 
-/// What every request passes first: it gets its id, its errors become problems, and it is counted and logged.
+/// The first middleware: gives every request its id, turns errors into problems, counts and logs.
 struct EdgeMiddleware: RouterMiddleware {
     let metrics: Metrics
     let arrivals: ArrivalLog
@@ -60,7 +60,7 @@ struct EdgeMiddleware: RouterMiddleware {
     private func noteUnknownPath(_ request: Request, _ context: ServerContext) async {
         let path = request.uri.path
         let methods = served.methods(at: path)
-        // Who comes to another route with a token sees the answer himself.
+        // A client of another route sees the answer itself.
         guard !methods.contains(request.method) || path.contains("/webhooks/") else { return }
         let isDelivery = [.post, .put].contains(request.method)
         let claims = request.headers[.webhookSignature] != nil || request.headers[.webhookKey] != nil
@@ -69,7 +69,7 @@ struct EdgeMiddleware: RouterMiddleware {
             if isDelivery, methods.isEmpty { metrics.count(.unknownPaths, .init(["path": UnknownPaths.other])) }
             return
         }
-        // Anybody can send a header; only what it proves keeps a place from everybody else.
+        // Anybody can send a header; only a valid one keeps a place from everybody else.
         let isProven = claims ? await proof.isGiven(by: request, context, bodies) : false
         let label = unknownPaths.label(
             for: isDelivery ? path : "\(request.method) \(path)", isProven: isProven, at: arrivals.now())

@@ -11,7 +11,7 @@ struct EventStream {
     /// Sends one event.
     ///
     /// - Parameters:
-    ///   - id: from which a client goes on after it lost the connection.
+    ///   - id: after which a client continues when it has lost the connection.
     ///   - data: text without line breaks, such as JSON.
     @concurrent mutating func send(_ event: String, id: Int64? = nil, data: String) async throws {
         var text = id.map { "id: \($0)\n" } ?? ""
@@ -19,9 +19,9 @@ struct EventStream {
         try await writer.write(ByteBuffer(string: text))
     }
 
-    /// Sends nothing in particular, so that nobody on the way takes the connection for dead.
+    /// Sends a comment, so that nothing on the way takes the connection for dead.
     ///
-    /// - Parameter id: what the client is to go on after when it connects again.
+    /// - Parameter id: after which the client is to continue when it reconnects.
     @concurrent mutating func keepAlive(id: Int64? = nil) async throws {
         try await writer.write(ByteBuffer(string: ": still here\n\(id.map { "id: \($0)\n" } ?? "")\n"))
     }
@@ -39,9 +39,9 @@ struct EventStream {
 }
 
 extension Response {
-    /// An answer that goes on for as long as `body` sends events.
+    /// A response that lasts for as long as `body` sends events.
     ///
-    /// - Parameter slot: freed when the answer has ended, however it does.
+    /// - Parameter slot: freed when the response has ended, however it does.
     static func events(
         in slot: StreamLimit.Slot, _ body: @escaping @Sendable @concurrent (inout EventStream) async throws -> Void
     ) -> Response {
@@ -59,14 +59,14 @@ extension Response {
     }
 }
 
-/// How many streams may go on at once: each keeps a connection and memory for as long as its client likes.
+/// How many streams may be open at once: each keeps a connection and memory for as long as its client likes.
 final class StreamLimit: Sendable {
     private let limit: Int
     private let taken = Mutex(0)
 
     init(limit: Int) { self.limit = limit }
 
-    /// A place that is free again when nobody holds it any more.
+    /// A slot, which is freed when nothing refers to it any more.
     final class Slot: Sendable {
         private let limit: StreamLimit
 
@@ -75,7 +75,7 @@ final class StreamLimit: Sendable {
         deinit { limit.taken.withLock { $0 -= 1 } }
     }
 
-    /// Takes a place.
+    /// Takes a slot.
     ///
     /// - Throws: ``Problem`` where all are taken.
     func take() throws(Problem) -> Slot {

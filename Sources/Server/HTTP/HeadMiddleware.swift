@@ -1,7 +1,7 @@
 import HTTPTypes
 import Hummingbird
 
-/// Answers HEAD without a body, whatever came of the request.
+/// Answers HEAD without a body, whatever the result of the request.
 struct HeadMiddleware: RouterMiddleware {
     @concurrent func handle(
         _ request: Request, context: ServerContext,

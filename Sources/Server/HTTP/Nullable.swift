@@ -1,4 +1,4 @@
-/// A member that is `null` where there is no value, so that a document has the same members whatever has happened.
+/// A member that is `null` where there is no value, so that a document always has the same members.
 @propertyWrapper
 package struct Nullable<Value: Encodable & Sendable>: Encodable, Sendable {
     package var wrappedValue: Value?

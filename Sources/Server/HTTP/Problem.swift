@@ -8,7 +8,7 @@ import NIOCore
 import Sync
 import ZohoBooks
 
-/// What went wrong with a request, as RFC 9457 has it.
+/// What went wrong with a request, as RFC 9457 describes problems.
 struct Problem: Error, Sendable {
     /// What is wrong with one field of a request.
     struct Fault: Sendable, Hashable, Encodable {
@@ -22,7 +22,7 @@ struct Problem: Error, Sendable {
     var faults: [Fault] = []
     /// The run that stands in the way.
     var run: RunDocument?
-    /// What the log says of it, and nobody outside.
+    /// The error for the log, which no client is told.
     var cause: (any Error)?
 
     init(_ status: HTTPResponse.Status, _ detail: String) {
@@ -49,7 +49,7 @@ struct Problem: Error, Sendable {
 }
 
 extension Problem {
-    /// What a request is told of an error, without what concerns nobody outside.
+    /// What a client is told of an error, without internal details.
     init(_ error: any Error) {
         switch error {
         case let problem as Problem: self = problem
@@ -92,6 +92,6 @@ extension Problem {
         return problem
     }
 
-    /// Whether somebody has to look into the log.
+    /// Whether the fault is the server's, so that it is logged.
     var isOurs: Bool { status.code >= 500 }
 }

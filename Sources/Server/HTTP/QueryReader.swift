@@ -1,7 +1,7 @@
 import Catalog
 import Hummingbird
 
-/// Reads the parameters of a query and gathers everything that is wrong with them.
+/// Reads the parameters of a query and collects everything that is wrong with them.
 struct QueryReader {
     private let pairs: FormPairs
     private var faults: [Problem.Fault] = []
@@ -19,7 +19,7 @@ struct QueryReader {
         faults.append(Problem.Fault(field: name, reason: reason))
     }
 
-    /// A whole number; nil where it is not there or refused.
+    /// A whole number; nil where it is missing or refused.
     mutating func number(_ name: String, in range: ClosedRange<Int>) -> Int? {
         guard let text = pairs[name] else { return nil }
         guard let number = Int(text), range.contains(number) else {
@@ -30,7 +30,7 @@ struct QueryReader {
         return number
     }
 
-    /// The name of an entity; nil where it is not there or refused.
+    /// The name of an entity; nil where it is missing or refused.
     mutating func entity() -> String? {
         guard let text = pairs["entity"] else { return nil }
         let name = text.replacing("-", with: "_")

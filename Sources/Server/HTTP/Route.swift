@@ -43,16 +43,16 @@ struct Route: Sendable {
     var parameters: [Parameter] = []
     /// The name of the schema of the body, where there is one.
     var body: String?
-    /// What each status means; those that every route has apart.
+    /// What each status means, except for those that every route has.
     let answers: [Int: Answer]
-    /// The document of its answers, where they are JSON.
+    /// The schema of its answers, where they are JSON.
     var document: String?
     var contentType = "application/json"
-    /// Whether it knows by itself how long it waits for the database.
+    /// Whether the handler bounds its own waiting for the database.
     var hasOwnDeadline = false
     let handler: Handler
 
-    /// Whether it is given up where the database takes long for what it asks.
+    /// Whether it is answered with 503 where the database takes longer than ``Deadline/answer``.
     var isLookup: Bool { method == .get && !hasOwnDeadline && contentType != "text/event-stream" }
 
     /// What comes with a status below 500, or with one that the route names; nil where it never answers so.
@@ -64,7 +64,7 @@ struct Route: Sendable {
 }
 
 extension Access {
-    /// The statuses with which a caller is turned away.
+    /// The statuses with which a caller is refused.
     var refusals: [Int] {
         switch self {
         case .open: []

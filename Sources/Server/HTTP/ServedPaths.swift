@@ -23,14 +23,14 @@ struct ServedPaths: Sendable {
         }
     }
 
-    /// The methods of the route that fits best; none where nothing is served.
+    /// The methods of the routes that match best, sorted; none where nothing is served.
     func methods(at path: String) -> [HTTPRequest.Method] {
         let segments = path.split(separator: "/")
         let best = patterns.filter { $0.matches(segments) }.min { $0.wildcards < $1.wildcards }
         return (best?.methods ?? []).sorted { $0.rawValue < $1.rawValue }
     }
 
-    /// What a request is told whose path is served, but not with its method; nil for other requests.
+    /// The answer to a request whose path is served, but not with its method; nil for other requests.
     func problem(of method: HTTPRequest.Method, at path: String) -> Problem? {
         let methods = methods(at: path)
         guard !methods.isEmpty, !methods.contains(method) else { return nil }

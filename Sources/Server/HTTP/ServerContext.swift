@@ -25,10 +25,10 @@ struct ServerContext: RequestContext, RemoteAddressRequestContext {
     /// The address of the caller; behind a proxy that is trusted, the one that the proxy names.
     private(set) var caller: String
 
-    /// Reads who calls from what proxies have added to `X-Forwarded-For`.
+    /// Determines the caller from what proxies have added to `X-Forwarded-For`.
     ///
-    /// Each proxy adds at the end whom it was called by, so only what stands behind a trusted one is its own word; what
-    /// stands before came with the request.
+    /// Each proxy appends the address that called it, so only what a trusted proxy has appended counts; the rest came
+    /// with the request.
     mutating func follow(_ forwarded: String?, trusting proxies: [AddressRange]) {
         var hops = (forwarded ?? "").split(separator: ",").map { $0.trimmingCharacters(in: .whitespaces) }
         while let hop = hops.popLast(), proxies.contains(where: { $0.contains(caller) }) {

@@ -1,17 +1,17 @@
 import Synchronization
 
-/// The paths that are counted one by one; who tries many paths must fill neither the memory nor the mirror, nor hide
-/// those that are proven to be Zoho's.
+/// Decides which unknown paths are counted individually: a client that tries many must fill neither the memory nor the
+/// mirror, nor hide those that are proven to be Zoho's.
 final class UnknownPaths: Sendable {
-    /// What stands for all others.
+    /// The label of all others.
     static let other = "other"
 
     private struct State {
-        /// Nobody else can fill these places.
+        /// Unproven paths never take these places.
         var proven: Set<String> = []
         /// When each came last, in microseconds since 1970.
         var others: [String: Int64] = [:]
-        /// When the last one gave its place to another.
+        /// When a path last lost its place to another.
         var evictedAt: Int64?
         var lastWithoutPlace: String?
         var metrics: Set<String> = []
@@ -22,7 +22,7 @@ final class UnknownPaths: Sendable {
     private static let evictionInterval: Int64 = 60_000_000
     private let state = Mutex(State())
 
-    /// Under which name a path is counted: its own, or that of all others.
+    /// The label under which a path is counted: its own, or that of all others.
     ///
     /// - Parameters:
     ///   - isProven: whether the delivery is Zoho's by its signature or key.
@@ -50,7 +50,7 @@ final class UnknownPaths: Sendable {
         }
     }
 
-    /// The name in the metrics, of which none is ever given up.
+    /// The label in the metrics, where none is ever given up.
     func metricsLabel(for label: String) -> String {
         state.withLock { state in
             if state.metrics.contains(label) { return label }

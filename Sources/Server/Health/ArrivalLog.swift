@@ -6,7 +6,7 @@ import ServiceLifecycle
 import Synchronization
 import ZohoBooks
 
-/// Notes what arrives and what is turned away, and keeps the counts in the mirror, so that a restart forgets none.
+/// Counts what arrives and what is turned away, and keeps the counts in the mirror, so that a restart loses none.
 final class ArrivalLog: Sendable {
     private struct Key: Hashable {
         let kind: Arrival.Kind
@@ -48,7 +48,7 @@ final class ArrivalLog: Sendable {
         }
     }
 
-    /// Brings what was noted to the mirror; keeps it where the mirror does not take it.
+    /// Writes the counts to the mirror; keeps them where that fails.
     func flush() async throws {
         let taken = counts.withLock { counts in
             defer { counts = [:] }
@@ -66,7 +66,7 @@ final class ArrivalLog: Sendable {
         }
     }
 
-    /// Brings what is noted to the mirror every few seconds, and a last time when the program shuts down.
+    /// Writes the counts to the mirror every few seconds, and once more when the program shuts down.
     func run() async throws {
         for await _ in AsyncTimerSequence(interval: Self.interval, clock: .continuous).cancelOnGracefulShutdown() {
             await flushOrWarn()

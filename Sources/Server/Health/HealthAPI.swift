@@ -4,14 +4,14 @@ import Mirror
 import Sync
 import ZohoBooks
 
-/// Tells whether the server lives, whether it can work, and how everything is.
+/// Answers whether the process is alive, whether it can serve, and how every check is.
 struct HealthAPI: Sendable {
     let mirror: Mirror
     let inspector: HealthInspector
     let arrivals: ArrivalLog
     let clock: any Clock<Duration>
     let unknownPaths: UnknownPaths
-    /// The checks as this process has found them last, for while the database cannot say.
+    /// The checks as this process found them last, for while the database does not answer.
     let remembered: @Sendable () -> [HealthRecord]
 
     private struct Alive: Encodable {
@@ -45,11 +45,11 @@ struct HealthAPI: Sendable {
         do {
             try await within(Deadline.query, clock: clock) {
                 try? await arrivals.flush()
-                // Whatever else is wrong with it, it answers.
+                // An error is an answer too; what is wrong the checks say.
                 _ = try? await mirror.inboxDepth()
             }
             return try await within(Deadline.inspection, clock: clock) {
-                // Who asks often must not cost calls: what only Zoho can say, the schedule has asked.
+                // Requests must not cost calls: the schedule has asked what only Zoho can say.
                 await inspector.inspectWithStored(.mirror, remembered: remembered())
             }
         } catch {

@@ -11,7 +11,7 @@ final class Metrics: Sendable {
         }
     }
 
-    /// What a name means.
+    /// The counters, by their names in Prometheus.
     enum Counter: String, CaseIterable, Sendable {
         case deliveries = "zohosync_deliveries_total"
         case unknownPaths = "zohosync_unknown_webhook_paths_total"
@@ -80,7 +80,7 @@ final class Metrics: Sendable {
 
     /// Everything in Prometheus' text format.
     ///
-    /// - Parameter gauges: what is looked up when somebody asks.
+    /// - Parameter gauges: values that are read for this request.
     func text(_ gauges: [Gauge]) -> String {
         var output = ""
         let (counters, lags) = state.withLock { ($0.counters, $0.lags) }
@@ -127,7 +127,7 @@ final class Metrics: Sendable {
     }
 }
 
-/// A value that is looked up when somebody asks.
+/// A value that is read when the metrics are requested.
 struct Gauge: Sendable {
     let name: String
     let help: String

@@ -4,7 +4,7 @@ import Mirror
 import NIOCore
 import ZohoBooks
 
-/// What Prometheus reads.
+/// The metrics for Prometheus.
 struct MetricsAPI: Sendable {
     let mirror: Mirror
     let metrics: Metrics
@@ -18,7 +18,7 @@ struct MetricsAPI: Sendable {
             body: .init(byteBuffer: ByteBuffer(string: text)))
     }
 
-    /// What can be looked up now: whether the database answers, and if it does, what it gives.
+    /// The gauges that can be read now: whether the database answers, and if it does, what it holds.
     func gauges() async -> [Gauge] {
         let inbox = await answer { try await inboxGauges() }
         var gauges = [
@@ -35,7 +35,7 @@ struct MetricsAPI: Sendable {
         return gauges
     }
 
-    /// What the database gives; nil where it does not, in time.
+    /// The gauges of a group; nil where the database does not answer in time.
     private func answer(_ group: @escaping @Sendable () async throws -> [Gauge]) async -> [Gauge]? {
         try? await within(Deadline.query, clock: clock) { try await group() }
     }

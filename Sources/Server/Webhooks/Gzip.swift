@@ -5,7 +5,7 @@ import Catalog
 enum Gzip {
     enum Failure: Error, Hashable {
         case damaged
-        /// It would be larger than the caller takes.
+        /// It would be larger than the caller accepts.
         case tooLarge
     }
 
@@ -17,10 +17,10 @@ enum Gzip {
         }
     }
 
-    /// Unpacks gzip or zlib data; several members after one another are one body (RFC 1952, section 2.2).
+    /// Unpacks gzip or zlib data; several members in sequence are one body (RFC 1952, section 2.2).
     ///
-    /// - Parameter limit: bytes that the result may have; more is not even unpacked, so that a small body cannot fill
-    ///   the memory.
+    /// - Parameter limit: bytes that the result may have; unpacking stops there, so that a small body cannot fill the
+    ///   memory.
     static func unpack(_ bytes: [UInt8], limit: Int) throws(Failure) -> [UInt8] {
         var stream = z_stream()
         guard zohosync_inflate_init(&stream) == Z_OK else { throw .damaged }

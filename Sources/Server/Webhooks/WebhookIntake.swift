@@ -7,7 +7,7 @@ import NIOCore
 import Sync
 import ZohoBooks
 
-/// Takes Zoho's webhooks: checks where they come from, reads what they are about, and answers when they are stored.
+/// Receives Zoho's webhooks: checks where they come from, reads what they are about, and answers when they are stored.
 struct WebhookIntake: Sendable {
     let mirror: Mirror
     let inbox: InboxWriter
@@ -18,7 +18,7 @@ struct WebhookIntake: Sendable {
     let logger: Logger
 
     private struct Accepted: Encodable {
-        /// What the ids are of; nil where nothing was stored.
+        /// What the ids refer to; nil where nothing was stored.
         @Nullable var kind: Kind?
         @Nullable var id: Int64?
         let ids: [Int64]
@@ -53,7 +53,7 @@ struct WebhookIntake: Sendable {
         }
         guard isProven || proof.isSigned(request, body, received: received) else { throw refusal(name) }
         if body.isEmpty {
-            // A test call, or a rule without a body: Zoho would only repeat it.
+            // A test call, or a rule without a body: after an error Zoho would only repeat it.
             count(name, "empty")
             return .json(.ok, Accepted(kind: nil, id: nil, ids: [], status: "ignored: the body is empty"))
         }
@@ -79,9 +79,9 @@ struct WebhookIntake: Sendable {
 
     // MARK: - Where it comes from
 
-    /// Whether the headers alone prove it; where not, the body's signature has to.
+    /// Whether the headers alone prove the origin; otherwise the signature of the body has to.
     ///
-    /// - Throws: ``Problem`` where nothing claims to be a proof, so that a stranger's body is not even read.
+    /// - Throws: ``Problem`` where there is neither a key nor a signature, so that a stranger's body is not even read.
     private func isProven(_ request: Request, webhook: String) throws -> Bool {
         if !proof.isExpected || proof.hasKey(request) { return true }
         guard proof.claimsSignature(request) else { throw refusal(webhook) }
@@ -95,7 +95,7 @@ struct WebhookIntake: Sendable {
             .unauthorized, "The webhook is not signed with this server's secret. Set the same secret in Zoho and here.")
     }
 
-    /// Counts what is not taken because of its body; Zoho does not bring it better another time.
+    /// Counts a delivery that is refused for its body; sending it again would not help.
     private func turnAway(_ webhook: String, _ result: String) {
         count(webhook, result)
         arrivals.note(.turnedAway, webhook)
@@ -155,7 +155,7 @@ struct WebhookIntake: Sendable {
         } else {
             count(webhook.name, "accepted")
             // One request is one of the day's webhooks, however many records it is about.
-            // That a stock or price rule works says nothing of the rule for the records themselves.
+            // A working stock or price rule says nothing about the rule for the records themselves.
             let subjects = webhook.content == .marks ? [webhook.name] : Set(contents.map(\.entity))
             for subject in subjects { arrivals.note(.received, subject) }
             logger.debug(

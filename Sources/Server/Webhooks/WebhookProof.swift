@@ -19,7 +19,7 @@ struct WebhookProof: Sendable {
         return WebhookSignature.isEqual(key.revealed.utf8, given.utf8)
     }
 
-    /// Whether a request has a signature that only its body can prove.
+    /// Whether a request has a signature, which only its body can prove right.
     func claimsSignature(_ request: Request) -> Bool {
         secret != nil && request.headers[.webhookSignature] != nil
     }
@@ -34,12 +34,12 @@ struct WebhookProof: Sendable {
         let pairs = FormPairs(request.uri.query ?? "").pairs + (body.form?.pairs ?? [])
         let signed = body.form == nil ? body.bytes : []
         if WebhookSignature.isValid(signature, pairs: pairs, body: signed, secret: secret) { return true }
-        // Nobody knows whether Zoho signs a body before or after it is compressed.
+        // It is unknown whether Zoho signs a body before or after compressing it.
         return signed != received && body.form == nil
             && WebhookSignature.isValid(signature, pairs: pairs, body: received, secret: secret)
     }
 
-    /// Whether a request whose body nobody has read yet carries the right signature or key.
+    /// Whether a request whose body was not read yet carries the right signature or key.
     func isGiven(by request: Request, _ context: ServerContext, _ bodies: BodyReader) async -> Bool {
         if hasKey(request) { return true }
         guard claimsSignature(request),

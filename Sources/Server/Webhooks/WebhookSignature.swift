@@ -5,9 +5,9 @@ import Foundation
 /// The signature of a webhook (reference, section 8.4): HMAC-SHA256 over all query and form pairs sorted by key, without
 /// separators, and the body.
 ///
-/// Whether Zoho writes it in hexadecimal or Base64 is disputed, so both are taken.
+/// Sources disagree whether Zoho encodes it in hexadecimal or Base64, so both are accepted.
 enum WebhookSignature {
-    /// Whether a header carries the right signature, in a time that does not tell how much of it is right.
+    /// Whether a header carries the right signature, in a time that does not reveal how much of it is right.
     ///
     /// - Parameters:
     ///   - pairs: those of the query and, where the body is a form, of the form.

@@ -1,14 +1,16 @@
 import Foundation
 
-/// What somebody has to know: checks that are no longer well, or well again, in one message.
+/// A message about checks that have changed their state, for the worse or for the better.
 package struct Alert: Sendable, Hashable, Encodable {
     /// One check that has changed its state.
     package struct Item: Sendable, Hashable, Encodable {
+        /// The name of the check.
         package let check: String
         /// `ok`, `warning` or `critical`.
         package let state: String
-        /// The state that was told before.
+        /// The state that the target was told before.
         package let before: String
+        /// In the check's own unit; -1 where the check cannot be made.
         package let figure: Double
         /// What to do; empty where it is well again.
         package let advice: String
@@ -16,12 +18,12 @@ package struct Alert: Sendable, Hashable, Encodable {
         package let since: String
         /// The largest parts of the figure by name, such as entities or paths; nil where it has none.
         package let parts: [String: Int]?
-        /// How many parts there are beside these; nil where there are none.
+        /// How many further parts there are; nil where there are none.
         package let more: Int?
 
-        /// Parts that are told.
+        /// How many parts an alert names.
         private static let told = 5
-        /// Characters of a part's name that are told.
+        /// Characters of a part's name that an alert shows.
         private static let nameLength = 80
 
         package init(
@@ -77,8 +79,9 @@ package struct Alert: Sendable, Hashable, Encodable {
         }
     }
 
-    /// Whose mirror it is: the organisation's id.
+    /// The id of the organisation whose mirror it is.
     package let organization: String
+    /// The checks that changed, each with its advice.
     package let items: [Item]
 
     package init(organization: String, items: [Item]) {
@@ -91,14 +94,14 @@ package struct Alert: Sendable, Hashable, Encodable {
         ["critical", "warning"].first { state in items.contains { $0.state == state } } ?? "ok"
     }
 
-    /// One line for a subject or a notification.
+    /// One line, for a mail's subject or a notification.
     package var title: String {
         let names = items.map(\.check).joined(separator: ", ")
         return status == "ok"
             ? "zohosync \(organization): recovered: \(names)" : "zohosync \(organization): \(status): \(names)"
     }
 
-    /// The whole for a person.
+    /// The whole alert for a person, a line for each check.
     package var text: String {
         let lines = items.map { item in
             item.state == "ok"
@@ -124,7 +127,7 @@ package struct Alert: Sendable, Hashable, Encodable {
         try container.encode(items, forKey: .items)
     }
 
-    /// The whole as one JSON object.
+    /// The whole alert as one JSON object.
     func json() throws -> Data {
         let encoder = JSONEncoder()
         encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
@@ -134,14 +137,14 @@ package struct Alert: Sendable, Hashable, Encodable {
 
 /// Where alerts go.
 package protocol AlertTarget: Sendable {
-    /// What the target is called in the log and in the mirror, like no other one; holds no secret.
+    /// The target's name in the log and in the mirror, which is unique and holds no secret.
     var name: String { get }
 
-    /// Sends an alert; comes back when it has been taken.
+    /// Sends an alert; returns when the target has accepted it.
     func send(_ alert: Alert) async throws
 }
 
-/// Why an alert was not taken.
+/// Why an alert was not accepted, or its target cannot be used.
 package struct AlertError: Error, Sendable, Hashable, CustomStringConvertible {
     package let description: String
 

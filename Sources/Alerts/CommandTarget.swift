@@ -8,10 +8,10 @@ package struct CommandTarget: AlertTarget {
 
     /// Seconds that the command may take.
     private static let timeout = 30
-    /// Bytes of what it says last on its standard error that are looked at.
+    /// How many of the last bytes on its standard error are kept for the error message.
     private static let said = 2_000
 
-    /// - Parameter command: as a shell takes it.
+    /// - Parameter command: as a shell reads it.
     package init(_ command: String) {
         self.command = command
     }
@@ -22,13 +22,13 @@ package struct CommandTarget: AlertTarget {
         let json = try alert.json()
         try await withThrowingTaskGroup(of: Void.self) { group in
             group.addTask { [command] in
-                // What the command leaves unread is read after it, so that nobody writes to a pipe that is closed.
+                // What the command leaves unread is read after it, so that this process never writes to a closed pipe.
                 let script = "( \(command)\n); status=$?; cat >/dev/null; exit $status"
                 let result = try await run(
                     .path("/bin/sh"), arguments: ["-c", script], input: .data(json), output: .discarded,
                     error: .sequence
                 ) { execution in
-                    // All of it is taken, so that the command need not wait, and its end is kept.
+                    // All of it is read, so that the command never blocks, and its end is kept.
                     var end: [UInt8] = []
                     for try await buffer in execution.standardError {
                         buffer.withUnsafeBytes { end.append(contentsOf: $0) }

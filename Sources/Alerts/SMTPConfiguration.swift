@@ -1,24 +1,27 @@
 import Foundation
 package import ZohoBooks
 
-/// Where mail is handed in, and from whom to whom it goes.
+/// The mail server to submit to, the sender and the recipients.
 package struct SMTPConfiguration: Sendable {
-    /// How the connection is kept secret.
+    /// How the connection is encrypted.
     package enum Security: Sendable, Hashable {
         /// TLS from the first byte.
         case tls
-        /// STARTTLS, and nothing is said before it.
+        /// STARTTLS, before which nothing else is sent.
         case startTLS
-        /// STARTTLS where the server offers it; a password is sent without it to this machine only.
+        /// STARTTLS where the server offers it; without it, a password is sent only to this machine.
         case opportunistic
     }
 
     package let host: String
     package let port: Int
     package let security: Security
+    /// Nil where the server is used without a login.
     package let user: String?
     package let password: Secret?
+    /// The sender's address, without a name.
     package let from: String
+    /// The recipients' addresses, at least one.
     package let recipients: [String]
 
     /// Reads `smtps://user:password@host:465`, `smtp+starttls://…:587` or `smtp://host:25`.
@@ -51,7 +54,7 @@ package struct SMTPConfiguration: Sendable {
         self.recipients = recipients
     }
 
-    /// Whether only this machine is spoken to.
+    /// Whether the server is on this machine.
     var isLoopback: Bool { host == "localhost" || host == "::1" || host.hasPrefix("127.") }
 }
 

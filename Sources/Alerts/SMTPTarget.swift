@@ -80,7 +80,7 @@ package struct SMTPTarget: AlertTarget {
                 try await conversation.say("RCPT TO:<\(recipient)>", expecting: 250)
             }
             try await conversation.say("DATA", expecting: 354)
-            // No line of it begins with a dot: headers and Base64 have none.
+            // No line begins with a dot: headers and Base64 never do.
             try await conversation.say(message.text + "\r\n.", expecting: 250)
             try? await conversation.say("QUIT", expecting: 221)
         }
@@ -95,7 +95,7 @@ package struct SMTPTarget: AlertTarget {
     }
 }
 
-/// What is said to a mail server, and what it answers.
+/// The commands to a mail server, and its replies.
 private struct SMTPConversation {
     private var lines: NIOAsyncChannelInboundStream<ByteBuffer>.AsyncIterator
     private let writer: NIOAsyncChannelOutboundWriter<ByteBuffer>
@@ -128,7 +128,7 @@ private struct SMTPConversation {
         }
     }
 
-    /// - Parameter name: how it is called in an error, where it must not be repeated.
+    /// - Parameter name: names the command in an error, where it must not be repeated.
     mutating func say(_ text: String, expecting code: Int, as name: String? = nil) async throws {
         try await writer.write(ByteBuffer(string: text + "\r\n"))
         _ = try await answer(code, to: name ?? String(text.prefix { $0 != "\r\n" && $0 != "\r" }.prefix(80)))

@@ -4,8 +4,9 @@ import NIOCore
 import NIOHTTP1
 package import ZohoBooks
 
-/// Posts alerts as JSON to a URL: for Slack and what understands Slack's messages, or whole for a program.
+/// Posts alerts as JSON to a URL: as text for Slack and compatible services, or complete for a program.
 package struct WebhookTarget: AlertTarget {
+    /// How the body is written.
     package enum Format: Sendable, Hashable {
         /// `{"text": …}`.
         case slack
@@ -42,16 +43,20 @@ package struct WebhookTarget: AlertTarget {
     }
 }
 
-/// Tells an outside monitor that all is well; the monitor raises the alarm where it hears nothing.
+/// Tells an outside monitor that all is well: a dead man's switch, which raises the alarm when pings stop.
 package struct DeadMansPing: Sendable {
     private let url: Secret
     private let http: HTTPClient
 
+    /// - Parameter url: a secret, because whoever knows it can keep the monitor silent.
     package init(url: Secret, http: HTTPClient) {
         self.url = url
         self.http = http
     }
 
+    /// Sends one ping.
+    ///
+    /// - Throws: ``AlertError``, which does not repeat the URL.
     package func send() async throws {
         try await http.expectSuccess(of: HTTPClientRequest(url: url.revealed), within: 20)
     }

@@ -1,6 +1,6 @@
 import ZohoSimulator
 
-/// A clock on which everybody sleeps until it is opened.
+/// A clock on which every task sleeps until it is opened.
 package final class GateClock: Clock {
     package typealias Instant = ContinuousClock.Instant
 
@@ -9,7 +9,7 @@ package final class GateClock: Clock {
         var passes: Int
         var sleepers = 0
 
-        /// Whether somebody need not sleep, or no longer.
+        /// Whether a sleeper is let through, for which a pass is used up while the gate is closed.
         mutating func letsPass() -> Bool {
             if isOpen { return true }
             guard passes > 0 else { return false }
@@ -20,7 +20,7 @@ package final class GateClock: Clock {
 
     private let state: Monitor<State>
 
-    /// - Parameter passes: how many are let through before it is opened.
+    /// - Parameter passes: how many sleeps are let through before it is opened.
     package init(isOpen: Bool = false, passes: Int = 0) {
         state = Monitor(State(isOpen: isOpen, passes: passes))
     }
@@ -39,14 +39,14 @@ package final class GateClock: Clock {
         try await state.wait { $0.letsPass() ? () : nil }
     }
 
-    /// Comes back when somebody sleeps.
+    /// Returns when a task sleeps.
     package func untilAsleep() async throws {
         try await state.wait { $0.sleepers > 0 ? () : nil }
     }
 
-    /// Wakes everybody, and lets nobody sleep from now on.
+    /// Wakes all sleepers, and lets every sleep through from now on.
     package func open() { state.update { $0.isOpen = true } }
 
-    /// Lets whoever comes sleep again.
+    /// Makes tasks sleep again from now on.
     package func close() { state.update { $0.isOpen = false } }
 }

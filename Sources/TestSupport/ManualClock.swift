@@ -2,6 +2,7 @@ import ZohoSimulator
 
 /// A clock that stands still until it is moved.
 package final class ManualClock: Clock {
+    /// A time since the clock was made.
     package struct Instant: InstantProtocol {
         var offset: Duration
         package func advanced(by duration: Duration) -> Instant { Instant(offset: offset + duration) }
@@ -15,12 +16,13 @@ package final class ManualClock: Clock {
         var last = 0
         var reads = 0
 
-        /// When those wake who do not wake by themselves.
+        /// The deadlines of the sleepers that are not due yet.
         var deadlines: [Instant] { sleepers.values.filter { $0 > now } }
     }
 
     private let state = Monitor(State())
 
+    /// Begins at 0.
     package init() {}
 
     package var now: Instant {
@@ -42,7 +44,7 @@ package final class ManualClock: Clock {
         try await state.wait { $0.now >= deadline ? () : nil }
     }
 
-    /// Waits until somebody sleeps, and moves to where the first of them wakes; returns how long that took.
+    /// Waits until a task sleeps, and advances to the earliest deadline; returns by how much.
     @discardableResult
     package func advance() async throws -> Duration {
         try await state.wait { state in
@@ -52,20 +54,20 @@ package final class ManualClock: Clock {
         }
     }
 
-    /// Moves on, and wakes whom it is time for.
+    /// Advances, and wakes the sleepers that are due.
     package func advance(by duration: Duration) {
         state.update { $0.now = $0.now.advanced(by: duration) }
     }
 
-    /// Comes back when somebody sleeps whom it is not time for.
+    /// Returns when a task sleeps whose deadline has not passed.
     package func untilAsleep() async throws {
         try await state.wait { $0.deadlines.isEmpty ? nil : () }
     }
 
-    /// How often somebody has asked for the time.
+    /// How often the time was read.
     package var reads: Int { state.update { $0.reads } }
 
-    /// Comes back when somebody has asked for the time more often than so.
+    /// Returns when the time was read more often than this.
     package func untilRead(moreThan reads: Int) async throws {
         try await state.wait { $0.reads > reads ? () : nil }
     }

@@ -13,9 +13,9 @@ package struct PostgresServer: Sendable {
     private static let shared = Task { try await start() }
     private static let databases = Atomic(0)
 
-    /// An own, empty database.
+    /// Makes a new, empty database.
     ///
-    /// Whoever makes it drops it; `withDatabase` does both.
+    /// The caller drops it; `withDatabase` does both.
     package static func makeDatabase() async throws -> TestDatabase {
         let server = try await shared.value
         let name = "test_\(databases.add(1, ordering: .relaxed).newValue)"
@@ -58,7 +58,7 @@ package struct PostgresServer: Sendable {
 
 /// A database of the tests' server.
 package struct TestDatabase: Sendable {
-    /// `postgres://…` without a password: the server trusts whoever comes over loopback.
+    /// `postgres://…` without a password: the server trusts every connection over loopback.
     package let url: String
     fileprivate let name: String
     fileprivate let admin: PostgresConnection
@@ -80,10 +80,10 @@ package struct StoppablePostgres: Sendable {
     /// Its database `postgres`.
     package var url: String { "postgres://postgres@127.0.0.1:\(process.port)/postgres" }
 
-    /// Ends it at once, as a crash does.
+    /// Kills it, as a crash does.
     package func stop() async throws { try await process.tell("stop") }
 
-    /// Has it write to the disk late, so that ending it loses what was committed last.
+    /// Makes it write to the disk late, so that a crash loses what was committed last.
     package func delayWriting() async throws {
         let admin = try await PostgresConnection.open(
             PostgresConfiguration(url: url), logger: Logger(label: "test.postgres"))
@@ -94,7 +94,7 @@ package struct StoppablePostgres: Sendable {
         await admin.close()
     }
 
-    /// Has it hang while `body` runs: it takes connections and statements and answers none.
+    /// Makes it hang while `body` runs: it accepts connections and statements and answers none.
     package func hanging<T>(_ body: () async throws -> T) async throws -> T {
         try await process.tell("freeze")
         do {

@@ -1,7 +1,8 @@
-/// SplitMix64: the same seed, the same numbers, so that what a test tries is the same on every machine.
+/// SplitMix64, so that what a test tries is the same on every machine.
 package struct SeededGenerator: RandomNumberGenerator {
     private var state: UInt64
 
+    /// Generators with one seed give the same numbers.
     package init(seed: UInt64) { state = seed }
 
     package mutating func next() -> UInt64 {

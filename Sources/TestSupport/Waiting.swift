@@ -1,7 +1,6 @@
-/// Looks again and again until something holds that another process, a server or a worker brings about and of which no
-/// event tells.
+/// Polls until something holds that another process, a server or a worker brings about without an event.
 ///
-/// The bound is there for what never comes, not for what comes late: no machine takes ten minutes.
+/// The bound of ten minutes is for what never happens: no machine is that slow.
 ///
 /// - Throws: ``ConditionTimeout``.
 package func waitUntil(_ what: String, _ holds: () async throws -> Bool) async throws {
@@ -12,7 +11,7 @@ package func waitUntil(_ what: String, _ holds: () async throws -> Bool) async t
     }
 }
 
-/// What a test has waited for in vain.
+/// The condition that did not come to hold in time.
 package struct ConditionTimeout: Error, CustomStringConvertible {
     let what: String
     package var description: String { "Ten minutes have passed, and it does not hold: \(what)" }

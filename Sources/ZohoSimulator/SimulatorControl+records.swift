@@ -12,13 +12,13 @@ extension SimulatorControl {
     /// The id of a record, whether it exists or not.
     package func id(_ module: SimulatorModule, at index: Int) -> String { String(module.idSpace.id(index)) }
 
-    /// The ids of all records that exist, inactive ones too, in order of index.
+    /// The ids of all records that exist, including inactive ones, in order of index.
     package func ids(_ module: SimulatorModule) -> [String] {
         let books = snapshot
         return (0..<books.end(module)).filter { books.exists(module, $0) }.map { String(module.idSpace.id($0)) }
     }
 
-    /// How many records exist, inactive ones too.
+    /// How many records exist, including inactive ones.
     package func count(_ module: SimulatorModule) -> Int {
         listings.listing(snapshot, .init(module: module, filter: ListFilter(), order: .created)).count
     }
@@ -74,7 +74,7 @@ extension SimulatorControl {
             })
     }
 
-    /// Makes a record whose keys are `fields`, and generated ones otherwise; returns its id.
+    /// Creates a record with these keys and generated ones otherwise; returns its id.
     @discardableResult
     package func create(_ module: SimulatorModule, _ fields: [String: SimulatorValue] = [:]) -> String {
         let now = Int(seconds)
@@ -152,13 +152,13 @@ extension SimulatorControl {
     /// Every access token that has been issued and not evicted.
     package var liveTokens: [String] { tokens.withLock { $0.texts } }
 
-    /// Makes every access token worthless at once; the refresh token stays good.
+    /// Invalidates every access token at once; the refresh token stays valid.
     package func expireTokens() { tokens.withLock { $0.expireAll() } }
 
     /// Revokes the refresh token and every access token; only a new grant code helps.
     package func revokeTokens() { _ = tokens.withLock { $0.revoke(configuration.oauth.refreshToken) } }
 
-    /// Makes the refresh token one of other scopes, as if it had been made anew; access tokens that live keep theirs.
+    /// Changes the scopes of the refresh token, as if it had been issued anew; valid access tokens keep theirs.
     package func setScopes(_ scopes: [String]) { tokens.withLock { $0.rules.scopes = scopes } }
 
     /// Gives the next `count` calls whose path starts with `prefix`, such as `/items`, a fault.

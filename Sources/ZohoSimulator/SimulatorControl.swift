@@ -1,7 +1,7 @@
 package import Foundation
 import Synchronization
 
-/// The simulated organisation seen from behind: changes it, makes it misbehave, and tells the truth about it.
+/// The simulated organisation behind the API: changes it, makes it misbehave, and tells its true state.
 ///
 /// Every change is seen by the next call of the API. Records are named by id or by index; the generated ones have the
 /// indices from 0 on, created ones follow.
@@ -52,7 +52,7 @@ package final class SimulatorControl: Sendable {
 
     // MARK: Counting
 
-    /// How often what was called so far.
+    /// How often each path was called so far.
     package var statistics: CallStatistics {
         var statistics = counters.withLock { $0 }
         statistics.largestInFlight = limits.withLock { $0.largestInFlight }

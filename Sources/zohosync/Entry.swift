@@ -10,7 +10,7 @@ import Server
 @main
 struct Entry {
     static func main() async {
-        // Whoever reads our output may stop doing so.
+        // Whoever reads the output may stop reading; that must not end the program.
         signal(SIGPIPE, SIG_IGN)
         #if canImport(Glibc)
         // A heap for each thread, glibc's standard, keeps what every thread once needed for a page.

@@ -1,6 +1,6 @@
 /// The organisation's records: generated ones, and on top of them what was edited, deleted and created since.
 ///
-/// A value: an answer is made from a copy, while others change the original.
+/// A value, so that an answer is made from a copy while other calls change the original.
 struct Books: Sendable {
     /// What differs from the generated record.
     struct Overlay: Sendable {
@@ -84,7 +84,7 @@ struct Books: Sendable {
 
     // MARK: Changing
 
-    /// Puts changes over a record; `now` becomes its time of change unless nil, or the changes say another.
+    /// Changes a record; `now` becomes its time of change, unless it is nil or the changes name another.
     mutating func edit(
         _ module: SimulatorModule, _ index: Int, _ changes: [String: SimulatorValue], now: Int?
     ) {
@@ -113,7 +113,7 @@ struct Books: Sendable {
         versions[module, default: 0] += 1
     }
 
-    /// Makes a record after the last one and returns its index.
+    /// Creates a record after the last one and returns its index.
     mutating func create(_ module: SimulatorModule, _ fields: [String: SimulatorValue], now: Int) -> Int {
         let index = end(module)
         created[module, default: 0] += 1
@@ -125,7 +125,7 @@ struct Books: Sendable {
         return index
     }
 
-    /// Makes one contact of several: the sources are gone, and their documents are the target's.
+    /// Merges contacts into one: the sources are gone, and their documents are the target's.
     mutating func merge(contacts sources: [Int], into target: Int) {
         for source in sources where source != target {
             setDeleted(.contacts, source, true)

@@ -24,7 +24,7 @@ enum ListOrder: Sendable, Hashable {
 
 /// A sorted, filtered list that knows its length and can find any of its pages without the ones before it.
 ///
-/// Records that nobody touched are counted, not looked at. Each touched one is looked at once for each listing.
+/// Untouched records are counted without being generated. Each touched one is examined once for each listing.
 struct Listing: Sendable {
     private let mask: Mask
     private let first: Int
@@ -102,7 +102,7 @@ struct Listing: Sendable {
         firstIndex(below: ascending.count) { ascending[$0] >= value }
     }
 
-    /// The first index at which a claim that stays true once it is true becomes true.
+    /// The first index for which a monotonic predicate holds.
     private static func firstIndex(below end: Int, where claim: (Int) -> Bool) -> Int {
         var low = 0
         var high = end

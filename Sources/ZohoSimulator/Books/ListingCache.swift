@@ -1,6 +1,6 @@
 import Synchronization
 
-/// Keeps the listings of modules in which much was touched, so that a page does not sort all of it again.
+/// Caches the listings of modules with many touched records, so that a page does not sort all of them again.
 final class ListingCache: Sendable {
     struct Key: Hashable, Sendable {
         let module: SimulatorModule
@@ -48,7 +48,7 @@ final class ListingCache: Sendable {
 
     private func store(_ entry: Entry, _ key: Key) {
         entries.withLock { entries in
-            // Filters by time are as many as there are callers; the cache need not outlive a scan.
+            // Every caller may filter by another time, so the cache only has to last for one scan.
             if entries.count > 32 { entries.removeAll() }
             entries[key] = entry
         }

@@ -1,4 +1,4 @@
-/// What the simulator answers, before HTTP.
+/// An answer before it becomes an HTTP response.
 struct Answer: Sendable {
     var status = 200
     var contentType = "application/json;charset=UTF-8"

@@ -1,4 +1,5 @@
-/// Answers for what an organisation has few of: itself, its currencies, taxes, locations and brands (section 6.11).
+/// Answers the calls for an organisation's settings: itself, its currencies, taxes, locations and brands (section
+/// 6.11).
 struct Settings {
     let configuration: SimulatorConfiguration
     let calendar: OrganizationCalendar

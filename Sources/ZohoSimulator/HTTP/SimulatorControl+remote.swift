@@ -1,8 +1,8 @@
 import Foundation
 
-/// The control by HTTP, for a person with curl: the same things that Swift code can do.
+/// The control over HTTP, for a person with curl: it can do the same as Swift code.
 extension SimulatorControl {
-    /// What is wrong with a request.
+    /// A request that cannot be followed, and why.
     struct BadRequest: Error {
         let message: String
     }

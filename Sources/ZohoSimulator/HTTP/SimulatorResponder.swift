@@ -3,7 +3,7 @@ import Hummingbird
 import NIOCore
 import Synchronization
 
-/// Takes the requests apart, asks the rules, and sends the answer, or what a fault makes of it.
+/// Parses requests, applies the rules, and sends the answer, or what a fault makes of it.
 struct SimulatorResponder: HTTPResponder {
     typealias Context = SimulatorContext
 

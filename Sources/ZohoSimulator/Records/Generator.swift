@@ -25,7 +25,7 @@ struct Generator: Sendable {
         self.end = end
         let items = counts[.items] ?? 0
         let contacts = counts[.contacts] ?? 0
-        // What refers to items and contacts cannot be without them; the first vendor is the 13th contact.
+        // Other records refer to items and contacts, so there must be some; the first vendor is the 13th contact.
         self.counts = counts.filter { module, _ in
             module.isSortedByName ? module != .pricebooks || items > 0 : items > 0 && contacts > 12
         }
@@ -82,7 +82,7 @@ struct Generator: Sendable {
     static let customers = Mask { !isVendor($0) }
     static let vendors = Mask { isVendor($0) }
 
-    /// A record's status; it repeats every 25 records, so that a status can be counted without a look at the records.
+    /// A record's status; it repeats every 25 records, so that a status can be counted without generating the records.
     func status(_ module: SimulatorModule, _ index: Int) -> StaticString {
         let residue = index % Mask.period * 7 % Mask.period
         return switch module {

@@ -28,7 +28,7 @@ struct CallLimits: Sendable {
         details = Window(limit: rules.detailCallsPerMinute)
     }
 
-    /// Lets a call in, or says which limit refuses it; whoever is let in must ``leave()``.
+    /// Lets a call in, or says which limit refuses it; a call that was let in must ``leave()``.
     mutating func enter(isDetail: Bool, now: Double) -> Refusal? {
         // Calls that looked at the clock before it was moved may come in after those that looked later.
         let now = max(now, latest)

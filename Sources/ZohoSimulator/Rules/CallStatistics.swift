@@ -1,6 +1,6 @@
-/// How often what was called since the start.
+/// How often each path was called since the start.
 package struct CallStatistics: Sendable, Equatable {
-    /// Calls of the API, refused ones too.
+    /// Calls of the API, including refused ones.
     package internal(set) var calls = 0
     /// Calls by path, with `{id}` in place of ids: `/items/{id}`.
     package internal(set) var callsByPath: [String: Int] = [:]

@@ -1,4 +1,4 @@
-/// The OAuth endpoint's memory: which tokens live, and when they were issued (sections 1.4 to 1.6).
+/// The state of the OAuth endpoint: which tokens are valid, and when they were issued (sections 1.4 to 1.6).
 struct TokenLedger: Sendable {
     struct Token: Sendable {
         let text: String
@@ -63,7 +63,7 @@ struct TokenLedger: Sendable {
         return .token(text, refreshToken: isGrant ? rules.refreshToken : nil, scopes: rules.scopes)
     }
 
-    /// The tokens that live.
+    /// The tokens that are valid.
     var texts: [String] { tokens.map(\.text) }
 
     func standing(of token: String, now: Double) -> Standing {

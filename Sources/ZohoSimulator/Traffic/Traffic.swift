@@ -2,9 +2,9 @@ import Synchronization
 
 /// What the traffic has done since the start.
 package struct TrafficStatistics: Sendable, Equatable {
-    /// Changes a second that are asked for now; 0 while it is stopped.
+    /// The requested changes a second; 0 while it is stopped.
     package internal(set) var perSecond = 0.0
-    /// Records edited, changes of stock among them.
+    /// Records edited, including changes of stock.
     package internal(set) var edited = 0
     /// Records created.
     package internal(set) var created = 0
@@ -15,7 +15,7 @@ package struct TrafficStatistics: Sendable, Equatable {
     package var changes: Int { edited + created + deleted }
 }
 
-/// The traffic's wishes and counts.
+/// The requested rate of the traffic, and its counts.
 final class Traffic: Sendable {
     struct State: Sendable {
         var statistics = TrafficStatistics()
@@ -64,7 +64,7 @@ extension SimulatorControl {
     /// Stops traffic; a change that is being made is finished first, which ``settle()`` waits for.
     package func stopTraffic() { startTraffic(perSecond: 0) }
 
-    /// Makes traffic whenever it is wanted, until cancelled.
+    /// Makes traffic at the requested rate, until cancelled.
     func runTraffic() async throws {
         while true {
             let (rate, generation) = try await traffic.state.wait { state in
@@ -74,7 +74,7 @@ extension SimulatorControl {
         }
     }
 
-    /// Makes changes at a pace until another is asked for.
+    /// Makes changes at one rate until another is requested.
     private func makeTraffic<C: Clock<Duration>>(_ pace: TrafficPace, _ generation: Int, on clock: C) async throws {
         var start = clock.now
         var made = 0
@@ -88,7 +88,7 @@ extension SimulatorControl {
             made += pace.batch
             let due = start.advanced(by: pace.due(after: made))
             let lag = due.duration(to: clock.now)
-            // What a full queue has held up for so long is not made up for in a burst.
+            // What a full queue has held up is not made up for in a burst.
             if lag > .seconds(1) { start = start.advanced(by: lag) }
             while clock.now < due {
                 try await clock.sleep(until: min(due, clock.now.advanced(by: .seconds(1))), tolerance: nil)
@@ -118,7 +118,7 @@ extension SimulatorControl {
             case .edit(let changes): try edit(next.module, id: id, changes)
             }
         } catch {
-            // Somebody else has deleted the record in this moment.
+            // The record was deleted at the same moment.
             return
         }
         traffic.state.update { state in

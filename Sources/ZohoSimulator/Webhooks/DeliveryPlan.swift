@@ -1,7 +1,7 @@
 /// Decides what happens to each delivery on its way: the cap of the day, then by the seed and the delivery's number.
 struct DeliveryPlan: Sendable {
     enum Fate: Sendable, Equatable {
-        /// Zoho drops what is over the cap without a word (section 9.14).
+        /// Zoho silently drops what is over the cap (section 9.14).
         case refusedByCap
         case lost
         /// How late each copy leaves; two copies are a duplicate.

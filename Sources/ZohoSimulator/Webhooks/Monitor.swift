@@ -1,6 +1,6 @@
 import Synchronization
 
-/// A value that tasks can wait on: a condition variable for concurrency.
+/// A value that tasks can wait on: a lock and a condition variable for asynchronous code.
 package final class Monitor<Value: Sendable>: Sendable {
     private struct Waiter {
         /// Resumes the waiter and returns true if its condition holds.
@@ -30,7 +30,7 @@ package final class Monitor<Value: Sendable>: Sendable {
 
     package init(_ value: Value) { guarded = Mutex(Guarded(value: value)) }
 
-    /// What `body` makes of the value; it may change it, which wakes whoever waited for that.
+    /// Calls `body` with the value; where it changes it, waiters whose condition then holds are resumed.
     @discardableResult
     package func update<Result: Sendable>(_ body: (inout Value) -> Result) -> Result {
         guarded.withLock { guarded in
@@ -40,7 +40,7 @@ package final class Monitor<Value: Sendable>: Sendable {
         }
     }
 
-    /// Waits until `condition` gives something, which it may take out of the value.
+    /// Waits until `condition` returns a result, for which it may change the value.
     ///
     /// - Throws: `CancellationError`.
     package func wait<Result: Sendable>(for condition: @escaping @Sendable (inout Value) -> Result?) async throws

@@ -64,7 +64,7 @@ final class WebhookSender: Sendable {
             connectionPool: .init(
                 idleTimeout: .seconds(30), concurrentHTTP1ConnectionsPerHostSoftLimit: settings.concurrency))
         configuration.httpVersion = .http1Only
-        // The pool repeats what did not connect until the deadline of the whole call; repeating is our own business.
+        // The pool would retry failed connections until the deadline of the call; retries are made here.
         configuration.connectionPool.retryConnectionEstablishment = false
         try await HTTPClient.withHTTPClient(configuration: configuration) { client in
             try await withThrowingDiscardingTaskGroup { group in
@@ -131,7 +131,7 @@ final class WebhookSender: Sendable {
             request.headers = built.headers
             request.body = .bytes(built.body)
             let response = try await client.execute(request, deadline: .distantFuture)
-            // A connection is used again only after its answer was read.
+            // A connection is reused only after its answer was read.
             for try await _ in response.body {}
             return Int(response.status.code)
         } catch {

@@ -4,13 +4,13 @@
 package struct WebhookStatistics: Sendable, Equatable {
     /// Rules that fired.
     package internal(set) var fired = 0
-    /// Calls made, repetitions too.
+    /// Calls made, including retries.
     package internal(set) var sent = 0
     /// Deliveries answered with 2xx.
     package internal(set) var acknowledged = 0
-    /// Deliveries given up after the last repetition.
+    /// Deliveries given up after the last retry.
     package internal(set) var failed = 0
-    /// Repetitions.
+    /// Retries.
     package internal(set) var retried = 0
     /// Deliveries that never left.
     package internal(set) var lost = 0
@@ -42,7 +42,7 @@ package struct AcknowledgedDelivery: Sendable, Hashable {
 struct WebhookLedger: Sendable {
     var statistics = WebhookStatistics()
     private var newest: [AcknowledgedDelivery] = []
-    /// Where the oldest stands, once as many are remembered as may be.
+    /// The position of the oldest, once the buffer is full.
     private var oldest = 0
 
     /// In order of their answers.

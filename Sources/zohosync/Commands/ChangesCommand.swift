@@ -27,7 +27,7 @@ struct ChangesCommand: AsyncParsableCommand {
 
     @OptionGroup var common: CommonOptions
 
-    /// How often a mirror that another process writes is looked at where that process cannot wake this one.
+    /// How often a mirror is read where the process that writes it cannot wake this one.
     private static let interval = Duration.seconds(1)
     /// Entries that are looked up at a time.
     private static let page = 500
@@ -51,12 +51,12 @@ struct ChangesCommand: AsyncParsableCommand {
             do {
                 try await cancelledBySignals { try await follow(name, installation.mirror) }
             } catch is CancellationError {
-                // To be stopped is how following ends.
+                // Being stopped is how following ends.
             }
         }
     }
 
-    /// - Returns: the number of the last entry that there is nothing more to show before.
+    /// - Returns: the number up to which there is nothing more to show.
     private func show(_ entity: String?, _ mirror: Mirror) async throws -> Int64 {
         guard let after else {
             let newest = try await mirror.lastChangeID()
@@ -83,7 +83,7 @@ struct ChangesCommand: AsyncParsableCommand {
     }
 
     private func follow(_ entity: String?, _ mirror: Mirror) async throws {
-        // Listened to first, or what is committed between the look and the wait would be waited for.
+        // Before reading, or what is committed in between would be shown late.
         let news = mirror.database.notifications(of: Mirror.changeChannel)
         let ticks = AsyncTimerSequence(interval: Self.interval, clock: .continuous).map { _ in }
         var last = try await show(entity, mirror)

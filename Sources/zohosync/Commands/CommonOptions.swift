@@ -2,7 +2,7 @@ import ArgumentParser
 import Catalog
 import Sync
 
-/// What every command takes that works on a mirror.
+/// The options of every command that works on a mirror.
 struct CommonOptions: ParsableArguments {
     @Option(help: "The configuration file; default zohosync.yaml in the current directory.")
     var config: String?
@@ -17,7 +17,7 @@ struct CommonOptions: ParsableArguments {
     var json: Bool { output.json }
 }
 
-/// What every command takes.
+/// The options of every command.
 struct OutputOptions: ParsableArguments {
     @Flag(help: "Print machine-readable JSON.")
     var json = false
@@ -27,7 +27,7 @@ struct OutputOptions: ParsableArguments {
 struct EntityName: ExpressibleByArgument {
     private let argument: String
 
-    /// Takes any text: where the parser refuses one, it says so in a dozen lines.
+    /// Accepts any text: a refusal by the parser takes a dozen lines.
     init(argument: String) { self.argument = argument }
 
     /// The name of the entity.

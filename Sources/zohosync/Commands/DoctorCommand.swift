@@ -54,7 +54,7 @@ struct DoctorCommand: AsyncParsableCommand {
             var reason: String?
             do { try await target.send(alert) } catch { reason = "\(error)" }
             trials.append(TrialDocument(target: target.name, sent: reason == nil, error: reason))
-            // One that takes long must not keep what is known of the others.
+            // A slow target must not delay the results of the others.
             if !common.json { print("\(target.name): \(reason ?? "sent")") }
         }
         if common.json { print(trials.json(indented: true)) }
@@ -98,7 +98,7 @@ struct DoctorCommand: AsyncParsableCommand {
         return try await installation.withClient(settings) { await inspector($0).inspect(.source) }
     }
 
-    /// What Zoho says where there is no database to ask.
+    /// The checks that need only Zoho, where there is no database.
     private static func source(_ settings: Settings, _ thresholds: HealthThresholds) async throws -> [HealthCheck] {
         try await Installation.withLoneClient(settings) { client in
             await SourceInspector(client: client, thresholds: thresholds, now: { Installation.now() })
@@ -133,7 +133,7 @@ struct DoctorCommand: AsyncParsableCommand {
 private struct TrialDocument: Encodable {
     let target: String
     let sent: Bool
-    /// Why the target did not take it.
+    /// Why the target did not accept it.
     @Nullable var error: String?
 }
 

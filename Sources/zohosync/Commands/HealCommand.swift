@@ -60,11 +60,11 @@ struct HealCommand: AsyncParsableCommand {
 private struct ActionDocument: Encodable, Sendable {
     let action: String
     let reason: String
-    /// `done`, `waiting`, `failed` or `question`; nil where it would only be done.
+    /// `done`, `waiting`, `failed` or `question`; nil in a dry run.
     @Nullable var state: String?
     @Nullable var outcome: String?
     @Nullable var changed: Int?
-    /// Whether it is for a person to decide or to mend.
+    /// Whether a person has to decide or to fix something.
     let open: Bool
 
     init(_ record: HealingRecord) {

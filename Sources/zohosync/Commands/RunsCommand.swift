@@ -133,7 +133,7 @@ struct RunsCommand: AsyncParsableCommand {
     }
 }
 
-/// What taking something back did or would do, as JSON for machines.
+/// What an undo did or would do, as JSON for machines.
 private struct UndoDocument: Encodable, Sendable {
     /// Nil where everything is taken back.
     @Nullable var run: Int64?

@@ -104,7 +104,7 @@ private struct TaskDocument: Encodable {
     let kind: String
     let entities: [String]
     let trigger: String
-    /// Whether it comes less often because webhooks are seen to arrive.
+    /// Whether its interval is longer because webhooks are seen to arrive.
     let slow: Bool
     @Nullable var nextAt: String?
     @Nullable var lastStartedAt: String?
@@ -141,7 +141,7 @@ private struct CostDocument: Encodable {
     let withoutWebhooks: Int
     let onBadDay: Int
     let plan: Int
-    /// Whether nobody has said what the plan allows, so that the smallest one is assumed.
+    /// Whether neither the user nor Zoho has said what the plan allows, so that the smallest one is assumed.
     let planAssumed: Bool
     let reserve: Int
     let warnings: [String]

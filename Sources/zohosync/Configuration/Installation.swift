@@ -13,13 +13,13 @@ struct Installation: Sendable {
 
     /// What a command does with the mirror.
     enum Purpose {
-        /// Reads it; there must be one.
+        /// Reads it; it must exist.
         case look
         /// Changes it; its tables are made or brought up to date first.
         case change
-        /// Changes what is there; there must be a mirror, and it must hold the organisation that is configured.
+        /// Changes the mirror, which must exist and hold the configured organisation.
         case maintain
-        /// Changes what is there, whichever organisation is configured; there must be a mirror.
+        /// Changes the mirror, which must exist, whichever organisation is configured.
         case amend
         /// Shows what a change would do, and writes nothing. Where there is no mirror yet, an empty one elsewhere stands in
         /// for it.
@@ -28,7 +28,7 @@ struct Installation: Sendable {
 
     /// Opens the mirror, and closes it after `body`.
     ///
-    /// - Parameter request: by which a running server that has the SQLite file does the same.
+    /// - Parameter request: the HTTP request with which a running server that has the SQLite file does the same.
     static func with<T: Sendable>(
         _ settings: Settings, databaseURL: String?, to purpose: Purpose, beside request: String,
         _ body: (Installation) async throws -> T
@@ -56,12 +56,12 @@ struct Installation: Sendable {
             return try await open(location, settings, to: purpose, body)
         case .change: return try await open(location, settings, to: purpose, body)
         case .maintain, .amend:
-            // Asked before it is opened for writing, which would make a file.
+            // Checked before it is opened for writing, which would create a file.
             guard try await holdsMirror(location, settings) else { throw MirrorError.missing }
             return try await open(location, settings, to: purpose, body)
         case .rehearse:
             let organization = try settings.organizationID()
-            // An empty mirror says no more than none, and may be another organisation's.
+            // An empty mirror tells no more than a missing one, and may be another organisation's.
             let isWorthwhile = try await holdsMirror(location, settings) { mirror in
                 if try await mirror.organizationID() == organization { return true }
                 return try await !mirror.isEmpty()
@@ -108,9 +108,9 @@ struct Installation: Sendable {
         }
     }
 
-    /// Opens what there is, without making or claiming anything, and closes it after `body`.
+    /// Opens what there is, without creating or claiming anything, and closes it after `body`.
     ///
-    /// - Throws: ``DatabaseError`` where there is nothing or it cannot be reached.
+    /// - Throws: ``DatabaseError`` where there is no database or it cannot be reached.
     static func examine<T: Sendable>(
         _ settings: Settings, databaseURL: String?,
         _ body: (_ installation: Installation, _ access: DatabaseAccess) async throws -> T
@@ -141,7 +141,7 @@ struct Installation: Sendable {
         }
     }
 
-    /// What to do where another process writes the file, which as a rule is a server.
+    /// What to do where another process, usually a server, is writing to the file.
     private static let adviceWhileServed = """
         Wait until it has ended, or stop it; a SQLite mirror has one writer at a time. If it is zohosync serve, send it \
         a request instead: POST /api/zoho/bulk-sync/… for a sync, /api/zoho/dead-letters/retry for dead letters, \

@@ -1,6 +1,7 @@
 import Foundation
 
-/// Who holds a lease or a call's place, for people and for the next process: host, process id, and when it started.
+/// How this process is called where it holds leases, claims and calls: `host:pid@start`, by which others can tell
+/// whether it has ended.
 enum ProcessName {
     static let current = "\(host):\(pid)\(startTime(of: pid).map { "@\($0)" } ?? "")"
 
@@ -9,7 +10,8 @@ enum ProcessName {
 
     /// Whether a process on this host is known to have ended.
     ///
-    /// Of other hosts nothing is known. A process id alone is not enough: in a container every run has the same.
+    /// Nothing is known of processes on other hosts. A process id alone is not enough: in a container every run has the
+    /// same one.
     static func isDead(_ process: String) -> Bool {
         let parts = process.split(separator: ":")
         guard parts.count == 2, parts[0] == host else { return false }

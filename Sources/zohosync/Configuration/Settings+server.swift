@@ -3,7 +3,7 @@ import Foundation
 import Server
 
 extension Settings {
-    /// How the server listens; flags stand above it.
+    /// How the server listens; flags override it.
     func server() throws -> ServerConfiguration {
         var configuration = ServerConfiguration()
         if let hostname = reader.string(forKey: "zohosync.hostname") { configuration.hostname = hostname }
@@ -33,7 +33,7 @@ extension Settings {
     /// `ZOHOSYNC_WORKERS`: how many workers apply deliveries side by side, 1 to 16.
     func workers() throws -> Int { try number("zohosync.workers", "ZOHOSYNC_WORKERS", 1...16) ?? 2 }
 
-    /// `ZOHOSYNC_TRUST_DELETIONS`: whether a delivery that says that a record is gone is believed without a call.
+    /// `ZOHOSYNC_TRUST_DELETIONS`: whether a deletion that a delivery reports is believed without a call.
     func trustsDeletions() throws -> Bool {
         try flag("zohosync.trustDeletions", "ZOHOSYNC_TRUST_DELETIONS") ?? false
     }

@@ -25,7 +25,8 @@ extension Settings {
         return options
     }
 
-    /// `ZOHOSYNC_DELETIONS_PERCENT`: of an entity's rows, how many may be taken for deleted without a person.
+    /// `ZOHOSYNC_DELETIONS_PERCENT`: the share of an entity's rows that may be taken for deleted without a person's
+    /// consent.
     func deletions() throws -> DeletionBound {
         var bound = DeletionBound()
         if let percent = try number("zohosync.deletionsPercent", "ZOHOSYNC_DELETIONS_PERCENT", 0...100) {
@@ -48,7 +49,7 @@ extension Settings {
         }
     }
 
-    /// What a server does by itself.
+    /// What a server does on its own.
     func watch() throws -> WatchConfiguration {
         var watch = WatchConfiguration()
         watch.organization = try organizationID()
@@ -93,8 +94,8 @@ extension Settings {
         return secret
     }
 
-    /// `ZOHOSYNC_HEALTH_<CHECK>_WARNING` and `…_CRITICAL`: above which figures a check is no longer well; `…_SECONDS`:
-    /// for how long something has to last before it is counted.
+    /// `ZOHOSYNC_HEALTH_<CHECK>_WARNING` and `…_CRITICAL`: the figures above which a check is no longer well;
+    /// `…_SECONDS`: how long something has to last before it is counted.
     func thresholds() throws -> HealthThresholds {
         var thresholds = HealthThresholds()
         for name in thresholds.pairs.keys.sorted() {

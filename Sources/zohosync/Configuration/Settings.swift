@@ -6,7 +6,7 @@ import ZohoBooks
 
 /// Everything that the environment and `zohosync.yaml` can say.
 ///
-/// Flags stand above both.
+/// Flags override both.
 ///
 /// A key such as `zoho.clientId` is the variable `ZOHO_CLIENT_ID` in the environment and `zoho: {clientId: …}` in the
 /// file.
@@ -29,7 +29,7 @@ struct Settings: Sendable {
         reader = ConfigReader(providers: providers)
     }
 
-    /// Settings that are given and not read.
+    /// Settings with fixed values; neither the environment nor a file is read.
     init(values: [String: String]) {
         var known: [AbsoluteConfigKey: ConfigValue] = [:]
         for (key, value) in values {
@@ -120,7 +120,7 @@ struct Settings: Sendable {
         return level
     }
 
-    /// The variables without which Zoho cannot be asked and that are not set.
+    /// The variables that are not set and without which Zoho cannot be called.
     var missingCredentials: [String] {
         [
             ("zoho.clientId", "ZOHO_CLIENT_ID"), ("zoho.clientSecret", "ZOHO_CLIENT_SECRET"),
@@ -138,7 +138,7 @@ struct Settings: Sendable {
     }
 
     func secret(_ key: ConfigKey) -> Secret? {
-        // What surrounds it in a file is no part of it.
+        // White space around it in a file is not part of it.
         let text = reader.string(forKey: key, isSecret: true)?.trimmingCharacters(in: .whitespacesAndNewlines)
         guard let text, !text.isEmpty else { return nil }
         return Secret(text)

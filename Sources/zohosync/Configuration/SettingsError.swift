@@ -1,13 +1,13 @@
 import Foundation
 import Yams
 
-/// What is wrong with the configuration, and where it is mended.
+/// What is wrong with the configuration, and where to correct it.
 enum SettingsError: Error, CustomStringConvertible {
     case missing(String)
     case invalid(String, String, String)
     case noFile(String)
     case unreadableFile(String)
-    /// A file that is no YAML, or none that can be a configuration, and why.
+    /// A file that is not YAML, or cannot be a configuration, and why.
     case invalidFile(String, String)
 
     /// Why a configuration file could not be taken.
@@ -21,13 +21,13 @@ enum SettingsError: Error, CustomStringConvertible {
         }
     }
 
-    /// Why a text is no configuration, without the text itself: it holds secrets.
+    /// Why a text is no configuration, without the text itself, which holds secrets.
     private static func reason(_ error: any Error) -> String {
         switch error {
         case YamlError.scanner(_, let problem, let mark, _), YamlError.parser(_, let problem, let mark, _),
             YamlError.composer(_, let problem, let mark, _):
             "\(problem) in line \(mark.line)"
-        case YamlError.duplicatedKeysInMapping(_, let context): "a key is there twice, near line \(context.mark.line)"
+        case YamlError.duplicatedKeysInMapping(_, let context): "a key appears twice, near line \(context.mark.line)"
         case YamlError.reader(let problem, _, _, _): problem
         case is YamlError: "it cannot be decoded"
         // Names keys, and no values.

@@ -16,9 +16,9 @@ struct ExitStatus {
 
     let code: Int32
     let message: String
-    /// The message without how the command is used.
+    /// The message without the usage of the command.
     private var sentence: String?
-    /// Whether the result on standard output tells of it already.
+    /// Whether the result on standard output reports it already.
     private var isReported = false
 
     init(_ error: any Error) {
@@ -59,13 +59,13 @@ struct ExitStatus {
     }
 
     func exit() -> Never {
-        // What led to the error stands before it.
+        // The log lines that led to the error come before it.
         LogWriter.standardError.flush()
         if !message.isEmpty {
             if code == 0 {
                 try? Console.write(message + "\n")
             } else {
-                // On one line: what follows changes reads line by line.
+                // On one line, because followers of changes read line by line.
                 if Self.wantsJSON, !isReported { try? Console.write(document.json(indented: false) + "\n") }
                 Console.note(message + "\n")
             }
@@ -73,7 +73,7 @@ struct ExitStatus {
         Foundation.exit(code)
     }
 
-    /// Asked of the arguments themselves: what they say may be the error.
+    /// Read from the arguments themselves, because parsing them may have failed.
     private static var wantsJSON: Bool {
         CommandLine.arguments.dropFirst().prefix { $0 != "--" }.contains("--json")
     }
@@ -87,7 +87,7 @@ struct ExitStatus {
     }
 }
 
-/// An error of which the result that was printed has told.
+/// An error that the printed result has reported already.
 struct ReportedError: Error {
     let cause: any Error
 }

@@ -1,16 +1,16 @@
 import Dispatch
 import Synchronization
 
-/// Writes the log's lines in a thread of its own, one after the other.
+/// Writes the log's lines on a thread of its own, one after the other.
 ///
-/// Whoever reads them may stop doing so without going away. Only that thread waits for him, and what does not fit into
-/// the buffer then is dropped and counted.
+/// A reader may stop reading without closing the pipe. Only that thread waits for it, and what does not fit into the
+/// buffer then is dropped and counted.
 final class LogWriter: Sendable {
     /// Standard error's.
     static let standardError = LogWriter(capacity: 1 << 20) { Console.note($0) }
 
     private struct State {
-        /// Of the lines that wait and the one that is being written.
+        /// Bytes of the lines that wait and the one that is being written.
         var bytes = 0
         var dropped = 0
     }
@@ -27,9 +27,9 @@ final class LogWriter: Sendable {
         self.sink = sink
     }
 
-    /// Hands a line over, and waits for nobody.
+    /// Hands a line over without waiting.
     ///
-    /// - Parameter lost: the line that tells how many were dropped, written when there is room again.
+    /// - Parameter lost: the line that says how many were dropped, written when there is room again.
     func write(_ line: String, lost: @escaping @Sendable (_ number: Int) -> String) {
         let size = line.utf8.count
         state.withLock { state in
@@ -51,7 +51,7 @@ final class LogWriter: Sendable {
         }
     }
 
-    /// Waits until everything is written that was handed over, but not for long: nobody may read it any more.
+    /// Waits until everything that was handed over is written, but not for long: nobody may be reading any more.
     func flush(for bound: DispatchTimeInterval = .seconds(2)) {
         let written = DispatchSemaphore(value: 0)
         queue.async { written.signal() }

@@ -2,7 +2,7 @@ import Foundation
 import Server
 import Sync
 
-/// Shows how a sync goes: live lines on a terminal, one plain line a page elsewhere, a table or JSON at the end.
+/// Shows how a sync goes: live lines on a terminal, one plain line for each page elsewhere, a table or JSON at the end.
 actor ProgressDisplay {
     private let isJSON: Bool
     private let isTerminal: Bool
@@ -25,7 +25,7 @@ actor ProgressDisplay {
         } else {
             lines.append(line)
         }
-        // A terminal that is written to for every page of a fast sync flickers.
+        // Drawn for every page of a fast sync, a terminal flickers.
         guard event.run != nil || ContinuousClock.now - lastDrawn > .milliseconds(80) else { return }
         draw()
     }
@@ -45,7 +45,7 @@ actor ProgressDisplay {
         var output = drawn > 0 ? "\u{1B}[\(drawn)A" : ""
         for line in lines { output += "\u{1B}[2K" + line.text(width: width) + "\n" }
         drawn = lines.count
-        // Standard output holds the result alone.
+        // Standard output is for the result alone.
         Console.note(output)
     }
 

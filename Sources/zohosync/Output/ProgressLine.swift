@@ -5,7 +5,7 @@ import ZohoBooks
 
 /// One line of progress: a bar where the end is known, rows, pace, calls left, time to go.
 ///
-/// Where the line is wider than the terminal, the bar shrinks first, then the words become short.
+/// Where the line is wider than the terminal, the bar shrinks first, then the words are abbreviated.
 struct ProgressLine {
     let event: SyncEvent
 

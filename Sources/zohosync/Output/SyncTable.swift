@@ -4,7 +4,7 @@ import Foundation
 import Mirror
 import Sync
 
-/// The end of a sync for a person: a table, and what is to be known beside it.
+/// The result of a sync for a person: a table, and notes below it.
 struct SyncTable {
     let text: String
 

@@ -1,4 +1,5 @@
 import Catalog
+import Database
 import Mirror
 import TestSupport
 import Testing
@@ -53,6 +54,51 @@ struct OrderTests {
         let inOrder = try await Self.replay(sayings + [last], engine)
         #expect(try await Self.replay(sayings.shuffled(using: &random) + [last], engine) == inOrder)
         #expect(inOrder.first?.contains("balance=95") == true)
+    }
+
+    @Test("A list that shows nothing new neither locks nor writes a row")
+    func untouched() async throws {
+        let time = ManualTime()
+        try await withMirror(.postgres, time: time) { mirror in
+            let records = (1...3).map { SampleRecord.product($0) }
+            for _ in 0..<2 {
+                time.advance(by: 60)
+                let run = try await mirror.beginRun(of: "products", kind: .full, options: "{}", holder: "a")
+                try await mirror.apply(records, at: time, origin: .run(run.id))
+                try await mirror.finish(run, .completed)
+            }
+            // A lock would leave its transaction in the row.
+            #expect(try await mirror.text("select count(*) from products where xmax = 0") == "3")
+        }
+    }
+
+    @Test("A row that another transaction changes after the first look is looked at again")
+    func changedMeanwhile() async throws {
+        let time = ManualTime()
+        try await withMirror(.postgres, time: time) { mirror in
+            try await mirror.apply([.product(1)], at: time)
+            let run = try await mirror.beginRun(of: "products", kind: .full, options: "{}", holder: "a")
+            let (changes, changed) = AsyncStream.makeStream(of: Void.self)
+            async let other: Void = mirror.database.write { transaction in
+                try transaction.script("update products set name = 'newest', zoho_modified_at = '2999-01-01Z'")
+                changed.yield()
+                // Commits once somebody waits for the row.
+                try transaction.script(
+                    """
+                    do $$ begin
+                        while not exists (
+                            select 1 from pg_locks where not granted and transactionid = pg_current_xact_id()::xid)
+                        loop perform pg_sleep(0.005); end loop;
+                    end $$
+                    """)
+            }
+            for await _ in changes { break }
+            let older = SampleRecord.product(1).with(["name": "\"list\""]).modified(60)
+            let result = try await mirror.apply([older], at: time, origin: .run(run.id))
+            try await other
+            #expect(result.counts == [.stale: 1])
+            #expect(try await mirror.text("select name from products where zoho_item_id = '1'") == "newest")
+        }
     }
 
     private static func replay(_ sayings: [Saying], _ engine: Engine) async throws -> [String] {

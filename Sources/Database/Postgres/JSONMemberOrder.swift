@@ -2,7 +2,7 @@
 /// keys' bytes.
 ///
 /// A server that is sent them so finds nothing to sort, which is a quarter of what reading a wide record costs it. What
-/// it stores is the same. Records of one list have their members in one order, so that it is found once.
+/// it stores is the same. Records of one list have their members in few orders, so that each is found once.
 struct JSONMemberOrder {
     private struct Member {
         /// Where the key begins, behind its quotation mark.
@@ -12,11 +12,14 @@ struct JSONMemberOrder {
     }
 
     private var members: [Member] = []
-    private var order: [Int] = []
+    /// The orders that were found last, the newest first.
+    private var orders: [[Int]] = []
     private var sorted: [UInt8] = []
 
     /// Below this, there is nothing to be gained.
     private static let minimumLength = 200
+    /// More are not remembered.
+    private static let maximumOrders = 4
 
     /// The same object with its members in order; what is no object without white space, or has keys with escapes, as
     /// it is.
@@ -24,10 +27,7 @@ struct JSONMemberOrder {
         guard json.count >= Self.minimumLength else { return json }
         return json.withUnsafeBufferPointer { text in
             guard findMembers(text) else { return json }
-            if !isInOrder(text) {
-                let members = members
-                order = members.indices.sorted { Self.ascend(members[$0], members[$1], $0 < $1, text) }
-            }
+            let order = knownOrder(text) ?? newOrder(text)
             sorted.removeAll(keepingCapacity: true)
             sorted.reserveCapacity(text.count)
             for position in order {
@@ -40,8 +40,20 @@ struct JSONMemberOrder {
         }
     }
 
-    /// Whether the order of the last object is this one's too.
-    private func isInOrder(_ text: UnsafeBufferPointer<UInt8>) -> Bool {
+    private func knownOrder(_ text: UnsafeBufferPointer<UInt8>) -> [Int]? {
+        orders.first { isInOrder($0, text) }
+    }
+
+    private mutating func newOrder(_ text: UnsafeBufferPointer<UInt8>) -> [Int] {
+        let members = members
+        let order = members.indices.sorted { Self.ascend(members[$0], members[$1], $0 < $1, text) }
+        if orders.count == Self.maximumOrders { orders.removeLast() }
+        orders.insert(order, at: 0)
+        return order
+    }
+
+    /// Whether an order that was found for another object is this one's too.
+    private func isInOrder(_ order: [Int], _ text: UnsafeBufferPointer<UInt8>) -> Bool {
         guard order.count == members.count else { return false }
         for index in 1..<max(1, order.count) {
             let (a, b) = (order[index - 1], order[index])

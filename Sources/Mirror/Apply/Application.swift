@@ -69,7 +69,9 @@ final class Application {
     /// is held until the transaction ends.
     func writeLog() throws {
         guard !changes.isEmpty else { return }
-        try outdateRepetitions(of: changes.compactMap { RecordChange($0) })
+        // What is new is repeated nowhere yet.
+        let insertion = SQLValue.text(Outcome.inserted.rawValue)
+        try outdateRepetitions(of: changes.filter { $0[2] != insertion }.compactMap { RecordChange($0) })
         try transaction.lockNumbering()
         try transaction.insert(changes, into: "sync_changes", columns: Self.changeColumns)
         try transaction.notify(Mirror.changeChannel)
@@ -146,17 +148,13 @@ final class Application {
     }
 
     private func applySet(_ records: ArraySlice<MappedRecord>) throws -> [Outcome: Int] {
-        let stored = try transaction.storedStates(of: records.map(\.id), mapping, isLocking: true)
         var counts: [Outcome: Int] = [:]
         var inserts: [Write] = []
         var candidates: [Write] = []
         var settled: [Int64] = []
         var overtaken: [Write] = []
-        for record in records {
-            let state = stored[record.id]
-            let write = Write(
-                record, mapping, stored: state,
-                isOverriding: state.map { origin.overrides(observedAt: $0.observedAt, at: time) } ?? false)
+        for write in try writes(of: records) {
+            let record = write.record
             switch write.decision {
             case .restore where origin.isDelivery:
                 // A deletion was confirmed by a call; a delivery that came late must not take that back.
@@ -185,6 +183,23 @@ final class Application {
         for id in try different(overtaken) { contested.insert(id) }
         return counts
     }
+
+    /// What is to be done with each record; rows that are to be written are locked.
+    private func writes(of records: ArraySlice<MappedRecord>) throws -> [Write] {
+        // Most of what a list shows is what the rows hold already, and a lock writes to each row's page.
+        let isLocking = if case .run = origin { transaction.dialect.forUpdate.isEmpty } else { true }
+        let stored = try transaction.storedStates(of: records.map(\.id), mapping, isLocking: isLocking)
+        var writes = records.map { Write($0, mapping, stored: stored[$0.id], origin, at: time) }
+        guard !isLocking else { return writes }
+        let touched = writes.indices.filter { writes[$0].stored != nil && !isSettled(writes[$0]) }
+        guard !touched.isEmpty else { return writes }
+        let locked = try transaction.storedStates(of: touched.map { writes[$0].record.id }, mapping, isLocking: true)
+        for index in touched { writes[index].decide(locked[writes[index].record.id], origin, at: time) }
+        return writes
+    }
+
+    /// Whether nothing is to be written.
+    private func isSettled(_ write: Write) -> Bool { write.decision == .unchanged && !renews(write) }
 
     /// When a run last looked at the entity, in microseconds since 1970; it may have confirmed rows without writing them.
     func lookedAt() throws -> Int64 {

@@ -1,3 +1,4 @@
+import Foundation
 import ZohoBooks
 
 extension RawJSON {
@@ -6,12 +7,11 @@ extension RawJSON {
     ///
     /// PostgreSQL's `jsonb` refuses the whole record for it.
     var storable: RawJSON {
-        let escape: [UInt8] = [UInt8(ascii: "\\"), UInt8(ascii: "u")]
-        guard bytes.contains(escape[0]) else { return self }
+        guard hasUnicodeEscape else { return self }
         let text = Array(bytes)
         var output: [UInt8]?
         var index = 0
-        while let start = text[index...].firstIndex(of: escape[0]) {
+        while let start = text[index...].firstIndex(of: UInt8(ascii: "\\")) {
             index = min(start + 2, text.count)
             guard let unit = Self.unit(text, at: start) else { continue }
             switch unit {
@@ -28,6 +28,22 @@ extension RawJSON {
             output?.replaceSubrange(start..<(start + 6), with: "\\ufffd".utf8)
         }
         return output.map { RawJSON($0[...]) } ?? self
+    }
+
+    /// Whether there is an escape `\uXXXX`, which few records have.
+    private var hasUnicodeEscape: Bool {
+        bytes.withUnsafeBytes { text in
+            guard let base = text.baseAddress else { return false }
+            var start = 0
+            while start < text.count,
+                let found = memchr(base + start, Int32(UInt8(ascii: "\\")), text.count - start)
+            {
+                let escaped = UnsafeRawPointer(found) - base + 1
+                if escaped < text.count, text[escaped] == UInt8(ascii: "u") { return true }
+                start = escaped + 1
+            }
+            return false
+        }
     }
 
     /// The number that an escape `\uXXXX` at a position stands for; nil where there is none.

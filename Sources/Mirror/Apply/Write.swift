@@ -3,22 +3,30 @@ import Catalog
 /// One record on its way into its row.
 struct Write {
     let record: MappedRecord
-    let decision: Decision
-    let stored: StoredState?
+    private(set) var decision: Decision
+    private(set) var stored: StoredState?
     /// The record's own content hash.
     let fingerprint: Fingerprint
     /// The hash over the record's child rows, where it says all of them.
     let childHash: UInt64?
 
-    /// - Parameter isOverriding: whether the row's own hash and times decide nothing.
-    init(_ record: MappedRecord, _ mapping: EntityMapping, stored: StoredState?, isOverriding: Bool) {
+    /// - Parameter time: the present, in microseconds since 1970.
+    init(
+        _ record: MappedRecord, _ mapping: EntityMapping, stored: StoredState?, _ origin: Origin, at time: Int64
+    ) {
         self.record = record
-        self.stored = stored
         fingerprint = mapping.fingerprint(
             record.cells, children: mapping.fingerprint(children: record.children.map { $0 ?? [] }))
         childHash = record.unsaid.allSatisfy(\.isEmpty) ? fingerprint.children : nil
+        decision = .insert
+        decide(stored, origin, at: time)
+    }
+
+    /// Decides by what the mirror holds now.
+    mutating func decide(_ stored: StoredState?, _ origin: Origin, at time: Int64) {
+        self.stored = stored
         decision =
-            if isOverriding, let stored {
+            if let stored, origin.overrides(observedAt: stored.observedAt, at: time) {
                 stored.isDeleted ? .restore : .compare
             } else {
                 .on(

@@ -92,32 +92,46 @@ extension Mirror {
         of mapping: EntityMapping, before: Int64?, where filter: DueFilter = DueFilter(), limit: Int,
         excluding: Set<String>
     ) async throws -> [String] {
-        let entity = mapping.entity
-        let (condition, values) = due(mapping, before, filter, from: 2)
+        let (sql, values) = dueStatement(of: mapping, before: before, where: filter, limit: limit + excluding.count)
         return try await database.read { transaction in
-            try transaction.query(
-                """
-                select \(entity.keyColumn) from \(entity.name) where \(condition)
-                order by zoho_modified_at desc, id desc limit $1
-                """, [.integer(Int64(limit + excluding.count))] + values
-            ).compactMap { $0.text(0) }.filter { !excluding.contains($0) }.prefix(limit).map(\.self)
+            try transaction.query(sql, values).compactMap { $0.text(0) }.filter { !excluding.contains($0) }.prefix(
+                limit
+            )
+            .map(\.self)
         }
+    }
+
+    func dueStatement(
+        of mapping: EntityMapping, before: Int64?, where filter: DueFilter, limit: Int
+    ) -> (sql: String, values: [SQLValue]) {
+        let (condition, values) = due(mapping, before, filter, from: 2)
+        return (
+            """
+            select \(mapping.entity.keyColumn) from \(mapping.entity.name) where \(condition)
+            order by zoho_modified_at desc, id desc limit $1
+            """, [.integer(Int64(limit))] + values
+        )
     }
 
     /// What a row has to meet to be due.
     private func due(
         _ mapping: EntityMapping, _ before: Int64?, _ filter: DueFilter, from first: Int
     ) -> (sql: String, values: [SQLValue]) {
-        let (condition, values) = filter.condition(mapping, from: first + 3)
         let (table, key) = (mapping.entity.name, mapping.entity.keyColumn)
+        var values: [SQLValue] = [.instant(max(now() - Self.detailAccessLifetime, 0))]
+        // As the index says it, or a large table would be read as a whole for each of its details.
+        var isDue = "detail_due"
+        if let before {
+            values.append(.instant(max(before, 0)))
+            isDue = "(detail_due or detail_synced_at < $\(first + 1))"
+        }
+        let (condition, filtered) = filter.condition(mapping, from: first + values.count)
         return (
             """
-            deleted_at is null and (detail_due = $\(first) or detail_synced_at < $\(first + 1))
+            \(isDue) and deleted_at is null
                 and not exists (select 1 from sync_gone g where g.entity = '\(table)' and g.zoho_id = \(table).\(key)
-                    and g.said_at > $\(first + 2) and g.said_at >= \(table).observed_at)\(condition)
-            """,
-            [.boolean(true), .instant(max(before ?? 0, 0)), .instant(max(now() - Self.detailAccessLifetime, 0))]
-                + values
+                    and g.said_at > $\(first) and g.said_at >= \(table).observed_at)\(condition)
+            """, values + filtered
         )
     }
 

@@ -72,7 +72,7 @@ package enum MirrorError: Error, Sendable, Hashable, CustomStringConvertible {
             """
         case .leased(let name, let holder, let secondsLeft):
             """
-            Another process or task (\(holder)) is running \(name) on this mirror. Wait until it has ended, or stop it; if it \
+            Another process or task (\(HolderName.shown(holder))) is running \(name) on this mirror. Wait until it has ended, or stop it; if it \
             has died, its claim expires in \(secondsLeft) s.
             """
         case .leaseLost(let name):

@@ -38,7 +38,7 @@ package struct Lease: Sendable, Hashable {
     static let prefix = "sync "
 }
 
-/// The names under which leases and claims are held: a process, or one of its parts after a `#`, as in `host:42@7#1`.
+/// The names under which leases and claims are held: a process, or one of its parts after a `#`, as in `host:42@7:…#1`.
 package enum HolderName {
     /// A name for a part of a process that no other part has.
     package static func unique(_ process: String) -> String {
@@ -48,6 +48,13 @@ package enum HolderName {
     /// The process that a holder is a part of.
     package static func process(of holder: String) -> String {
         String(holder.prefix { $0 != "#" })
+    }
+
+    /// The name of a holder, or of a lease that is called after one, as people know it, without what tells processes of
+    /// one id apart: `host:42#1`.
+    package static func shown(_ name: String) -> String {
+        guard let at = name.firstIndex(of: "@") else { return name }
+        return String(name[..<at] + name[at...].drop { $0 != "#" })
     }
 }
 

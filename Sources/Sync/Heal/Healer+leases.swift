@@ -8,7 +8,7 @@ extension Healer {
         let stuck = try await stuckLeases()
         let claims = try await mirror.claims(where: isDead)
         guard !stuck.isEmpty || claims > 0 else { return [] }
-        let names = stuck.map(\.name).joined(separator: ", ")
+        let names = stuck.map { HolderName.shown($0.name) }.joined(separator: ", ")
         let parts =
             (stuck.isEmpty ? [] : ["Nobody renews the leases \(names)."])
             + (claims == 0 ? [] : ["\(claims) deliveries are claimed by processes that have ended."])
@@ -33,7 +33,7 @@ extension Healer {
         return leases.filter { lease in
             if isDead(lease.process) { return true }
             guard lease.name.hasPrefix(WorkerHeartbeat.prefix) else { return lease.left < -Self.leaseGrace * 1_000_000 }
-            // Of processes on other machines only their leases are known.
+            // Of processes on other machines or in other containers only their leases are known.
             return lease.process != process && ended.contains(lease.process)
         }
     }

@@ -35,7 +35,7 @@ package struct Mirror: Sendable {
             usesDatabaseClock: usesDatabaseClock, logger: logger)
     }
 
-    /// How many batches of a bulk load are worth applying side by side.
+    /// How many batches of a bulk load are worth applying in parallel.
     package var writers: Int { database.writers }
 }
 

@@ -23,9 +23,9 @@ package struct ServerConfiguration: Sendable {
     /// Bytes of all bodies that may be read at the same time.
     var bodyCapacity = 64 << 20
     /// How long a shutdown may take, in which requests are answered and claimed work is finished.
-    var shutdownBound = Duration.seconds(20)
+    var shutdownTimeout = Duration.seconds(20)
     /// How long parts that are stopped after that may take to end.
-    var stopBound = Duration.seconds(5)
+    var stopTimeout = Duration.seconds(5)
     /// Streams of events that may be open at once.
     var streams = 256
     /// PEM files of the certificate chain and its key; nil for plain HTTP.
@@ -41,7 +41,7 @@ package struct ServerConfiguration: Sendable {
 
     /// The fewest characters of a secret that others may try to guess; Zoho itself accepts no fewer (reference, section
     /// 8.4).
-    private static let leastSecret = 12
+    private static let minimumSecretLength = 12
 
     /// Where the server listens, as a person reads it.
     var address: String { "\(hostname.contains(":") ? "[\(hostname)]" : hostname):\(port)" }
@@ -62,7 +62,7 @@ package struct ServerConfiguration: Sendable {
         }
         guard !isLoopback else { return }
         for (name, secret) in [("ZOHOSYNC_WEBHOOK_SECRET", webhookSecret), ("ZOHOSYNC_WEBHOOK_KEY", webhookKey)] {
-            if let secret, secret.revealed.utf8.count < Self.leastSecret { throw .weak(name) }
+            if let secret, secret.revealed.utf8.count < Self.minimumSecretLength { throw .weak(name) }
         }
     }
 }

@@ -32,7 +32,7 @@ package struct ZohoSyncServer: Sendable {
     /// The part of a shutdown's time in which requests are still answered: the first of this many.
     private static let answerParts = 4
     /// Seconds after which an idle connection is closed: longer than proxies keep theirs.
-    private static let idleBound = 75
+    private static let idleTimeout = 75
 
     /// Makes a synchroniser with the server's own client, whose calls are counted.
     package typealias MakeSynchroniser =
@@ -42,7 +42,7 @@ package struct ZohoSyncServer: Sendable {
     ///
     /// - Parameters:
     ///   - process: host and process, for people and for claims.
-    ///   - workers: how many apply deliveries side by side.
+    ///   - workers: how many apply deliveries in parallel.
     ///   - trustsDeletions: whether a deletion that a delivery reports is believed without a call.
     ///   - watch: what the server does on its own, and whom it tells.
     ///   - isDead: whether the process of this name is known to have ended.
@@ -162,7 +162,7 @@ package struct ZohoSyncServer: Sendable {
             Worker { [runs] in try await runs.run() }, Worker { [scheduler] in try await scheduler.run() },
             Worker { [feed] in try await feed.run() }, Worker { [bodies] in await bodies.run() },
             Worker { [configuration] in
-                try await Self.answer(application, for: configuration.shutdownBound / Self.answerParts)
+                try await Self.answer(application, for: configuration.shutdownTimeout / Self.answerParts)
             },
             Worker { [runs] in
                 // First, so that nothing waits for a sync that will not end.
@@ -174,9 +174,9 @@ package struct ZohoSyncServer: Sendable {
         var group = ServiceGroupConfiguration(
             services: services.map { .init(service: $0, successTerminationBehavior: .gracefullyShutdownGroup) },
             gracefulShutdownSignals: stopsOnSignals ? [.sigterm, .sigint] : [], logger: quietLogger)
-        group.maximumGracefulShutdownDuration = configuration.shutdownBound
+        group.maximumGracefulShutdownDuration = configuration.shutdownTimeout
         let end = ServiceGroupTask(ServiceGroup(configuration: group))
-        let bound = configuration.shutdownBound + configuration.stopBound
+        let bound = configuration.shutdownTimeout + configuration.stopTimeout
         let alarm = Task { [logger] in
             for await _ in stops {}
             try await Task.sleep(for: bound)
@@ -247,7 +247,7 @@ package struct ZohoSyncServer: Sendable {
     }
 
     private func httpServer() throws -> HTTPServerBuilder {
-        let http = HTTPServerBuilder.http1(configuration: .init(idleTimeout: .seconds(Int64(Self.idleBound))))
+        let http = HTTPServerBuilder.http1(configuration: .init(idleTimeout: .seconds(Int64(Self.idleTimeout))))
         guard let tls = configuration.tls else { return http }
         func read<T>(_ file: String, _ read: (String) throws -> T) throws -> T {
             do { return try read(file) } catch { throw ServerConfigurationError.certificate("\(file): \(error)") }

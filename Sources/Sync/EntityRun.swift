@@ -36,13 +36,13 @@ struct PageStep: Sendable {
     let isLast: Bool
     /// Whether the list shows everything that its kind is to show, so that its end moves the cursor.
     let movesCursor: Bool
-    /// The plan's name, under which an interrupted list goes on; nil where it does not.
+    /// The plan's name, under which an interrupted list resumes; nil where it must not.
     let plan: String?
     /// When the list's first page was asked for, that of an interrupted one included; microseconds since 1970.
     let listStartedAt: Int64
     /// The same by Zoho's clock.
     let zohoStartedAt: Int64
-    /// Until when the list may go on, should it be interrupted now; microseconds since 1970.
+    /// Until when the list may be resumed, should it be interrupted now; microseconds since 1970.
     let resumableUntil: Int64
     /// The latest `last_modified_time` on the page, whichever of the module's entities it is of.
     let modifiedThrough: Int64?

@@ -7,7 +7,7 @@ package struct Leases: Sendable {
     let mirror: Mirror
     /// Host and process, for people and for the leases.
     let process: String
-    /// Tells of another process whether it is known to have ended.
+    /// Whether the process of this name is known to have ended.
     let isDead: @Sendable (String) -> Bool
 
     /// Seconds after which the lease of a process that vanished lapses.

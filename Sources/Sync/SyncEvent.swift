@@ -56,7 +56,7 @@ package struct SyncReport: Sendable {
 
     package init() {}
 
-    /// The report of a sync that could go on to its end.
+    /// The report, for a sync that could continue to its end.
     ///
     /// - Throws: ``failure``.
     package func get() throws -> SyncReport {

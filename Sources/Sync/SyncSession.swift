@@ -3,7 +3,7 @@ import Database
 import Mirror
 import ZohoBooks
 
-/// One sync while it goes on: the runs of its entities and what stopped them.
+/// One sync under way: the runs of its entities and what stopped them.
 struct SyncSession {
     let sync: Synchroniser
     /// Who holds the leases.

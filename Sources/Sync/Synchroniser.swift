@@ -11,7 +11,7 @@ package struct Synchroniser: Sendable {
     let options: SyncOptions
     /// Host and process, for people and for the leases.
     let process: String
-    /// Tells of another process whether it is known to have ended.
+    /// Whether the process of this name is known to have ended.
     let isDead: @Sendable (String) -> Bool
     let onEvent: @Sendable (SyncEvent) async -> Void
 

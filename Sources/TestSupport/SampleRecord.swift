@@ -24,12 +24,12 @@ package struct SampleRecord: Sendable {
         return copy
     }
 
-    /// The record modified so many seconds after 2026-03-01T10:00:00+0100; nil takes its time away.
+    /// The record modified this many seconds after 2026-03-01T10:00:00+0100; nil removes its time.
     package func modified(_ seconds: Int?) -> SampleRecord {
         with(["last_modified_time": seconds.map { SampleRecord.time($0) }])
     }
 
-    /// The JSON text of a time so many seconds after 2026-03-01T10:00:00+0100, in Zoho's spelling.
+    /// The JSON text of a time this many seconds after 2026-03-01T10:00:00+0100, in Zoho's spelling.
     package static func time(_ seconds: Int) -> String {
         // The text is in UTC; an hour is added where the zone says one.
         let local = Timestamp.text((1_772_355_600 + Int64(seconds) + 3_600) * 1_000_000)
@@ -59,7 +59,7 @@ extension SampleRecord {
         ])
     }
 
-    /// A customer read by itself, with notes, both addresses and two contact persons.
+    /// A customer read individually, with notes, both addresses and two contact persons.
     package static func customer(_ id: Int) -> SampleRecord {
         customerSummary(id).with([
             "notes": "\"Rings twice\"", "credit_limit": "5000", "documents": "[]",
@@ -89,7 +89,7 @@ extension SampleRecord {
         ])
     }
 
-    /// An invoice read by itself, with as many lines as asked for.
+    /// An invoice read individually, with this many lines.
     package static func invoice(_ id: Int, lines: Int) -> SampleRecord {
         let rows = (0..<lines).map { line("\(id)\($0 + 1)", quantity: "\($0 + 1)") }
         return invoiceSummary(id).with([

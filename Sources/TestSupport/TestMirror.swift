@@ -15,7 +15,7 @@ package final class ManualTime: Sendable {
         self.microseconds = Mutex(microseconds)
     }
 
-    /// Lets so many seconds pass.
+    /// Lets this many seconds pass.
     package func advance(by seconds: Double) {
         microseconds.withLock { $0 += Int64(seconds * 1_000_000) }
     }

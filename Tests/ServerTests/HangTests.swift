@@ -58,8 +58,8 @@ struct HangTests {
         try await PostgresServer.withStoppable { postgres in
             try await ServerRig.with(.postgres) {
                 $0.location = .postgres(url: postgres.url)
-                $0.server.shutdownBound = .milliseconds(200)
-                $0.server.stopBound = .milliseconds(300)
+                $0.server.shutdownTimeout = .milliseconds(200)
+                $0.server.stopTimeout = .milliseconds(300)
             } _: { rig in
                 try await postgres.hanging {
                     async let refused = rig.deliver(#"{"item":{}}"#, to: "products")
@@ -75,7 +75,7 @@ struct HangTests {
     @Test("What waits for a locked table when the time of a shutdown is over is given back")
     func locked() async throws {
         try await ServerRig.with(.postgres) {
-            $0.server.shutdownBound = .milliseconds(500)
+            $0.server.shutdownTimeout = .milliseconds(500)
         } _: { rig in
             let (locks, lock) = AsyncStream.makeStream(of: Never.self)
             let release = DispatchSemaphore(value: 0)

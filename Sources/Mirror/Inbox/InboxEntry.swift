@@ -51,7 +51,7 @@ package struct NewDelivery: Sendable {
     /// What is known of it.
     package enum Content: Sendable {
         case readable(InboxEntry.Kind, zohoID: String, record: RawJSON?)
-        /// Nobody can tell which record it is about; it becomes a dead letter.
+        /// It cannot be told which record it is about; it becomes a dead letter.
         case unreadable(body: [UInt8], reason: String, source: DeliverySource? = nil)
     }
 

@@ -12,7 +12,7 @@ extension Mirror {
     /// microseconds.
     package static let coalescingDelay: Int64 = 3_000_000
 
-    /// Deaths after which an entry is claimed by itself, so that no other entry dies with it.
+    /// Deaths after which an entry is claimed alone, so that no other entry dies with it.
     static let isolationDeaths = 3
     /// Deaths after which an entry is not worked on any more.
     package static let maximumDeaths = 6
@@ -60,7 +60,7 @@ extension Mirror {
     /// - Parameters:
     ///   - kinds: what the worker can do.
     ///   - lease: seconds until the entries come back unless they are removed, postponed or their claim is renewed.
-    ///   - ahead: also takes what nobody has tried yet and is due within so many microseconds.
+    ///   - ahead: also takes what was not tried yet and is due within this many microseconds.
     package func claim(
         _ kinds: [InboxEntry.Kind], limit: Int, holder: String, lease: Int, ahead: Int64 = 0
     ) async throws -> [InboxEntry] {
@@ -239,7 +239,7 @@ extension SQLTransaction {
 }
 
 extension InboxEntry.Kind {
-    /// The channel that wakes whoever works on it.
+    /// The channel that wakes its workers.
     var channel: String { self == .record ? Mirror.recordChannel : Mirror.readingChannel }
 }
 

@@ -60,7 +60,7 @@ extension Mirror {
         }
     }
 
-    /// Whether ``prepare(organizationID:)`` has ever been here.
+    /// Whether ``prepare(organizationID:)`` was ever run on this database.
     package func isPrepared() async throws -> Bool {
         try await database.read { try !$0.columnNames(of: "sync_organization").isEmpty }
     }
@@ -71,7 +71,7 @@ extension Mirror {
         return try await database.read { try $0.query("select organization_id from sync_organization").first?.text(0) }
     }
 
-    /// Whether no record was ever brought, so that the mirror may become another organisation's.
+    /// Whether it holds no record, so that it may become another organisation's.
     package func isEmpty() async throws -> Bool { try await database.read { try isEmpty($0) } }
 
     /// Makes a table, or adds the columns that it lacks.
@@ -98,7 +98,7 @@ extension Mirror {
     /// Rows that are filled at a time.
     private static let filled = 500
 
-    /// Fills columns from the records as Zoho sent them; what these do not say comes with the next ones.
+    /// Fills columns from the records as Zoho sent them; what those lack comes with later ones.
     private func fill(_ names: Set<String>, of mapping: EntityMapping, _ transaction: any SQLTransaction) throws {
         let positions = mapping.columns.indices.filter { names.contains(mapping.columns[$0].column) }
         guard !positions.isEmpty else { return }
@@ -130,7 +130,7 @@ extension Mirror {
             """, [.text(organizationID)])
         let stored = try transaction.query("select organization_id from sync_organization").first?.text(0)
         guard let stored, stored != organizationID else { return }
-        // A mistyped id that never brought a record is not worth a database.
+        // A mistyped id that never brought a record must not cost a new database.
         guard try isEmpty(transaction) else {
             throw MirrorError.otherOrganisation(stored: stored, configured: organizationID)
         }
@@ -138,8 +138,7 @@ extension Mirror {
         try forgetOrganization(stored, transaction)
     }
 
-    /// Removes what was kept of another organisation and would be taken for this one's; the history of what was done
-    /// stays.
+    /// Removes what belonged to another organisation and would be taken for this one's; the history stays.
     private func forgetOrganization(_ organizationID: String, _ transaction: any SQLTransaction) throws {
         for table in [
             "sync_cursors", "sync_inbox", "sync_tokens", "sync_budget", "sync_arrivals", "sync_reconciliations",

@@ -7,9 +7,9 @@ package struct SchemaDifference: Sendable, Hashable {
     package var tables: [String] = []
     /// Columns that are missing in the others, as `products.brand`.
     package var columns: [String] = []
-    /// Steps of this program that the schema has not made yet.
+    /// Migrations of this program that were not applied yet.
     package var outstanding: [String] = []
-    /// Steps that the schema has made and this program does not know.
+    /// Applied migrations that this program does not know.
     package var unknown: [String] = []
 
     /// How many things differ; 0 where the schemas agree.
@@ -17,10 +17,11 @@ package struct SchemaDifference: Sendable, Hashable {
 }
 
 extension Mirror {
-    /// The table that tells which steps of the schema were made; nobody but who makes one has to write it.
+    /// The table of applied migrations, which only a process that migrates has to write.
     package static let migrationTable = "sync_migrations"
 
-    /// Compares the schema with the one that this program works with; a role that may not read the steps sees none.
+    /// Compares the schema with the one that this program works with; without the right to read the migrations, they
+    /// are left out.
     package func schemaDifference() async throws -> SchemaDifference {
         var difference = try await database.read { transaction in
             var difference = SchemaDifference()

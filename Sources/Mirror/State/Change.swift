@@ -40,7 +40,7 @@ package struct Change: Sendable, Hashable {
 package struct ChangePage: Sendable {
     /// In the order of the log; those of the asked entity alone, where one was asked for.
     package let changes: [Change]
-    /// The number to go on after: up to it there is nothing more that was asked for.
+    /// The number after which to continue: up to it there is nothing more to read.
     package let last: Int64
 }
 
@@ -99,7 +99,7 @@ extension Mirror {
         return removed > after ? removed : nil
     }
 
-    /// Makes sure that a follower that has seen a number can go on with the next one.
+    /// Makes sure that a follower that has seen a number can continue with the next one.
     ///
     /// - Throws: ``MirrorError/changesRemoved(after:through:last:)`` where what came next is gone,
     ///   ``MirrorError/changesUnknown(after:last:)`` where the mirror has never given such a number.

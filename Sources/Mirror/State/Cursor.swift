@@ -1,6 +1,6 @@
 package import Database
 
-/// The point up to which an entity is known to be current, and where an interrupted list goes on.
+/// The point up to which an entity is known to be current, and where an interrupted list resumes.
 package struct Cursor: Sendable, Hashable {
     package let entity: String
     /// Up to when every modification is in the mirror, in microseconds since 1970: the latest that a complete,
@@ -13,15 +13,15 @@ package struct Cursor: Sendable, Hashable {
     package var wholeListAt: Int64?
     /// How many records the last complete list of everything had, which tells the next one how many pages to expect.
     package var listCount: Int?
-    /// The list that was interrupted: only a list of the same plan goes on.
+    /// The plan of the interrupted list: only a list of the same plan resumes it.
     package var resumePlan: String?
-    /// The page with which it goes on.
+    /// The page at which it resumes.
     package var resumePage: Int?
     /// The latest `last_modified_time` that its pages have shown so far.
     package var resumeModified: Int64?
     /// When its first page was asked for, in microseconds since 1970.
     package var resumeStartedAt: Int64?
-    /// From then on the list begins anew, in microseconds since 1970.
+    /// When it can no longer be resumed, in microseconds since 1970.
     package var resumeExpiresAt: Int64?
     /// Whether the module was seen to honour `last_modified_time`; nil where it was not probed.
     package var filterHonoured: Bool?
@@ -68,7 +68,7 @@ extension Mirror {
         }
     }
 
-    /// Writes a cursor by itself, in its own transaction.
+    /// Writes a cursor in a transaction of its own.
     package func save(_ cursor: Cursor) async throws {
         try await database.write { try $0.save(cursor) }
     }

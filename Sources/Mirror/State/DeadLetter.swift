@@ -56,7 +56,7 @@ package struct DeadLetter: Sendable, Hashable {
     /// What trying again led to.
     package enum Retry: Sendable, Hashable {
         case applied(Outcome)
-        /// It waits in the inbox again; a running `zohosync serve` goes on with it.
+        /// It waits in the inbox again, for a running `zohosync serve`.
         case queued
 
         /// As machines are told.
@@ -79,7 +79,7 @@ extension Mirror {
     ///
     /// - Parameters:
     ///   - after: only letters with a higher id.
-    ///   - bytes: ends with the letter whose record reaches so many in all.
+    ///   - bytes: ends with the letter whose record brings the total to this many.
     package func deadLetters(
         entity: String? = nil, after: Int64 = 0, limit: Int = 1_000, bytes: Int = .max
     ) async throws -> [DeadLetter] {

@@ -2,7 +2,7 @@ import Database
 
 /// A database in which a work commits only while it has its leases.
 ///
-/// A process that stood still for longer than a lease lasts goes on with what it knew before, such as a cursor,
+/// A process that was suspended for longer than a lease lasts continues with what it knew before, such as a cursor,
 /// although another one may have taken over and even have ended since. A process that acts on a lapsed lease takes or
 /// removes it, so the work still has its lease as long as the row is its own.
 struct FencedDatabase: SQLDatabase {

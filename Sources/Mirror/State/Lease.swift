@@ -72,7 +72,7 @@ extension Mirror {
     ///
     /// - Parameters:
     ///   - duration: seconds until it lapses unless it is renewed.
-    ///   - isDead: tells of another process whether it is known to have ended, so that its lease need not run out.
+    ///   - isDead: whether the process of this name is known to have ended, so that its lease need not run out.
     /// - Throws: ``MirrorError/leased(name:holder:secondsLeft:)`` where somebody else has it.
     package func acquireLease(
         _ name: String, holder: String, duration: Int, isDead: @escaping @Sendable (String) -> Bool = { _ in false }

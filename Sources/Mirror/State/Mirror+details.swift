@@ -3,7 +3,7 @@ import Database
 
 /// What is known of how Zoho gives an entity's complete records.
 package struct DetailAccess: Sendable, Hashable {
-    /// How many records it takes in one call for several, where it has refused more of late; nil where it has not.
+    /// How many records it accepts in one call, where it has lately refused more; nil where it has not.
     package let groupSize: Int?
     /// When it last said that it gives none at all, in microseconds since 1970; nil where it gives them.
     package let refusedAt: Int64?
@@ -35,12 +35,12 @@ extension Mirror {
         }
     }
 
-    /// Takes note of how many records Zoho takes in one call.
+    /// Records how many records Zoho accepts in one call.
     package func noteDetailGroup(of size: Int, for entity: String) async throws {
         try await note([("detail_group", .integer(Int64(size))), ("detail_group_at", .instant(now()))], of: entity)
     }
 
-    /// Takes note that Zoho gives none of an entity's complete records.
+    /// Records that Zoho gives none of an entity's complete records.
     ///
     /// - Parameter time: when it said so, in microseconds since 1970; nil where it gives them again.
     package func noteDetailsRefused(of entity: String, at time: Int64?) async throws {
@@ -157,7 +157,7 @@ extension Mirror {
         }
     }
 
-    /// Takes note that Zoho says of records that they are gone, so that it is not asked again at once.
+    /// Records that Zoho says that records are gone, so that it is not asked again at once.
     ///
     /// - Parameter time: when it said so, in microseconds since 1970.
     package func noteGone(_ ids: Set<String>, of mapping: EntityMapping, at time: Int64) async throws {
@@ -174,8 +174,8 @@ extension Mirror {
         }
     }
 
-    /// Takes note that a list shows records of which Zoho said that they are gone: no person is asked about them, and
-    /// Zoho itself not before the day is over.
+    /// Records that a list shows records that Zoho said are gone: no person is asked about them, and Zoho not before
+    /// the day is over.
     package func noteListed(_ ids: Set<String>, of mapping: EntityMapping) async throws {
         try await database.write { transaction in
             _ = try transaction.execute(

@@ -8,14 +8,14 @@ package struct DueLetter: Sendable, Hashable {
     package let zohoID: String?
 }
 
-/// How letters may be closed without a person.
-package enum LetterCure: Sendable, Hashable, CaseIterable {
-    /// The database has refused what Zoho says no other way: the same is applied again when the database may have been
-    /// put right, at no call.
+/// How a letter may be closed without a person.
+package enum RetryStrategy: Sendable, Hashable, CaseIterable {
+    /// The database refused the record, which Zoho would only repeat: it is applied again once the database may have
+    /// been corrected, without a call.
     case applying
-    /// Zoho or the network has failed, not the record: it is asked for again.
+    /// Zoho or the network failed, not the record: it is requested again.
     case asking
-    /// It could not be read as it came, and Zoho may tell it better by now.
+    /// It could not be read as it came, and Zoho may have corrected it by now.
     case rereading
 
     fileprivate var condition: String {
@@ -39,7 +39,7 @@ extension Mirror {
     ///   - limit: how many of each entity.
     /// - Returns: the letters, and how many there are of all entities without the limit.
     package func dueLetters(
-        for cure: LetterCure, waits: Bool, limit: Int
+        by strategy: RetryStrategy, waits: Bool, limit: Int
     ) async throws -> (letters: [DueLetter], total: Int) {
         let time = now()
         let isDue = Self.pauses.indices.map { index in
@@ -54,7 +54,7 @@ extension Mirror {
                     select id, entity, zoho_id, last_failed_at, count(*) over () as total,
                         row_number() over (partition by entity order by last_failed_at, id) as place
                     from sync_dead_letters
-                    where state = 'open' and \(cure.condition)\(waits ? " and (\(isDue.joined(separator: " or ")))" : "")
+                    where state = 'open' and \(strategy.condition)\(waits ? " and (\(isDue.joined(separator: " or ")))" : "")
                 ) as due
                 where place <= $1 order by entity, place
                 """,

@@ -45,7 +45,7 @@ extension Mirror {
 
     /// Ends runs that are marked as running although nobody holds their entity's lease.
     ///
-    /// Leases of entities that have lapsed are removed, so that a process that was only slow cannot go on in such a
+    /// Leases of entities that have lapsed are removed, so that a process that was only slow cannot continue such a
     /// run.
     ///
     /// - Returns: how many.
@@ -84,8 +84,7 @@ extension Mirror {
     /// A run that was taken for abandoned meanwhile stays interrupted, and its cursor is not kept: another run may have
     /// gone on from there.
     ///
-    /// - Parameter cursor: where an interrupted list goes on, where that is further than the pages themselves could
-    ///   say.
+    /// - Parameter cursor: the resume point of an interrupted list, where that is further than the committed pages say.
     package func finish(_ run: Run, _ state: Run.State, error: String? = nil, cursor: Cursor? = nil) async throws {
         let time = now()
         try await database.write { transaction in
@@ -176,8 +175,8 @@ extension Mirror {
 }
 
 extension SQLTransaction {
-    /// Adds what this transaction does to what the run has done, so that both commit together and commits side by side
-    /// all count.
+    /// Adds what this transaction does to what the run has done, so that both commit together and parallel commits all
+    /// count.
     package func add(_ progress: Run.Progress, to runID: Int64) throws {
         let counters = progress.counters
         let additions = counters.enumerated().map { "\($1.column) = \($1.column) + $\($0 + 4)" }.joined(separator: ", ")

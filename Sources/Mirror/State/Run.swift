@@ -21,7 +21,7 @@ package struct Run: Sendable, Hashable {
     package enum State: String, Sendable, Hashable, CaseIterable {
         case running
         case completed
-        /// The day's calls were not enough for the rest; the next run goes on.
+        /// The day's calls were not enough for the rest; the next run continues.
         case partial
         case interrupted
         case failed

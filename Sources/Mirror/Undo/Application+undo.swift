@@ -23,7 +23,7 @@ extension Application {
         return report
     }
 
-    /// Takes back all that was ever brought of some records.
+    /// Takes back everything of some records.
     func takeBackAll(_ ids: [String]) throws -> UndoReport {
         let stored = try transaction.storedStates(of: ids, mapping, isLocking: true)
         var report = UndoReport()
@@ -115,7 +115,7 @@ extension Application {
             """, [.integers(rowIDs)])
     }
 
-    /// All child rows that a record is to have again; nil where the run has left them alone.
+    /// All child rows that a record is to have again; nil where the run did not change them.
     private func childSet(_ state: StoredState, _ prior: PriorState) throws -> ChildSet? {
         guard !prior.children.isEmpty else { return nil }
         let children = try mapping.children.map { child in

@@ -17,7 +17,7 @@ extension Mirror {
     ///   - origin: who takes it back: a run of its own.
     ///   - isRehearsal: whether nothing is to be left behind.
     ///   - assumed: for a rehearsal, runs that would have been taken back before.
-    /// - Throws: ``DatabaseError``; what was taken back by then stays so, and doing it again goes on.
+    /// - Throws: ``DatabaseError``; what was taken back by then stays so, and a repetition continues.
     package func undo(
         _ run: Run, of mapping: EntityMapping, origin: Origin, isRehearsal: Bool, assuming assumed: Set<Int64> = []
     ) async throws -> UndoReport {
@@ -57,17 +57,17 @@ extension Mirror {
         return report
     }
 
-    /// Takes back all that was ever brought of an entity, whoever brought it, so that its tables are empty.
+    /// Takes back everything of an entity, whatever brought it, so that its tables are empty.
     ///
     /// Deliveries that wait are dropped, and the cursor is forgotten, so that the next sync brings everything that Zoho
-    /// has. It needs no former values, so that it does not matter how far back the log goes.
+    /// has. It needs no prior values, so it does not matter how far back the log goes.
     ///
     /// The caller holds the entity's lease.
     ///
     /// - Parameters:
     ///   - origin: who takes it back: a run of its own.
     ///   - isRehearsal: whether only to count.
-    /// - Throws: ``DatabaseError``; what was taken back by then stays so, and doing it again goes on.
+    /// - Throws: ``DatabaseError``; what was taken back by then stays so, and a repetition continues.
     package func undoAll(of mapping: EntityMapping, origin: Origin, isRehearsal: Bool) async throws -> UndoReport {
         let entity = mapping.entity
         var report = UndoReport()

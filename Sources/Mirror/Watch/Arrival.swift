@@ -1,6 +1,6 @@
 import Database
 
-/// How many deliveries of one sort came, or failed to come, on one day.
+/// How many deliveries of one kind came, or failed to come, on one day.
 package struct Arrival: Sendable, Hashable {
     /// What is counted.
     package enum Kind: String, Sendable, Hashable, CaseIterable {
@@ -38,7 +38,7 @@ package struct Arrival: Sendable, Hashable {
 }
 
 extension Mirror {
-    /// Adds what has come to the counts of its days.
+    /// Adds deliveries to the counts of their days.
     package func add(_ arrivals: [Arrival]) async throws {
         guard !arrivals.isEmpty else { return }
         try await database.write { transaction in
@@ -49,7 +49,7 @@ extension Mirror {
         }
     }
 
-    /// What has come since, in microseconds since 1970: each day's counts that reach beyond it.
+    /// The daily counts that reach beyond a time, in microseconds since 1970.
     package func arrivals(since: Int64) async throws -> [Arrival] {
         try await database.read { transaction in
             try transaction.query(
@@ -92,7 +92,7 @@ extension SQLTransaction {
             ])
     }
 
-    /// Notes which changes a run that ends has found and no delivery had announced.
+    /// Counts the changes that an ending run has found and no delivery had announced.
     ///
     /// What an entity's first complete run loads is not counted, nor what the first one after an undo brings back, nor
     /// are details that its rows still lacked.

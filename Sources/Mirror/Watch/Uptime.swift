@@ -1,6 +1,6 @@
 import Database
 
-/// When servers were seen to run on the mirror, in microseconds since 1970.
+/// When servers ran on the mirror, in microseconds since 1970.
 package struct Uptime: Sendable, Hashable {
     /// Since when one has run without a gap.
     package var upSince: Int64
@@ -22,7 +22,7 @@ extension Mirror {
     ///
     /// - Parameters:
     ///   - tolerance: microseconds between two notes that are no gap.
-    ///   - task: what of the schedule is due at once after a gap, unless a server has begun it since.
+    ///   - task: the scheduled task that is due at once after a gap, unless a server has begun it since.
     /// - Returns: whether no server had run before.
     @discardableResult
     package func noteUptime(tolerance: Int64, waking task: String? = nil) async throws -> Bool {

@@ -1,6 +1,6 @@
 import Database
 
-/// How the work on all entities stands, seen at one moment, so that no run seems to go on without its lease.
+/// The state of the work on all entities, read in one transaction, so that no run seems to be without its lease.
 package struct WorkState: Sendable {
     /// The leases that there are, lapsed ones included.
     package var leases: [Lease] = []
@@ -15,7 +15,7 @@ package struct WorkState: Sendable {
 }
 
 extension Mirror {
-    /// How the work on all entities stands.
+    /// The state of the work on all entities.
     package func workState() async throws -> WorkState {
         try await database.read { transaction in
             var state = WorkState()
@@ -29,7 +29,7 @@ extension Mirror {
             let comparisons = try transaction.query(
                 "\(Reconciliation.columns) where id in (select max(id) from sync_reconciliations group by entity)")
             for found in comparisons.compactMap({ Reconciliation($0) }) { state.comparisons[found.entity] = found }
-            // A list that is done, was not read, and says why.
+            // A completed run that read no list and says why: the organisation did not have the module.
             let absent = try transaction.query(
                 """
                 select entity from sync_runs where state = 'completed' and last_error is not null and pages = 0 and fetched = 0

@@ -153,7 +153,7 @@ struct BulkSyncAPI: Sendable {
 }
 
 extension Task where Success: Sendable, Failure == any Error {
-    /// The task's result, or nil where it takes longer or the program shuts down; the task goes on then.
+    /// The task's result, or nil where it takes longer or the program shuts down; then the task keeps running.
     fileprivate func result(within duration: Duration) async throws -> Result<Success, any Error>? {
         try await withThrowingTaskGroup(of: Result<Success, any Error>?.self) { group in
             let (ends, continuation) = AsyncStream<Result<Success, any Error>>.makeStream()

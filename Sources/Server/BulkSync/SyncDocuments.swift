@@ -138,7 +138,7 @@ package struct CursorDocument: Encodable, Sendable {
     @Nullable package private(set) var modifiedThrough: String?
     /// When that list began.
     @Nullable package private(set) var listedAt: String?
-    /// Where an interrupted list goes on.
+    /// The page at which an interrupted list resumes; null where none was interrupted.
     @Nullable package private(set) var resumesAtPage: Int?
 
     fileprivate init(_ cursor: Cursor) {

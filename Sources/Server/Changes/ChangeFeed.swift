@@ -58,7 +58,7 @@ actor ChangeFeed {
     /// A page of entries for a follower that catches up.
     ///
     /// - Parameter after: only entries with a higher number.
-    /// - Returns: the entries, and the number to go on after.
+    /// - Returns: the entries, and the number after which to continue.
     func page(after: Int64, entity: String?) async throws -> (entries: [Entry], last: Int64) {
         if reading < Self.readers {
             reading += 1

@@ -16,6 +16,6 @@ package struct WatchConfiguration: Sendable {
     /// Sent after each inspection at which nothing was critical.
     package var ping: DeadMansPing?
 
-    /// Watches nothing by itself.
+    /// Does nothing on its own.
     package init() {}
 }

@@ -5,7 +5,7 @@ import ZohoBooks
 
 /// What workers do with claimed entries of any kind.
 extension DeliveryProcessor {
-    /// Seconds after which a dead worker's claim comes back; a living one renews it.
+    /// Seconds after which a dead worker's claim lapses; a living one renews it.
     static let lease = 60
     /// How often a worker renews the claim on what it works on.
     private static let renewalInterval = Duration.seconds(20)

@@ -25,7 +25,7 @@ package struct DeliveryProcessor: Sendable {
     let client: ZohoBooksClient
     /// Host and process, for people and for claims.
     let process: String
-    /// Tells of another process whether it is known to have ended.
+    /// Whether the process of this name is known to have ended.
     let isDead: @Sendable (String) -> Bool
     /// Workers that apply records; one more reads.
     let workers: Int

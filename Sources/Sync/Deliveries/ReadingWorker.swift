@@ -16,7 +16,7 @@ struct ReadingWorker: Sendable {
     /// Entries that are claimed at once.
     private static let claimSize = 1_000
     /// Microseconds that entries for which the budget has no call wait at least.
-    private static let leastPause: Int64 = 5_000_000
+    private static let minimumPause: Int64 = 5_000_000
 
     /// Works until nothing is due.
     func drain(_ heartbeat: WorkerHeartbeat) async throws {
@@ -152,7 +152,7 @@ struct ReadingWorker: Sendable {
         }
     }
 
-    /// Gives up marks of records that Zoho does not give by themselves: the next list shows what it can of the change.
+    /// Gives up marks of records that Zoho does not give individually: the next list shows what it can of the change.
     private func leaveToLists(_ entries: [InboxEntry], _ error: MissingDetails) async throws {
         let marks = entries.filter { $0.kind == .mark }
         try await processor.mirror.drop(marks)
@@ -201,7 +201,7 @@ struct ReadingWorker: Sendable {
                 Timestamp.instant(of: date + 30 * processor.random())
             case .pace(let date):
                 // At least so long, so that it is not woken for every single call that becomes free.
-                max(Timestamp.instant(of: date), mirror.now() + Self.leastPause)
+                max(Timestamp.instant(of: date), mirror.now() + Self.minimumPause)
             case .cancelled: mirror.now()
             default: error is CancellationError ? mirror.now() : nil
             }

@@ -6,7 +6,7 @@ import ZohoBooks
 /// Reads the complete records that an entity's rows still lack, newest first, and applies them.
 ///
 /// It goes step by step, so that several entities can take turns. Which details are outstanding is part of the rows, so
-/// that the phase goes on where any earlier one stopped.
+/// that the phase continues where any earlier one stopped.
 struct DetailPhase: Sendable {
     private let client: ZohoBooksClient
     private let mirror: Mirror

@@ -170,11 +170,11 @@ struct DetailAnswer: Sendable {
     ///
     /// What was told of a record after that may be newer.
     var goneAt: Int64?
-    /// Ids of a group that were not asked for by themselves any more.
+    /// Ids of a group that were no longer asked for individually.
     var unread: [String] = []
     /// Why not.
     var obstacle: ZohoBooksError?
-    /// Ids that Zoho refuses by themselves, and why.
+    /// Ids that Zoho refuses individually, and why.
     var refused: [String: ZohoBooksError] = [:]
     /// Calls that it took, without repeated ones.
     var calls = 0

@@ -14,11 +14,11 @@ extension Healer {
     private static let applications = 1_000
 
     /// The letters of one round, those that were not tried for longest first, and how many there are in all.
-    private func dueLetters(for cure: LetterCure) async throws -> (letters: [DueLetter], total: Int) {
+    private func dueLetters(by strategy: RetryStrategy) async throws -> (letters: [DueLetter], total: Int) {
         let most = Catalog.entities.map { Self.size(of: $0.entity.name) }.max() ?? Self.readings
         let (letters, total) = try await mirror.dueLetters(
-            for: cure, waits: !options.isAskedFor, limit: cure == .applying ? Self.applications : most)
-        guard cure != .applying else { return (letters, total) }
+            by: strategy, waits: !options.isAskedFor, limit: strategy == .applying ? Self.applications : most)
+        guard strategy != .applying else { return (letters, total) }
         return (
             Dictionary(grouping: letters, by: \.entity).values.flatMap { $0.prefix(Self.size(of: $0[0].entity)) }, total
         )
@@ -30,7 +30,7 @@ extension Healer {
     }
 
     func retryNeeds() async throws -> [HealingNeed] {
-        let (applying, asking) = (try await dueLetters(for: .applying), try await dueLetters(for: .asking))
+        let (applying, asking) = (try await dueLetters(by: .applying), try await dueLetters(by: .asking))
         let letters = applying.letters + asking.letters
         guard !letters.isEmpty else { return [] }
         return [
@@ -60,7 +60,7 @@ extension Healer {
     }
 
     func rereadNeeds() async throws -> [HealingNeed] {
-        let (letters, total) = try await dueLetters(for: .rereading)
+        let (letters, total) = try await dueLetters(by: .rereading)
         guard !letters.isEmpty else { return [] }
         let later = total - letters.count
         return [

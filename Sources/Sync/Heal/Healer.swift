@@ -10,7 +10,7 @@ package struct Healer: Sendable {
     let options: HealingOptions
     /// Host and process.
     let process: String
-    /// Tells of another process whether it is known to have ended.
+    /// Whether the process of this name is known to have ended.
     let isDead: @Sendable (String) -> Bool
     /// Works on what healing has put into the inbox.
     let processor: DeliveryProcessor

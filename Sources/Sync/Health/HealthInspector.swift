@@ -201,7 +201,7 @@ package struct HealthInspector: Sendable {
         do {
             let stored = try await mirror.organizationID()
             var isOther = stored != nil && organizationID != nil && stored != organizationID
-            // An empty mirror becomes that of whoever comes.
+            // An empty mirror may become any organisation's.
             if isOther, difference.tables.isEmpty, grants.isEmpty { isOther = try await !mirror.isEmpty() }
             checks.append(
                 HealthCheck(

@@ -2,7 +2,7 @@ import Catalog
 import Mirror
 import ZohoBooks
 
-/// Lists one module: pages are fetched, mapped and committed side by side, as far as each of the three allows it.
+/// Lists one module: pages are fetched, mapped and committed in parallel, as far as each of the three allows it.
 struct ListPhase: Sendable {
     let plan: ListPlan
     let options: SyncOptions
@@ -42,7 +42,7 @@ struct ListPhase: Sendable {
         try await withThrowingTaskGroup(of: Step.self) { group in
             var fetching = 0
             var committing = 0
-            // Ends the fetching. Pages that came beside it have cost calls, and are committed all the same.
+            // Ends the fetching. Pages that have arrived have cost calls, and are committed nevertheless.
             var failure: (any Error)?
             func proceed() throws {
                 // One more than can write, so that a page is mapped meanwhile. What was asked for beyond the end is

@@ -2,7 +2,7 @@ import Catalog
 import Mirror
 import Synchronization
 
-/// The runs and cursors of a list's entities while its pages commit side by side.
+/// The runs and cursors of a list's entities while its pages commit in parallel.
 ///
 /// Pages may commit in any order, but a cursor moves past a page only when every page before it has been committed, and
 /// it moves in the transaction of a page. So a cursor never leaves out a page; the worst that an interruption costs is

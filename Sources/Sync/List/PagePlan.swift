@@ -1,4 +1,4 @@
-/// Which pages of a list to ask for next, so that they can be fetched side by side without a call too many.
+/// Which pages of a list to ask for next, so that they can be fetched in parallel without needless calls.
 ///
 /// Where the answer tells the total, every page is known after the first. Where it does not, the number that the last
 /// list had is expected. A first list of unknown length may gallop through its first pages in rounds (1, 2 to 4, 5 to
@@ -35,7 +35,7 @@ package struct PagePlan: Sendable, Hashable {
         expectedLast = expectedCount.map { Self.pages(for: $0) }
     }
 
-    /// The number of pages that hold so many records; an empty list has one, which says so.
+    /// The number of pages that hold this many records; an empty list has one empty page.
     package static func pages(for count: Int) -> Int { max(1, (count + pageSize - 1) / pageSize) }
 
     /// Whether every page has been received.

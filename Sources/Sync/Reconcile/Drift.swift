@@ -25,7 +25,7 @@ package struct Drift: Sendable, Hashable {
     package let kind: Kind
     /// The columns and child tables that differ.
     package let fields: [String]
-    /// Whether the mirror has been put right.
+    /// Whether the mirror has been repaired.
     package let isRepaired: Bool
 
     /// From what applying a directly read record has changed, or would change.

@@ -22,8 +22,8 @@ extension EntityComparison {
 
     /// Reads every suspect and the sample individually, and reports or repairs what differs.
     ///
-    /// Where the sample shows that details differ, the rest is unverified, and a repair goes on with it as far as the
-    /// calls go.
+    /// Where the sample shows that details differ, the rest is unverified, and a repair reads on through it as far as
+    /// the calls go.
     ///
     /// - Parameter calls: what may be spent; what is left afterwards.
     mutating func confirm(_ calls: inout ReconciliationCalls) async throws {
@@ -56,7 +56,7 @@ extension EntityComparison {
     ///
     /// - Parameters:
     ///   - access: what is known of how Zoho gives the records.
-    ///   - areMissing: whether it gives none by themselves.
+    ///   - areMissing: whether it gives none individually.
     /// - Returns: why it is pointless to read on.
     mutating func read(
         _ ids: [String], _ access: DetailAccess, _ areMissing: inout Bool, _ calls: inout ReconciliationCalls,

@@ -15,7 +15,7 @@ struct EntityComparison {
     var unverified: UnverifiedDetails?
     /// Ids that seem to differ, in the order in which they were found.
     private(set) var suspects: [String] = []
-    /// Ids that seem equal and whose details are compared all the same.
+    /// Ids that seem equal and whose details are compared nevertheless.
     private(set) var samples: [String] = []
     /// Ids that seem equal.
     private var alike: [String] = []
@@ -64,7 +64,7 @@ struct EntityComparison {
         unverified = last?.unverified
     }
 
-    /// Begins with the list, or begins anew after the last pass has put right what it found.
+    /// Begins the first pass, or another one after the last has repaired what it found.
     mutating func beginPass() {
         pass += 1
         listedAt = reconciler.mirror.now()

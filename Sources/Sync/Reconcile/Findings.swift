@@ -34,7 +34,7 @@ package struct Findings: Sendable, Hashable {
     package internal(set) var calls = 0
     /// What a person has to decide.
     var question: String?
-    /// Whether a person has to decide whether so many rows are gone.
+    /// Whether a person has to confirm that so many rows are gone.
     package var needsConsent: Bool { question != nil }
     /// What could not be compared and is no difference.
     var remark: String?

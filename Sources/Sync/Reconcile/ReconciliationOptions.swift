@@ -12,7 +12,7 @@ package struct ReconciliationOptions: Sendable, Hashable {
     package var repairs = false
     /// Calls that may be spent on confirming differences, for all entities together.
     package var confirmations = 1_000
-    /// Lists at most, each after the last one has put right what it found; a comparison that repairs nothing needs one,
+    /// The most lists, each after the last one's findings were repaired; a comparison that repairs nothing needs one,
     /// and what the schedule's repairs leave is found by its next comparison.
     var passes: Int { repairs && !isUnattended ? 3 : 1 }
     /// How many rows of an entity, all passes together, may be marked as deleted.
@@ -23,7 +23,7 @@ package struct ReconciliationOptions: Sendable, Hashable {
     /// Whether nobody has named the entities, although they are named: the schedule asks for what there is, and with the
     /// calls that syncs can spare.
     package var isUnattended = false
-    /// Reads no list, and goes on with the details that an earlier comparison left unverified.
+    /// Reads no list, but only the details that an earlier comparison left unverified.
     package var readsUnverifiedDetailsAlone = false
 
     package init() {}

@@ -2,7 +2,7 @@ import Catalog
 import Mirror
 import ZohoBooks
 
-/// One comparison while it goes on: what was found so far, and the calls that are left.
+/// One comparison under way: what was found so far, and the calls that are left.
 struct ReconciliationSession {
     private let reconciler: Reconciler
     private let cost: ReconciliationCost

@@ -13,7 +13,7 @@ package actor SyncRuns {
     package struct Started: Sendable {
         /// Its first run; nil where it ended before one could begin.
         package let run: Run?
-        /// What becomes of it, also where it cannot go on to its end.
+        /// Its report, also where it cannot continue to its end.
         package let report: Task<SyncReport, any Error>
     }
 
@@ -49,7 +49,7 @@ package actor SyncRuns {
         while let job = jobs.values.first(where: { !$0.entities.isDisjoint(with: entities) }) {
             guard job.isEnding else {
                 let shared = job.entities.intersection(entities).sorted()
-                // One whose run has not begun waits for the run that goes on.
+                // An entity whose run has not begun waits for the job's current run.
                 let entity = shared.first { job.runs[$0] != nil } ?? shared[0]
                 throw SyncRunsError.running(entity: entity, runID: job.runs[entity] ?? job.lastRun)
             }

@@ -119,7 +119,7 @@ package struct CronExpression: Sendable, Hashable, CustomStringConvertible {
         return days.contains(day) || weekdays.contains(weekday)
     }
 
-    /// Whether the clock has jumped over a time that is meant, just before.
+    /// Whether the clock has just jumped over a time at which it is due.
     private func leavesOut(before time: Date, _ zone: TimeZone) -> Bool {
         let before = zone.secondsFromGMT(for: time.addingTimeInterval(-1))
         let gap = zone.secondsFromGMT(for: time) - before

@@ -14,7 +14,7 @@ struct LiveWebhooks: Sendable, Hashable {
         /// Unannounced changes of the last day.
         var missed = 0
 
-        /// One change in so many may go unannounced while webhooks come.
+        /// One in this many changes may go unannounced while webhooks come.
         static let tolerated = 10
 
         /// Whether changes go unannounced.

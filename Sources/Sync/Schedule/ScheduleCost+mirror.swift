@@ -41,7 +41,7 @@ extension HealthInspector {
             thresholds.judge(
                 "schedule_percent", (Double(calls) / Double(plan - budget.reserve) * 100).rounded(),
                 "The schedule takes \(calls) calls a day at its present pace, and the plan allows \(plan), of which "
-                    + "\(budget.reserve) are reserved for other uses. Schedule \(cost.costliest(\.busy)) less often, or set up "
+                    + "\(budget.reserve) are reserved for other uses. Schedule \(cost.costliest(\.withoutWebhooks)) less often, or set up "
                     + "the workflow rules. See zohosync schedule --cost.")
         ]
     }

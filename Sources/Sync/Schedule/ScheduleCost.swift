@@ -11,9 +11,9 @@ package struct ScheduleCost: Sendable, Hashable {
         /// Records that a list has.
         package let records: Int
         /// Calls a day by kind of task while webhooks can be relied on.
-        package let quiet: [ScheduledTask.Kind: Int]
+        package let withWebhooks: [ScheduledTask.Kind: Int]
         /// The same without any webhook.
-        package let busy: [ScheduledTask.Kind: Int]
+        package let withoutWebhooks: [ScheduledTask.Kind: Int]
     }
 
     /// One for each module, in the catalogue's order.
@@ -27,10 +27,10 @@ package struct ScheduleCost: Sendable, Hashable {
     package let onBadDay: Int
 
     /// Calls a day while webhooks can be relied on.
-    package var withWebhooks: Int { lines.reduce(health + readings) { $0 + $1.quiet.values.reduce(0, +) } }
+    package var withWebhooks: Int { lines.reduce(health + readings) { $0 + $1.withWebhooks.values.reduce(0, +) } }
     /// Calls a day without any webhook.
-    package var withoutWebhooks: Int { lines.reduce(health + changes) { $0 + $1.busy.values.reduce(0, +) } }
-    /// Of the changes that webhooks bring, those that are read all the same: what is missed, marked or contested, and
+    package var withoutWebhooks: Int { lines.reduce(health + changes) { $0 + $1.withoutWebhooks.values.reduce(0, +) } }
+    /// Of the changes that webhooks bring, those that are read nevertheless: what is missed, marked or contested, and
     /// deletions, which are confirmed.
     private var readings: Int { (changes + LiveWebhooks.Evidence.tolerated - 1) / LiveWebhooks.Evidence.tolerated }
 
@@ -40,8 +40,8 @@ package struct ScheduleCost: Sendable, Hashable {
         var isAnnounced = true
         for line in lines {
             let isLive = live.cover(line.entities)
-            isAnnounced = isAnnounced && (isLive || line.quiet == line.busy)
-            sum += (isLive ? line.quiet : line.busy).values.reduce(0, +)
+            isAnnounced = isAnnounced && (isLive || line.withWebhooks == line.withoutWebhooks)
+            sum += (isLive ? line.withWebhooks : line.withoutWebhooks).values.reduce(0, +)
         }
         return sum + (isAnnounced ? readings : changes)
     }
@@ -84,8 +84,8 @@ package struct ScheduleCost: Sendable, Hashable {
                 Line(
                     module: module.path, entities: mappings.map(\.entity.name),
                     records: holding.records.values.reduce(0, +),
-                    quiet: calls(LiveWebhooks(heard: announced)),
-                    busy: calls(LiveWebhooks(heard: []))))
+                    withWebhooks: calls(LiveWebhooks(heard: announced)),
+                    withoutWebhooks: calls(LiveWebhooks(heard: []))))
         }
         self.lines = lines
         let checksHealth = schedule.tasks.contains { $0.kind == .health }
@@ -141,11 +141,11 @@ package struct ScheduleCost: Sendable, Hashable {
         if withWebhooks > room {
             warnings.append(
                 "Even while webhooks arrive, \(withWebhooks) calls a day do not fit into \(plan) with a reserve of "
-                    + "\(reserve). Schedule \(costliest(\.quiet)) less often.")
+                    + "\(reserve). Schedule \(costliest(\.withWebhooks)) less often.")
         } else if withoutWebhooks > room {
             warnings.append(
                 "It fits only while webhooks arrive: without them it would take \(withoutWebhooks) of \(plan) calls a "
-                    + "day. Set up the workflow rules, or schedule \(costliest(\.busy)) less often.")
+                    + "day. Set up the workflow rules, or schedule \(costliest(\.withoutWebhooks)) less often.")
         }
         return warnings
     }

@@ -21,7 +21,7 @@ package struct RunUndo: Sendable {
     ///   - isRehearsal: whether only to show what would be done.
     ///   - assumed: for a rehearsal, runs that would have been taken back before.
     /// - Throws: ``MirrorError/unknown(_:)``, ``RunUndoError``, ``MirrorError/leased(name:holder:secondsLeft:)`` where
-    ///   the run or another one of its entity goes on.
+    ///   the run or another one of its entity is running.
     package func undo(_ id: Int64, isRehearsal: Bool, assuming assumed: Set<Int64> = []) async throws -> UndoReport {
         guard let run = try await mirror.run(id), let mapping = Catalog.entity(named: run.entity) else {
             throw MirrorError.unknown("run \(id)")
@@ -42,7 +42,7 @@ package struct RunUndo: Sendable {
     ///
     /// - Parameter isRehearsal: whether only to count.
     /// - Returns: what was done, by entity.
-    /// - Throws: ``RunUndoError``, ``MirrorError/leased(name:holder:secondsLeft:)`` where a run goes on.
+    /// - Throws: ``RunUndoError``, ``MirrorError/leased(name:holder:secondsLeft:)`` where a run is running.
     package func undoAll(isRehearsal: Bool) async throws -> [(entity: String, report: UndoReport)] {
         var reports: [(entity: String, report: UndoReport)] = []
         if isRehearsal {

@@ -43,7 +43,7 @@ extension ZohoBooksClient {
                     refused = token
                     continue
                 }
-                if refused != nil { await tokens.doubt(token) }
+                if refused != nil { await tokens.noteRefusedReplacement(token) }
             case .throttled where throttles < configuration.retries.throttles:
                 environment.logger.debug("call throttled", metadata: metadata)
                 throttles += 1

@@ -12,7 +12,7 @@ actor AccessTokens {
     private var current: AccessToken?
     private var renewal: Task<AccessToken, any Error>?
     /// A replacement that Zoho refused at once as well, and until when it is not replaced in turn.
-    private var doubtful: (token: AccessToken, until: Date)?
+    private var refusedReplacement: (token: AccessToken, until: Date)?
 
     /// Zoho gives ten in ten minutes; one is left for a person who tries something by hand.
     private static let tokensPerTenMinutes = 9
@@ -66,13 +66,13 @@ actor AccessTokens {
     /// Zoho's code 57 means an expired token as well as a missing scope (reference, section 3.2). Where a new token has
     /// been refused too, it is the scope, and further ones would only use up the ten of these minutes.
     func isReplaceable(_ refused: AccessToken) -> Bool {
-        guard let doubtful, doubtful.token == refused else { return true }
-        return environment.now() >= doubtful.until
+        guard let refusedReplacement, refusedReplacement.token == refused else { return true }
+        return environment.now() >= refusedReplacement.until
     }
 
     /// Remembers that a replacement was refused like the token before it.
-    func doubt(_ token: AccessToken) {
-        doubtful = (token, environment.now().addingTimeInterval(Self.tenMinutes))
+    func noteRefusedReplacement(_ token: AccessToken) {
+        refusedReplacement = (token, environment.now().addingTimeInterval(Self.tenMinutes))
     }
 
     private func isUsable(_ token: AccessToken, _ refused: AccessToken?) -> Bool {

@@ -2,7 +2,7 @@
 enum JSONObject {
     /// The members of an object in order: the key as it stands between its quotes, and where its value is.
     ///
-    /// The text must be valid JSON; whoever takes text from outside checks that first.
+    /// The text must be valid JSON; callers check text from outside first.
     static func members(of text: [UInt8]) -> [(key: String, value: Range<Int>)] {
         var members: [(key: String, value: Range<Int>)] = []
         var position = (text.firstIndex(of: UInt8(ascii: "{")) ?? text.endIndex) + 1

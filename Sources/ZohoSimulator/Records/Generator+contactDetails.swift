@@ -84,7 +84,7 @@ extension Generator {
         writer.raw("]")
     }
 
-    /// Writes an address; a blank one has an id of its own all the same (section 6.3).
+    /// Writes an address; a blank one has an id of its own too (section 6.3).
     private func writeAddress(_ contact: Contact, slot: Int, isBlank: Bool, to writer: inout JSONWriter) {
         writer.raw(#"{"address_id":"#)
         writer.id(IDSpace.address.id(contact.index, slot: slot))

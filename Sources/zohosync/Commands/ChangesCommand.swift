@@ -43,7 +43,7 @@ struct ChangesCommand: AsyncParsableCommand {
     func run() async throws {
         let settings = try await Settings(file: common.config)
         let name = try entity?.name
-        try await Installation.with(settings, databaseURL: common.databaseURL, to: .look) { installation in
+        try await Installation.with(settings, databaseURL: common.databaseURL, to: .read) { installation in
             guard follow else {
                 _ = try await show(name, installation.mirror)
                 return

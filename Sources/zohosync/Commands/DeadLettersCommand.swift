@@ -31,7 +31,7 @@ struct DeadLettersCommand: AsyncParsableCommand {
             let name = try entity?.name
             let most = limit ?? (common.json ? .max : 100)
             let (letters, number) = try await Installation.with(
-                settings, databaseURL: common.databaseURL, to: .look
+                settings, databaseURL: common.databaseURL, to: .read
             ) {
                 (
                     try await $0.mirror.deadLetters(entity: name, limit: most),

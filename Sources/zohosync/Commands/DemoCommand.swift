@@ -71,7 +71,7 @@ struct DemoCommand: AsyncParsableCommand {
 
     private func removeOldFile(of organization: String) async throws {
         if FileManager.default.fileExists(atPath: file) {
-            let held = try? await Installation.with(Settings(values: [:]), databaseURL: "sqlite:\(file)", to: .look) {
+            let held = try? await Installation.with(Settings(values: [:]), databaseURL: "sqlite:\(file)", to: .read) {
                 try await $0.mirror.organizationID()
             }
             guard held == organization else {

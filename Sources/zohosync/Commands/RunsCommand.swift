@@ -31,7 +31,7 @@ struct RunsCommand: AsyncParsableCommand {
             let settings = try await Settings(file: common.config)
             let name = try entity?.name
             let runs = try await Installation.with(
-                settings, databaseURL: common.databaseURL, to: .look
+                settings, databaseURL: common.databaseURL, to: .read
             ) { try await $0.mirror.runs(entity: name, limit: limit) }
             if common.json {
                 print(runs.map { RunDocument($0) }.json(indented: true))

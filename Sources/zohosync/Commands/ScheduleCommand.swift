@@ -60,7 +60,7 @@ struct ScheduleCommand: AsyncParsableCommand {
     }
 
     private func showNext(_ settings: Settings, _ schedule: Schedule) async throws {
-        let overview = try await Installation.with(settings, databaseURL: common.databaseURL, to: .look) {
+        let overview = try await Installation.with(settings, databaseURL: common.databaseURL, to: .read) {
             try await Scheduler.overview(schedule, mirror: $0.mirror)
         }
         let tasks = overview.map { TaskDocument($0.task, $0.dueAt, $0.record, isSlow: $0.isSlow) }
@@ -78,7 +78,7 @@ struct ScheduleCommand: AsyncParsableCommand {
     private func known(_ settings: Settings, _ schedule: Schedule) async throws -> (cost: ScheduleCost, plan: Int?) {
         let (sizes, limits, changes) = (try sizes(), try settings.limits(), changes)
         func ofMirror() async throws -> (ScheduleCost, Int?) {
-            try await Installation.with(settings, databaseURL: common.databaseURL, to: .look) { installation in
+            try await Installation.with(settings, databaseURL: common.databaseURL, to: .read) { installation in
                 let plan = try await MirrorCallLedger(installation.mirror, limits: limits, holder: ProcessName.current)
                     .snapshot(at: .now).dailyLimit
                 guard let changes else { return (try await ScheduleCost.of(schedule, installation.mirror), plan) }
@@ -153,7 +153,8 @@ private struct CostDocument: Encodable {
         }
         modules = cost.lines.map {
             Module(
-                module: $0.module, records: $0.records, withWebhooks: named($0.quiet), withoutWebhooks: named($0.busy))
+                module: $0.module, records: $0.records, withWebhooks: named($0.withWebhooks),
+                withoutWebhooks: named($0.withoutWebhooks))
         }
         healthCalls = cost.health
         withWebhooks = cost.withWebhooks

@@ -16,7 +16,7 @@ struct StatusCommand: AsyncParsableCommand {
         let settings = try await Settings(file: common.config)
         let limits = try settings.limits()
         let status = try await Installation.with(
-            settings, databaseURL: common.databaseURL, to: .look
+            settings, databaseURL: common.databaseURL, to: .read
         ) { installation in
             let budget = try await MirrorCallLedger(installation.mirror, limits: limits).snapshot(at: Date())
             return try await StatusDocument(of: installation.mirror, budget: budget)

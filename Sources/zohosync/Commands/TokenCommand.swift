@@ -45,7 +45,7 @@ struct TokenCommand: AsyncParsableCommand {
         func run() async throws {
             let settings = try await Settings(file: common.config)
             let tokens = try await Installation.with(
-                settings, databaseURL: common.databaseURL, to: .look
+                settings, databaseURL: common.databaseURL, to: .read
             ) { try await $0.mirror.apiTokens() }
             if common.json {
                 print(tokens.map { TokenDocument($0) }.json(indented: true))

@@ -14,7 +14,7 @@ struct Installation: Sendable {
     /// What a command does with the mirror.
     enum Purpose {
         /// Reads it; it must exist.
-        case look
+        case read
         /// Changes it; its tables are made or brought up to date first.
         case change
         /// Changes the mirror, which must exist and hold the configured organisation.
@@ -51,7 +51,7 @@ struct Installation: Sendable {
     ) async throws -> T {
         let location = try DatabaseLocation(databaseURL ?? settings.databaseURL)
         switch purpose {
-        case .look:
+        case .read:
             guard Self.mayHoldMirror(location) else { throw MirrorError.missing }
             return try await open(location, settings, to: purpose, body)
         case .change: return try await open(location, settings, to: purpose, body)
@@ -83,7 +83,7 @@ struct Installation: Sendable {
         let database: any SQLDatabase
         do {
             database = try await openDatabase(
-                location, schema: settings.schema, access: purpose == .look ? .readOnly : .readWrite, logger: logger)
+                location, schema: settings.schema, access: purpose == .read ? .readOnly : .readWrite, logger: logger)
         } catch let error as DatabaseError where error.kind == .locked {
             throw DatabaseError(
                 kind: error.kind, code: error.code, message: error.message, advice: Self.adviceWhileServed)
@@ -91,7 +91,7 @@ struct Installation: Sendable {
         let mirror = Mirror(database: database, now: { Self.now() }, usesDatabaseClock: true, logger: logger)
         do {
             switch purpose {
-            case .look:
+            case .read:
                 guard try await mirror.isPrepared() else { throw MirrorError.missing }
             case .amend:
                 guard let stored = try await mirror.organizationID() else { throw MirrorError.missing }
@@ -155,7 +155,7 @@ struct Installation: Sendable {
     ) async throws -> Bool {
         guard mayHoldMirror(location) else { return false }
         do {
-            return try await open(location, settings, to: .look) { try await isMeant($0.mirror) }
+            return try await open(location, settings, to: .read) { try await isMeant($0.mirror) }
         } catch MirrorError.missing {
             return false
         }

@@ -30,7 +30,7 @@ extension Settings {
         return configuration
     }
 
-    /// `ZOHOSYNC_WORKERS`: how many workers apply deliveries side by side, 1 to 16.
+    /// `ZOHOSYNC_WORKERS`: how many workers apply deliveries in parallel, 1 to 16.
     func workers() throws -> Int { try number("zohosync.workers", "ZOHOSYNC_WORKERS", 1...16) ?? 2 }
 
     /// `ZOHOSYNC_TRUST_DELETIONS`: whether a deletion that a delivery reports is believed without a call.

@@ -57,7 +57,7 @@ struct Settings: Sendable {
     /// `ZOHO_ORGANIZATION_ID`.
     func organizationID() throws -> String { try required("zoho.organizationId", "ZOHO_ORGANIZATION_ID") }
 
-    /// `ZOHOSYNC_IN_FLIGHT`: calls that are made side by side, 1 to 100; Zoho allows 10.
+    /// `ZOHOSYNC_IN_FLIGHT`: calls that are made at once, 1 to 100; Zoho allows 10.
     func inFlight() throws -> Int { try number("zohosync.inFlight", "ZOHOSYNC_IN_FLIGHT", 1...100) ?? 10 }
 
     /// What the client needs: the credentials and the data centre; `ZOHOSYNC_ITEMS_PER_CALL`: how many items' details one

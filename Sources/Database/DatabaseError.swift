@@ -19,6 +19,8 @@ package struct DatabaseError: Error, Sendable {
         case unusable
         /// Another process holds the SQLite file's write lock.
         case locked
+        /// Somebody else's trigger or function failed by a mistake of its own, at this row. Other rows may still work.
+        case trigger
         /// A mistake in this program: wrong SQL, a missing table.
         case program
     }

@@ -50,6 +50,14 @@ package struct PostgresError: Error, Sendable, Hashable {
     }
 }
 
+extension PostgresError {
+    /// Whether it arose inside a function, such as a trigger's, rather than in the statement that was sent.
+    package var isInsideFunction: Bool {
+        // The rest of the line is translated.
+        context.map { $0.contains("PL/") || $0.contains("SQL function") } ?? false
+    }
+}
+
 extension PostgresError: CustomStringConvertible, CustomDebugStringConvertible {
     /// One or two sentences without secrets or row values.
     package var description: String { sentence(about: sqlState.hasPrefix("22") ? Self.masked(message) : message) }

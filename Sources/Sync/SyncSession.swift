@@ -133,7 +133,8 @@ struct SyncSession {
         case let error as MissingDetails:
             for entity in entities { ended[entity] = (.completed, error.description) }
         default:
-            fatal = error
+            // What one entity's table or trigger does says nothing about the others.
+            if (error as? DatabaseError)?.concernsOneTable != true { fatal = error }
             for entity in entities { ended[entity] = (.failed, "\(error)") }
         }
     }
@@ -240,4 +241,9 @@ extension Run {
             id: 0, entity: entity, kind: kind, state: .running, startedAt: time, finishedAt: nil, progress: .init(),
             lastError: nil)
     }
+}
+
+extension DatabaseError {
+    /// Whether the tables of other entities may do where this one's does not.
+    fileprivate var concernsOneTable: Bool { [.record, .trigger, .program].contains(kind) || code == "42501" }
 }

@@ -38,6 +38,29 @@ struct IsolationTests {
         }
     }
 
+    @Test("A trigger that fails at one record costs that record, also where it comes alone")
+    func brokenTrigger() async throws {
+        let time = ManualTime()
+        try await withMirror(.postgres, time: time) { mirror in
+            try await mirror.database.write {
+                try $0.script(
+                    """
+                    create function audit() returns trigger language plpgsql as $$ begin
+                        if new.name = 'bad' then perform missing(new.id); end if;
+                        return new;
+                    end $$;
+                    create trigger audit before insert on products for each row execute function audit();
+                    """)
+            }
+            func bad(_ id: Int) -> SampleRecord { SampleRecord.product(id).with(["name": "\"bad\""]) }
+            #expect(try await mirror.apply([.product(1), bad(2)], at: time).counts == [.inserted: 1, .failed: 1])
+            #expect(try await mirror.apply([bad(3)], at: time).counts == [.failed: 1])
+            let letters = try await mirror.deadLetters()
+            #expect(letters.map(\.zohoID) == ["2", "3"] && letters.allSatisfy { $0.code == "42883" })
+            #expect(letters.allSatisfy { $0.reason.contains("trigger") }, "\(letters.map(\.reason))")
+        }
+    }
+
     @Test(
         "A record that cannot become rows is kept; a good one of the same id takes its letter away",
         arguments: Engine.allCases)
@@ -102,14 +125,14 @@ struct IsolationTests {
             let records = codes.enumerated().map { index, code in
                 SampleRecord.product(100 + index).with(["name": "\"code \(code)\""])
             }
-            let broken = SampleRecord.product(200).with(["name": "\"missing\""])
-            let result = try await mirror.apply([.product(1)] + records + [broken, .product(2)], at: time)
+            let broken = [200, 201].map { SampleRecord.product($0).with(["name": "\"missing\""]) }
+            let result = try await mirror.apply([.product(1)] + records + [broken[0], .product(2)], at: time)
             #expect(result.counts == [.inserted: 2, .failed: 5])
             let refused = try await mirror.deadLetters().compactMap(\.code)
             #expect(Set(refused) == Set(codes + ["42P01"]))
             // What nothing gets past is no record's fault.
-            let error = await #expect(throws: DatabaseError.self) { try await mirror.apply([broken], at: time) }
-            #expect(error?.kind == .program)
+            let error = await #expect(throws: DatabaseError.self) { try await mirror.apply(broken, at: time) }
+            #expect(error?.kind == .trigger)
 
             var random = SeededGenerator(seed: 1)
             let id = (0..<10_000).map { _ in String(Int.random(in: 0..<36, using: &random), radix: 36) }.joined()

@@ -221,6 +221,43 @@ struct DetailTests {
         }
     }
 
+    @Test("An odd answer for the first vendor does not take vendors for without details", arguments: Engine.allCases)
+    func moduleProven(engine: Engine) async throws {
+        try await Rig.with(engine) { rig in
+            try await rig.sync(["customers"])
+            try await rig.sync(["vendors"]) { $0.includesDetails = false }
+            let newest = try #require(
+                try await rig.value(
+                    "select zoho_contact_id from vendors order by zoho_modified_at desc, id desc limit 1"))
+            rig.control.script(.unknownPath, next: 1, prefix: "/contacts/\(newest)")
+            let report = try await rig.report(["vendors"])
+            #expect(!report.isSuccess && report.detailsOutstanding == 1)
+            #expect(try await rig.mirror.detailAccess(of: "vendors").refusedAt == nil)
+            #expect(try await rig.sync(["vendors"]).detailsOutstanding == 0)
+        }
+    }
+
+    @Test("A detail that could not be applied is read again only when its record changes or a day has passed")
+    func refusedOnce() async throws {
+        try await Rig.with(.postgres) { rig in
+            try await rig.sync(["invoices"]) { $0.includesDetails = false }
+            try await rig.tamper(
+                "alter table invoice_line_items add constraint positive check (quantity is null or quantity < 0)")
+            #expect(try await rig.report(["invoices"]).runs[0].progress[.failed] == 30)
+            let again = try await rig.sync(["invoices"])
+            #expect(again.runs[0].progress.calls == 1 && again.detailsOutstanding == 0)
+
+            try rig.control.edit(.invoices, id: rig.control.id(.invoices, at: 3), ["notes": .string("new")])
+            #expect(try await rig.report(["invoices"]).runs[0].progress.calls == 2)
+            rig.control.advanceClock(by: .seconds(86_401))
+            #expect(try await rig.report(["invoices"]).runs[0].progress[.failed] == 30)
+            // What lies in the letters is what Zoho said last.
+            try await rig.tamper("alter table invoice_line_items drop constraint positive")
+            for letter in try await rig.mirror.deadLetters() { _ = try await rig.mirror.retry(letter) }
+            #expect(try await rig.value("select count(*) from invoices where detail_due") == "0")
+        }
+    }
+
     @Test("An item that cannot be read by itself does not cost its group", arguments: Engine.allCases)
     func oneOfAGroup(engine: Engine) async throws {
         try await Rig.with(engine) { rig in

@@ -330,6 +330,26 @@ struct InterruptionTests {
         }
     }
 
+    @Test("A table that takes nothing fails its own entity, and the others are synced")
+    func brokenTable() async throws {
+        try await Rig.with(.postgres) { rig in
+            try await rig.tamper(
+                """
+                create function audit() returns trigger language plpgsql as $$ begin
+                    insert into missing values (new.id);
+                    return new;
+                end $$
+                """)
+            try await rig.tamper(
+                "create trigger audit before insert on bills for each row execute function audit()")
+            let report = try await rig.report(["invoices", "bills", "sales_orders"])
+            #expect(report.failure == nil && !report.isSuccess && report.notBegun.isEmpty)
+            let states = Dictionary(report.runs.map { ($0.entity, $0.state) }, uniquingKeysWith: { $1 })
+            #expect(states == ["invoices": .completed, "bills": .failed, "sales_orders": .completed])
+            #expect(report.runs.compactMap(\.lastError).contains { $0.contains("trigger") })
+        }
+    }
+
     @Test("A scope that the token lacks fails its own entities, and says which to ask for")
     func missingScope() async throws {
         try await Rig.with(.sqlite) {

@@ -22,6 +22,11 @@ extension DatabaseError {
         }
         // What a trigger raises is about its row, whatever code it has chosen.
         if error.routine == "exec_stmt_raise" { return (.record, "") }
+        if ["42", "0A"].contains(state.prefix(2)), error.isInsideFunction {
+            return (
+                .trigger, "It is a trigger or function of the database's owner that fails: correct it or its rights."
+            )
+        }
         switch state {
         case "40001", "40P01": return (.conflict, "Run the command again.")
         case "55P03": return (.locked, "Another session holds a lock on the mirror's tables; end it and try again.")

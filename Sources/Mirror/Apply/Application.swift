@@ -45,8 +45,10 @@ final class Application {
         result.count(.unchanged, duplicates)
         var refused = rejected
         try apply(records[...], &result, &refused)
-        // What no record gets past is no record's fault.
-        if let fault = faults.first, faults.count == records.count { throw fault }
+        // What no record gets past is no record's fault; of one alone nobody can tell, unless it is its trigger's.
+        if let fault = faults.first, faults.count == records.count, records.count > 1 || fault.kind != .trigger {
+            throw fault
+        }
         result.count(.failed, refused.count)
         result.contested = contested.subtracting(refused.compactMap(\.id))
         result.refused = try transaction.bury(refused, of: mapping.entity.name, origin: origin, time: time)
@@ -131,7 +133,7 @@ final class Application {
                 refused.append(
                     RejectedRecord(
                         id: first.id, shape: first.shape, raw: first.raw, observedAt: first.observedAt,
-                        reason: error.message, code: error.code))
+                        reason: error.reason, code: error.code))
             }
         }
     }
@@ -237,5 +239,8 @@ final class Application {
 
 extension DatabaseError {
     /// Whether other records may do where this one does not.
-    fileprivate var mayConcernOneRecord: Bool { kind == .record || kind == .program }
+    fileprivate var mayConcernOneRecord: Bool { [.record, .trigger, .program].contains(kind) }
+
+    /// What a letter says.
+    fileprivate var reason: String { advice.isEmpty ? message : "\(message). \(advice)" }
 }

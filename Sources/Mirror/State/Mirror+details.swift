@@ -63,12 +63,14 @@ extension Mirror {
 
     // MARK: - What is due
 
-    /// Whether a complete record of the entity was ever applied.
-    package func hasDetails(of mapping: EntityMapping) async throws -> Bool {
-        try await database.read { transaction in
-            try !transaction.query(
-                "select 1 from \(mapping.entity.name) where detail_synced_at is not null limit 1"
-            ).isEmpty
+    /// Whether a complete record of the module was ever applied, whichever of its entities it belongs to.
+    package func hasDetails(of module: Module) async throws -> Bool {
+        let entities = Catalog.entities.map(\.entity).filter { $0.module.path == module.path }
+        return try await database.read { transaction in
+            try entities.contains { entity in
+                try !transaction.query("select 1 from \(entity.name) where detail_synced_at is not null limit 1")
+                    .isEmpty
+            }
         }
     }
 
@@ -130,7 +132,10 @@ extension Mirror {
             """
             \(isDue) and deleted_at is null
                 and not exists (select 1 from sync_gone g where g.entity = '\(table)' and g.zoho_id = \(table).\(key)
-                    and g.said_at > $\(first) and g.said_at >= \(table).observed_at)\(condition)
+                    and g.said_at > $\(first) and g.said_at >= \(table).observed_at)
+                and not exists (select 1 from sync_dead_letters d where d.state = 'open' and d.entity = '\(table)'
+                    and d.identity = \(table).\(key) and d.shape = 'detail'
+                    and d.observed_at > $\(first) and d.observed_at >= \(table).observed_at)\(condition)
             """, values + filtered
         )
     }

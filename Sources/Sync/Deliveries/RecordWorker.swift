@@ -71,7 +71,7 @@ extension Error {
         switch (self as? DatabaseError)?.kind {
         // A conflict between writers says nothing about the records either.
         case .unavailable, .readOnly, .exhausted, .denied, .unusable, .locked, .conflict: true
-        case .record, .program, nil: false
+        case .record, .trigger, .program, nil: false
         }
     }
 }

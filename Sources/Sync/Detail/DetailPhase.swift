@@ -58,7 +58,11 @@ struct DetailPhase: Sendable {
         if expected > 0, access.isRefused(at: mirror.now()) { throw MissingDetails(of: mapping) }
         reader = DetailReader(client: client, mirror: mirror, mapping: mapping, access: access)
         wasRefused = access.refusedAt != nil
-        if expected == 0 || wasRefused { isProven = false } else { isProven = try await mirror.hasDetails(of: mapping) }
+        if expected == 0 || wasRefused {
+            isProven = false
+        } else {
+            isProven = try await mirror.hasDetails(of: mapping.entity.module)
+        }
     }
 
     /// Reads and applies some details.

@@ -133,7 +133,7 @@ struct DetailReader: Sendable {
             record = nil
         } catch let error as ZohoBooksError where error.kind == .endpointMissing {
             // An endpoint that has given others is there, whatever it says of this one.
-            guard try await mirror.hasDetails(of: mapping) else { throw error }
+            guard try await mirror.hasDetails(of: module) else { throw error }
             throw error.concerningOneRecord
         }
         if let record {

@@ -11,8 +11,9 @@ test: server
 build: dependencies
 	swift build
 
+# With Swift's libraries inside, so that it runs where there is no Swift.
 release: dependencies
-	swift build -c release --product zohosync
+	swift build -c release --product zohosync --static-swift-stdlib
 
 lint:
 	swift format lint --strict --recursive Package.swift Sources Tests Benchmarks

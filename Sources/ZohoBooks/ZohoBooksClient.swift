@@ -146,6 +146,9 @@ public struct ZohoBooksClient: Sendable {
     /// Seconds by which this machine's clock is ahead of Zoho's, as the last answer said; nil before the first.
     public var clockSkew: Double? { clock.skew }
 
+    /// Seconds by which this machine's clock is certainly ahead of Zoho's, whose answers tell whole seconds; 0 or more.
+    package var clockLead: Double { max(0, (clock.skew ?? 0) - 1) }
+
     /// Calls that are made at once; Zoho allows 5 to 10 (reference, section 2.1).
     public var inFlight: Int { calls.limits.inFlight }
 

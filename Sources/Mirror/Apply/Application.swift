@@ -8,6 +8,8 @@ final class Application {
     let origin: Origin
     /// Microseconds since 1970.
     let time: Int64
+    /// See ``Batch/clockLead``.
+    let clockLead: Int64
     let rejected: [RejectedRecord]
     private let records: [MappedRecord]
     private let duplicates: Int
@@ -25,6 +27,7 @@ final class Application {
         self.transaction = transaction
         self.time = time
         origin = batch.origin
+        clockLead = batch.clockLead
         rejected = batch.rejected
         (records, duplicates, contested) = Self.newest(of: batch.records)
         if !batch.origin.isDelivery { contested = [] }

@@ -76,10 +76,14 @@ package struct Batch: Sendable {
     /// Records that could not become rows; they are kept as dead letters in the same transaction.
     package var rejected: [RejectedRecord]
     package let origin: Origin
+    /// By how much this machine's clock is known to be ahead of Zoho's, in microseconds; 0 or more.
+    package let clockLead: Int64
 
-    package init(_ mapping: EntityMapping, origin: Origin) {
+    /// - Parameter clockLead: see ``clockLead``.
+    package init(_ mapping: EntityMapping, origin: Origin, clockLead: Int64 = 0) {
         self.mapping = mapping
         self.origin = origin
+        self.clockLead = clockLead
         self.records = []
         self.rejected = []
     }
@@ -112,7 +116,7 @@ package struct Batch: Sendable {
     package func chunks(of size: Int) -> [Batch] {
         guard records.count > size else { return [self] }
         return stride(from: 0, to: records.count, by: size).map { start in
-            var part = Batch(mapping, origin: origin)
+            var part = Batch(mapping, origin: origin, clockLead: clockLead)
             part.records = Array(records[start..<min(start + size, records.count)])
             if start == 0 { part.rejected = rejected }
             return part

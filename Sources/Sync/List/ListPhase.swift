@@ -42,7 +42,7 @@ struct ListPhase: Sendable {
         try await withThrowingTaskGroup(of: Step.self) { group in
             var fetching = 0
             var committing = 0
-            // Ends the fetching. Pages that have arrived have cost calls, and are committed nevertheless.
+            // Ends the fetching. Pages before the one that is missing have cost calls, and are committed.
             var failure: (any Error)?
             func proceed() throws {
                 // One more than can write, so that a page is mapped meanwhile. What was asked for beyond the end is

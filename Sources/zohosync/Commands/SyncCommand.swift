@@ -15,7 +15,7 @@ struct SyncCommand: AsyncParsableCommand {
     @Argument(help: "Entities to synchronise; all by default.")
     var entities: [EntityName] = []
 
-    @Flag(help: "Go through whole lists, or only through what has changed; incremental by default where a cursor exists.")
+    @Flag(help: "List everything again, or only what has changed; incremental by default where a cursor exists.")
     var mode: ModeFlag?
 
     @Option(

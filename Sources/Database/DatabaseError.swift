@@ -42,6 +42,9 @@ package struct DatabaseError: Error, Sendable {
 }
 
 extension DatabaseError {
+    /// What to do where row-level security refuses or hides single rows.
+    package static let policyAdvice = "zohosync doctor prints the policy that is missing."
+
     /// What a caller is told of an error: an interrupted statement, and what came of it, tell less than that the task was
     /// cancelled.
     static func surfaced(_ error: any Error) -> any Error {

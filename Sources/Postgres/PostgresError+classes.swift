@@ -5,6 +5,11 @@ extension PostgresError {
             || ["57P01", "57P02", "57P03"].contains(sqlState)
     }
 
+    /// The server answered, and lets nobody in with this user, password and database, or nobody more.
+    package var isRefusal: Bool {
+        kind == .connect && !sqlState.isEmpty && !sqlState.hasPrefix("08") && !sqlState.hasPrefix("57P")
+    }
+
     /// The statement was cancelled, by its task's cancellation or by `statement_timeout`.
     package var isCancelled: Bool { sqlState == "57014" }
 

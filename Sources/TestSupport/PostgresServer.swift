@@ -85,12 +85,14 @@ package struct StoppablePostgres: Sendable {
 
     /// Makes it write to the disk late, so that a crash loses what was committed last.
     package func delayWriting() async throws {
+        try await execute(["ALTER SYSTEM SET wal_writer_delay = '10s'", "SELECT pg_reload_conf()"])
+    }
+
+    /// Runs statements as the superuser, each in a transaction of its own, if in any.
+    package func execute(_ statements: [String]) async throws {
         let admin = try await PostgresConnection.open(
             PostgresConfiguration(url: url), logger: Logger(label: "test.postgres"))
-        try await admin.run {
-            _ = try $0.execute("ALTER SYSTEM SET wal_writer_delay = '10s'")
-            _ = try $0.execute("SELECT pg_reload_conf()")
-        }
+        for statement in statements { try await admin.run { _ = try $0.execute(statement) } }
         await admin.close()
     }
 

@@ -67,13 +67,31 @@ package struct PostgresConfiguration: Sendable {
             Self.withCStrings(parameters.map(\.1)) { values in PQconnectdbParams(keywords, values, 1) }
         }
         guard let link else { throw PostgresError(.connect, "libpq has no memory for a connection") }
-        guard PQstatus(link) == CONNECTION_OK else {
-            defer { PQfinish(link) }
-            throw PostgresError(
-                .connect, redacted(PostgresError.oneLine(PQerrorMessage(link))),
-                hint: "Check that the server is running and that the database URL (\(address)) is correct.")
-        }
-        return link
+        guard PQstatus(link) != CONNECTION_OK else { return link }
+        let message = String(cString: PQerrorMessage(link))
+        let state = Self.sqlState(of: message, link)
+        // Whoever refused may let in a moment later.
+        if PQstatus(link) == CONNECTION_OK { return link }
+        defer { PQfinish(link) }
+        throw PostgresError(
+            .connect, redacted(PostgresError.oneLine(message)), sqlState: state,
+            hint: "Check that the server is running and that the database URL (\(address)) is correct.")
+    }
+
+    /// The SQLSTATE with which a server has refused the connection; empty where none has.
+    ///
+    /// libpq keeps it to itself and gives the message, which is in the server's language. Asked for nothing but states, it
+    /// gives them when it tries again.
+    private static func sqlState(of message: String, _ link: OpaquePointer) -> String {
+        if PQconnectionNeedsPassword(link) == 1 { return "28P01" }
+        // Two spaces stand behind the severity of what a server says, in every language.
+        guard message.contains(":  ") else { return "" }
+        let verbosity = PQsetErrorVerbosity(link, PQERRORS_SQLSTATE)
+        defer { _ = PQsetErrorVerbosity(link, verbosity) }
+        PQreset(link)
+        let states = String(cString: PQerrorMessage(link)).matches(
+            of: #/: {2}([0-9A-Z]{5})$/#.anchorsMatchLineEndings())
+        return states.last.map { String($0.1) } ?? ""
     }
 
     private func redacted(_ message: String) -> String {

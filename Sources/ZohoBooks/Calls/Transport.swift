@@ -2,6 +2,7 @@ import AsyncHTTPClient
 import Foundation
 import NIOCore
 import NIOHTTP1
+import NIOPosix
 
 /// Sends requests, and turns everything that can happen to them into a value.
 struct Transport: Sendable {
@@ -58,7 +59,19 @@ struct Transport: Sendable {
             throw ZohoBooksError.cancelled
         } catch {
             if Task.isCancelled { throw ZohoBooksError.cancelled }
-            return .failure(.noAnswer("\(error)"))
+            return .failure(.noAnswer(Self.reason(error)))
+        }
+    }
+
+    /// What happened to the connection, in the system's words where it is the system's error: NIO's own say also what it
+    /// was doing, which is not always so.
+    private static func reason(_ error: any Error) -> String {
+        switch error {
+        case let error as NIOConnectionError:
+            (error.connectionErrors.first?.error ?? error.dnsAError ?? error.dnsAAAAError).map { reason($0) }
+                ?? "\(error)"
+        case let error as IOError: String(cString: strerror(error.errnoCode))
+        default: "\(error)"
         }
     }
 

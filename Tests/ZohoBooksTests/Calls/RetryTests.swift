@@ -140,10 +140,12 @@ import Testing
         }
     }
 
-    @Test func aServerThatIsNotThereIsANetworkError() async throws {
-        try await Script(configure: { $0.apiURL = URL(string: "http://127.0.0.1:1") }).run { world in
+    @Test(arguments: ["127.0.0.1", "localhost"])
+    func aServerThatIsNotThereIsANetworkErrorInTheSystemsWords(host: String) async throws {
+        try await Script(configure: { $0.apiURL = URL(string: "http://\(host):1") }).run { world in
             let error = try await failure { _ = try await world.items() }
             #expect(error.kind == .network)
+            #expect(error.message == "Zoho Books cannot be reached (Connection refused).")
             #expect(world.time.sleeps.count == 4)
         }
     }

@@ -43,50 +43,6 @@ extension SQLTransaction {
         ).compactMap { $0.text(0) }
     }
 
-    /// The statements that have to be run where row-level security would refuse this role rows of the tables; none where
-    /// it does not.
-    ///
-    /// A table's owner may run those that make a policy. A restrictive policy can only be got round: an administrator has
-    /// to let the role do so.
-    package func missingPolicies(tables: [String]) throws -> [String] {
-        guard dialect == .postgres else { return [] }
-        // A policy without a condition for everything, or one for each of what the mirror does, lets every row pass; any
-        // other may refuse one.
-        return try query(
-            """
-            with relations as (
-                select relation from (select to_regclass(name) as relation from unnest($1::text[]) as name) as tables
-                where relation is not null and row_security_active(relation)
-            ), policies as (
-                select polrelid, polpermissive, polcmd,
-                    coalesce(pg_get_expr(polqual, polrelid), 'true') = 'true'
-                        and coalesce(pg_get_expr(polwithcheck, polrelid), 'true') = 'true' as is_open
-                from pg_policy where polrelid in (select relation from relations) and (polroles = '{0}' or exists (
-                    select from unnest(polroles) r where r <> 0 and pg_has_role(current_user, r, 'member')))
-            ), restricted as (
-                select relation from relations
-                where exists (select from policies where polrelid = relation and not polpermissive and not is_open)
-            )
-            select format('alter role %I bypassrls', current_user) where exists (select from restricted)
-            union all
-            select * from (
-                select format('create policy %I on %I.%I for all to %I using (true) with check (true)',
-                    (select free from (
-                        select 'zohosync_all' || case number when 0 then '' else '_' || number end as free, number
-                        from generate_series(0, (select count(*) from pg_policy where polrelid = relation)) as number
-                    ) as names
-                    where not exists (select from pg_policy where polrelid = relation and polname = free)
-                    order by number limit 1), nspname, relname, current_user)
-                from relations join pg_class c on c.oid = relation join pg_namespace n on n.oid = relnamespace
-                where not exists (select from restricted) and exists (
-                    select from unnest('{r,a,w,d}'::"char"[]) as command where not exists (
-                        select from policies
-                        where polrelid = relation and polpermissive and is_open and polcmd in (command, '*')))
-                order by 1) as missing
-            """, [.texts(tables)]
-        ).compactMap { $0.text(0) }
-    }
-
     /// The statement that an administrator has to run so that this role may make the mirror's tables; nil where it may.
     package func missingCreationRight() throws -> String? {
         guard dialect == .postgres else { return nil }

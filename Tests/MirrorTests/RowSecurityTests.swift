@@ -22,6 +22,7 @@ struct RowSecurityTests {
             let letters = try await mirror.deadLetters()
             #expect(letters.map(\.zohoID) == ["10", "20"])
             #expect(letters.allSatisfy { $0.reason.contains("row-level security") })
+            #expect(letters.allSatisfy { $0.reason.contains("zohosync doctor") })
             try await mirror.database.write { try $0.script("alter policy cheap on products with check (true)") }
             for letter in letters { #expect(try await restricted.retry(letter) == .applied(.inserted)) }
 
@@ -44,6 +45,7 @@ struct RowSecurityTests {
             create policy reading on invoice_line_items for select using (true);
             create policy adding on invoice_line_items for insert with check (true);
             create policy changing on invoice_line_items for update using (true) with check (true);
+            create policy removing on invoice_line_items for delete using (quantity > 1000);
             """, time
         ) { mirror, restricted, role in
             let before = [SampleRecord.invoice(1, lines: 2), .invoice(2, lines: 2), .invoice(3, lines: 2)]
@@ -65,7 +67,7 @@ struct RowSecurityTests {
                 try await mirror.texts("select zoho_invoice_id, cast(balance as text) from invoices order by 1")
                     == [["1", "100.1"], ["2", "7"], ["3", "8"]])
             try await mirror.database.write {
-                try $0.script("create policy removing on invoice_line_items for delete using (true)")
+                try $0.script("alter policy removing on invoice_line_items using (true)")
             }
             #expect(try await restricted.retry(letter) == .applied(.updated))
             #expect(try await mirror.text("select count(*) from invoice_line_items") == "5")
@@ -103,6 +105,106 @@ struct RowSecurityTests {
             #expect(try await mirror.text("select count(*) from products where deleted_at is not null") == "0")
             #expect(
                 try await restricted.markDeleted(["1"], of: products, observedAt: time.now, origin: .run(1)) == 1)
+        }
+    }
+
+    @Test(
+        "A mirror of which row-level security would hide what is missed without an error is refused with what mends it",
+        arguments: [
+            "alter table products enable row level security",
+            "alter table bill_line_items enable row level security",
+            "alter table sync_leases enable row level security",
+            "alter table sync_migrations enable row level security",
+            """
+            alter table bill_line_items enable row level security;
+            create policy partly on bill_line_items using (quantity > 1) with check (true)
+            """,
+            """
+            alter table sync_runs enable row level security;
+            create policy partly on sync_runs using (true) with check (state <> 'completed')
+            """,
+        ])
+    func prepared(policies: String) async throws {
+        try await withRole(policies, ManualTime()) { mirror, restricted, role in
+            let prepare = { try await restricted.prepare(organizationID: testOrganisation) }
+            let error = await #expect(throws: DatabaseError.self) { try await prepare() }
+            #expect(error?.kind == .denied)
+            let refused = await #expect(throws: DatabaseError.self) {
+                try await restricted.check(organizationID: testOrganisation)
+            }
+            #expect(refused?.kind == .denied)
+            let statement = String(try #require(error?.advice.split(separator: ": ").last))
+            #expect(statement.hasPrefix("create policy zohosync_all on zoho."))
+            try await mirror.database.write { try $0.script(statement) }
+            try await prepare()
+        }
+    }
+
+    @Test(
+        "Policies under which every refusal shows leave the mirror usable",
+        arguments: [
+            """
+            alter table products enable row level security;
+            create policy cheap on products using (unit_price < 50);
+            """,
+            """
+            alter table bill_line_items enable row level security;
+            create policy reading on bill_line_items for select using (true);
+            create policy adding on bill_line_items for insert with check (quantity < 9);
+            create policy changing on bill_line_items for update using (quantity < 9);
+            create policy removing on bill_line_items for delete using (quantity < 9);
+            create policy small on bill_line_items as restrictive for insert with check (quantity < 9);
+            """,
+            "alter table bill_line_items enable row level security; create policy everything on bill_line_items using (true)",
+        ])
+    func partial(policies: String) async throws {
+        try await withRole(policies, ManualTime()) { mirror, restricted, role in
+            try await restricted.prepare(organizationID: testOrganisation)
+        }
+    }
+
+    @Test("Children that are hidden after the start are not taken for gone: nothing is written until they are seen")
+    func hiddenLater() async throws {
+        let time = ManualTime()
+        try await withRole("", time) { mirror, restricted, role in
+            try await restricted.apply([.invoice(1, lines: 2)], .detail, of: "invoices", at: time)
+            time.advance(by: 60)
+            let emptied = [SampleRecord.invoice(1, lines: 0).modified(60)]
+            try await mirror.database.write {
+                try $0.script("alter table invoice_line_items enable row level security")
+            }
+            let error = await #expect(throws: DatabaseError.self) {
+                try await restricted.apply(emptied, .detail, of: "invoices", at: time)
+            }
+            #expect(error?.kind == .denied)
+            #expect(error?.advice.contains("create policy zohosync_all on zoho.invoice_line_items") == true)
+            #expect(try await mirror.text("select count(*) from invoice_line_items") == "2")
+            try await mirror.database.write {
+                try $0.script("alter table invoice_line_items disable row level security")
+            }
+            #expect(
+                try await restricted.apply(emptied, .detail, of: "invoices", at: time).counts == [.updated: 1])
+            #expect(try await mirror.text("select count(*) from invoice_line_items") == "0")
+        }
+    }
+
+    @Test("A row that a policy hides from being read has its record refused with what mends it")
+    func hiddenFromSelect() async throws {
+        let time = ManualTime()
+        try await withRole(
+            """
+            alter table products enable row level security;
+            create policy others on products using (zoho_item_id <> '2') with check (true);
+            """, time
+        ) { mirror, restricted, role in
+            try await mirror.apply([.product(2)], at: time)
+            time.advance(by: 60)
+            #expect(
+                try await restricted.apply((1...3).map { .product($0).with(["rate": "9"]).modified(60) }, at: time)
+                    .counts == [.inserted: 2, .failed: 1])
+            let letter = try #require(try await mirror.deadLetters().first)
+            #expect(letter.zohoID == "2")
+            #expect(letter.reason.contains("row-level-security") && letter.reason.contains("zohosync doctor"))
         }
     }
 
@@ -152,7 +254,7 @@ private struct RoleDatabase: SQLDatabase {
     }
 
     func read<T: Sendable>(_ body: @Sendable (any SQLTransaction) throws -> T) async throws -> T {
-        try await base.read(body)
+        try await write(.eventual, body)
     }
 
     func notifications(of channel: String) -> AsyncStream<Void> { base.notifications(of: channel) }

@@ -8,6 +8,15 @@ extension Application {
         if written < wanted { throw hiddenRows(of: table) }
     }
 
+    /// Refuses to replace children of which some may be hidden: what is not seen would not be removed either.
+    ///
+    /// A server may have looked long ago, when it started.
+    func expectChildrenSeen(of records: [MappedRecord]) throws {
+        let tables = mapping.children.indices.filter { position in records.contains { $0.children[position] != nil } }
+        guard !tables.isEmpty else { return }
+        try transaction.checkPolicies(tables.map { (mapping.children[$0].child.table, .everyRowSeen) })
+    }
+
     /// Refuses to take records for deleted whose rows are there all the same.
     func expectDeleted(_ ids: [String], observedAt: Int64) throws {
         let left = try transaction.query(
@@ -18,13 +27,15 @@ extension Application {
         if !left.isEmpty { throw hiddenRows(of: mapping.entity.name) }
     }
 
-    /// The error, or what it means: a row that cannot be seen by who wants to change it looks as if it were missing, and
-    /// is not to be inserted either.
+    /// The error, or what it means, with what to do: a row that cannot be seen by who wants to change it looks as if it
+    /// were missing, and is not to be inserted either.
     func explained(_ error: DatabaseError, of record: MappedRecord) throws -> DatabaseError {
         guard error.code == "23505" else { return error }
-        let isThere = try !transaction.storedStates(of: [record.id], mapping, isLocking: false).isEmpty
         let isSeen = try !transaction.storedStates(of: [record.id], mapping, isLocking: true).isEmpty
-        return isThere && !isSeen ? hiddenRows(of: mapping.entity.name) : error
+        if isSeen { return error }
+        let isThere = try !transaction.storedStates(of: [record.id], mapping, isLocking: false).isEmpty
+        let hides = try !transaction.missingPolicies([(mapping.entity.name, .everyRowSeen)]).isEmpty
+        return isThere || hides ? hiddenRows(of: mapping.entity.name) : error
     }
 
     private func hiddenRows(of table: String) -> DatabaseError {
@@ -32,7 +43,7 @@ extension Application {
             kind: .record, code: "42501",
             message: """
                 The database kept rows of \(table) as they were: a row-level-security policy hides them from this role, or a \
-                trigger keeps them; zohosync doctor names the policy that is missing
-                """, advice: "")
+                trigger keeps them
+                """, advice: DatabaseError.policyAdvice)
     }
 }

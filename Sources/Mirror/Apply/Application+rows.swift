@@ -35,6 +35,7 @@ extension Application {
         guard !writes.isEmpty else { return [:] }
         var counts: [Outcome: Int] = [:]
         let before = try rows(of: writes.compactMap { $0.stored?.rowID })
+        try expectChildrenSeen(of: writes.map(\.record))
         let childChanges = try replaceChildren(
             of: writes.compactMap { write in write.stored.map { write.childSet(of: $0.rowID) } })
 

@@ -14,9 +14,11 @@ extension Mirror {
     /// further entity or field needs no migration of its own. A column of a parent table is filled from the records as
     /// Zoho sent them, without a call. Processes that start at once wait for one another.
     ///
-    /// - Throws: ``DatabaseError`` where the schema cannot be made,
-    ///   ``MirrorError/otherOrganisation(stored:configured:)``.
+    /// - Throws: ``DatabaseError`` where the schema cannot be made, the role lacks rights or row-level security hides
+    ///   what it needs, ``MirrorError/otherOrganisation(stored:configured:)``.
     package func prepare(organizationID: String) async throws {
+        // Before anything is made: steps of the schema that are hidden would seem to be outstanding.
+        try await checkPolicies()
         try await Migrator(StateSchema.migrations).migrate(database)
         try await database.write { transaction in
             try transaction.lockSchema()
@@ -40,8 +42,10 @@ extension Mirror {
 
     /// Checks that the mirror is as ``prepare(organizationID:)`` would leave it, and changes nothing.
     ///
-    /// - Throws: ``MirrorError/outdated(_:)``, ``MirrorError/otherOrganisation(stored:configured:)``.
+    /// - Throws: ``DatabaseError`` where row-level security hides what is needed, ``MirrorError/outdated(_:)``,
+    ///   ``MirrorError/otherOrganisation(stored:configured:)``.
     package func check(organizationID: String) async throws {
+        try await checkPolicies()
         guard let stored = try await self.organizationID() else { throw MirrorError.missing }
         guard stored == organizationID else {
             throw MirrorError.otherOrganisation(stored: stored, configured: organizationID)

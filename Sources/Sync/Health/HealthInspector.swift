@@ -180,7 +180,7 @@ package struct HealthInspector: Sendable {
         let (grants, policies) = try await mirror.database.read { transaction in
             (
                 try transaction.missingPrivileges(tables: Mirror.tableNames, readOnly: [Mirror.migrationTable]),
-                try transaction.missingPolicies(tables: Mirror.tableNames + [Mirror.migrationTable])
+                try Mirror.missingPolicies(transaction)
             )
         }
         var checks = [

@@ -63,6 +63,8 @@ struct Installation: Sendable {
             let organization = try settings.organizationID()
             // An empty mirror tells no more than a missing one, and may be another organisation's.
             let isWorthwhile = try await holdsMirror(location, settings) { mirror in
+                // Rows that are hidden would seem not to be there.
+                try await mirror.checkPolicies()
                 if try await mirror.organizationID() == organization { return true }
                 return try await !mirror.isEmpty()
             }
@@ -94,6 +96,7 @@ struct Installation: Sendable {
             case .read:
                 guard try await mirror.isPrepared() else { throw MirrorError.missing }
             case .amend:
+                try await mirror.checkPolicies()
                 guard let stored = try await mirror.organizationID() else { throw MirrorError.missing }
                 try await mirror.prepare(organizationID: stored)
             case .change, .maintain: try await mirror.prepare(organizationID: try settings.organizationID())

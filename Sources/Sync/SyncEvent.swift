@@ -47,7 +47,9 @@ package struct SyncReport: Sendable {
     package var isDryRun = false
     /// The first changes of each entity that a dry run would have made.
     package var rehearsed: [RehearsedChange] = []
-    /// What made it pointless to go on: a refused login, a network or database that is gone, a cancellation.
+    /// What made it pointless to go on, such as a refused login, a network or database that is gone or a cancellation; why
+    /// none of the entities could be read, where the configuration has to be corrected; why the end of a run could not be
+    /// recorded.
     package var failure: (any Error)?
 
     /// Details that the mirror still lacks of what was asked for, whether or not it was begun, and that a later sync can

@@ -21,6 +21,8 @@ struct SyncSession {
     var sweep: Int?
     /// What makes it pointless to go on.
     private var fatal: (any Error)?
+    /// Entities that cannot be read until the configuration is corrected.
+    private var misconfigured: [String: ZohoBooksError] = [:]
 
     init(_ sync: Synchroniser, holder: String) {
         self.sync = sync
@@ -127,6 +129,7 @@ struct SyncSession {
             // Asking for everything means what the organisation has.
             let isExpected = error.kind == .moduleUnavailable && sync.options.excusesMissingModules
             for entity in entities { ended[entity] = (isExpected ? .completed : .failed, error.description) }
+            if error.isConfiguration { for entity in entities { misconfigured[entity] = error } }
             if error.concernsEveryCall { fatal = error }
         case let error as MassDeletion:
             for entity in entities { ended[entity] = (.failed, error.description) }
@@ -148,7 +151,7 @@ struct SyncSession {
         report.quotaReturnsAt = quotaReturnsAt
         report.keepsCalls = keepsCalls
         report.isDryRun = sync.options.isDryRun
-        report.failure = fatal
+        report.failure = fatal ?? misconfiguration
         report.rehearsed = runs.flatMap(\.rehearsed)
         let outstanding = await outstanding(mappings)
         report.detailsOutstanding = outstanding.values.reduce(0, +)
@@ -170,12 +173,25 @@ struct SyncSession {
                     report.failure = report.failure ?? error
                     entity.run.state = .interrupted
                     entity.run.lastError = error.description
-                } catch {}
+                } catch {
+                    // What goes on as far as anybody can see has not ended well.
+                    report.failure = report.failure ?? error
+                    if state == .completed || state == .partial {
+                        entity.run.state = .interrupted
+                        entity.run.lastError = "The end of the run could not be recorded: \(error)"
+                    }
+                }
             }
             report.runs.append(entity.run)
             await tell(.ended, entity.run)
         }
         return report
+    }
+
+    /// Why nothing of what was asked for could be read, where only the configuration keeps it from being read.
+    private var misconfiguration: ZohoBooksError? {
+        guard runs.allSatisfy({ misconfigured[$0.run.entity] != nil }) else { return nil }
+        return runs.first.flatMap { misconfigured[$0.run.entity] }
     }
 
     /// How many details a later sync can read, by entity, whether or not this one came so far.

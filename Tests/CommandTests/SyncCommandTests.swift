@@ -115,6 +115,7 @@ struct SyncCommandTests {
         (["sync"], ["ZOHO_CLIENT_ID": ""], 2, ["ZOHO_CLIENT_ID"]),
         (["sync"], ["DATABASE_URL": "mysql://root@localhost/x"], 2, ["DATABASE_URL", "postgres://"]),
         (["sync"], ["DATABASE_URL": "postgres://u:sesame@127.0.0.1:1/x"], 1, ["PostgreSQL", "DATABASE_URL"]),
+        (["sync"], ["ZOHO_API_URL": "http://127.0.0.1:1"], 1, ["cannot be reached (Connection refused). Check"]),
         (["sync"], ["DATABASE_URL": "sqlite:/no/such/folder/zoho.sqlite"], 1, ["/no/such/folder"]),
         (["sync"], ["ZOHOSYNC_IN_FLIGHT": "many"], 2, ["ZOHOSYNC_IN_FLIGHT"]),
         (["sync"], ["ZOHOSYNC_LOG_LEVEL": "loud"], 2, ["ZOHOSYNC_LOG_LEVEL", "loud", "critical"]),
@@ -197,8 +198,16 @@ struct SyncCommandTests {
         }
     }
 
-    @Test("A role without rights is told which, and nothing is touched")
-    func missingGrant() async throws {
+    @Test(
+        "A role without rights, or to which row-level security hides rows, is told what to run, and nothing is touched",
+        arguments: [
+            ("revoke insert on products from ROLE", "grant insert on zoho.products to"),
+            (
+                "alter table bill_line_items enable row level security",
+                "create policy zohosync_all on zoho.bill_line_items for all to"
+            ),
+        ])
+    func missingGrant(taken: String, told: String) async throws {
         try await withFolder { folder in
             try await withLocation(.postgres) { location in
                 try await ZohoSimulator.withSimulator(.small) { simulator in
@@ -212,21 +221,57 @@ struct SyncCommandTests {
                                 create role \(role) login; grant usage on schema zoho to \(role);
                                 grant select, insert, update, delete on all tables in schema zoho to \(role);
                                 grant usage on all sequences in schema zoho to \(role);
-                                revoke insert on products from \(role)
+                                \(taken.replacing("ROLE", with: role))
                                 """)
                         }
                     }
                     let url = location.url.replacing("postgres@", with: "\(role)@")
+                    let calls = simulator.control.statistics.calls
                     let outcome = try await Program.run(
                         ["sync"], simulator.environment(["DATABASE_URL": url]), folder: folder)
                     #expect(outcome.status == 2)
-                    #expect(
-                        outcome.errors.contains("grant INSERT on products to \(role)")
-                            || outcome.errors.lowercased().contains("grant insert on"), "\(outcome.errors)")
+                    #expect(outcome.errors.contains("\(told) \(role)"), "\(outcome.errors)")
+                    #expect(simulator.control.statistics.calls == calls)
                     try await withDatabase(at: location) { database in
                         try await database.write { try $0.script("drop owned by \(role); drop role \(role)") }
                     }
                 }
+            }
+        }
+    }
+
+    @Test(
+        "A user or database that the server does not know is a matter of the configuration",
+        arguments: [("postgres@", "nobody@"), ("/test_", "/nowhere_")])
+    func wrongURL(right: String, wrong: String) async throws {
+        try await withFolder { folder in
+            try await withLocation(.postgres) { location in
+                let url = location.url.replacing(right, with: wrong)
+                let outcome = try await Program.run(["status"], ["DATABASE_URL": url], folder: folder)
+                #expect(outcome.status == 2)
+                #expect(outcome.errors.contains("Correct the user, password or database in DATABASE_URL."))
+                #expect(outcome.errors.contains("does not exist"), "\(outcome.errors)")
+            }
+        }
+    }
+
+    @Test("A token that may read nothing of what was asked for is a matter of the configuration")
+    func missingScope() async throws {
+        try await withFolder { folder in
+            var configuration = SimulatorConfiguration.small
+            configuration.oauth.scopes = ["ZohoBooks.settings.READ"]
+            try await ZohoSimulator.withSimulator(configuration) { simulator in
+                let environment = simulator.environment()
+                let none = try await Program.run(
+                    ["sync", "customers", "invoices", "--json"], environment, folder: folder)
+                #expect(none.status == 2)
+                #expect(none.errors.contains("zohosync auth scopes"), "\(none.errors)")
+                let document = try JSONSerialization.jsonObject(with: Data(none.output.utf8)) as? [String: Any]
+                #expect((document?["error"] as? String)?.contains("zohosync auth scopes") == true)
+                let some = try await Program.run(
+                    ["sync", "customers", "pricelists"], environment, folder: folder)
+                #expect(some.status == 1, "the rest of what was asked for is there")
+                #expect(some.output.contains("zohosync auth scopes"), "\(some.output)")
             }
         }
     }

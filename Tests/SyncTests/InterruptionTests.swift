@@ -364,4 +364,34 @@ struct InterruptionTests {
             #expect(rig.control.statistics.tokenRequests < 10)
         }
     }
+
+    @Test("A run whose end cannot be recorded is no success", arguments: Engine.allCases)
+    func unrecordedEnd(engine: Engine) async throws {
+        try await Rig.with(engine) { rig in
+            try await rig.mirror.database.write { transaction in
+                try transaction.script(
+                    engine == .sqlite
+                        ? """
+                        create trigger no_end before update on sync_runs when new.state = 'completed'
+                        begin select raise(abort, 'no end'); end
+                        """
+                        : """
+                        create function no_end() returns trigger language plpgsql as
+                            $$ begin raise exception 'no end'; end $$;
+                        create trigger no_end before update on sync_runs for each row when (new.state = 'completed')
+                        execute function no_end()
+                        """)
+            }
+            let report = try await rig.report(["bills"])
+            #expect(!report.isSuccess)
+            #expect((report.failure as? DatabaseError)?.message.contains("no end") == true)
+            #expect(report.runs.map(\.state) == [.interrupted])
+            #expect(report.runs.first?.lastError?.contains("could not be recorded") == true)
+            #expect(try await rig.value("select state from sync_runs") == "running")
+            try await rig.mirror.database.write {
+                try $0.script("drop trigger no_end" + (engine == .sqlite ? "" : " on sync_runs"))
+            }
+            #expect(try await rig.sync(["bills"]).isSuccess)
+        }
+    }
 }

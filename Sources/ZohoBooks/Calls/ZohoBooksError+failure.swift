@@ -39,7 +39,7 @@ extension ZohoBooksError {
             case (401, _), (_, 57):
                 failed(
                     .scope, "Zoho does not let this token read \(path).",
-                    "Check that the refresh token was created with the scopes in docs/configuration.md, that "
+                    "Check that the refresh token was created with the scopes that zohosync auth scopes prints, that "
                         + "ZOHO_DATA_CENTER is right, and that its user may see the module. \(said)")
             case (_, 6_041), (_, 4_029):
                 failed(

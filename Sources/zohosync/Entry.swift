@@ -27,6 +27,7 @@ struct Entry {
                 try command.run()
             }
             LogWriter.standardError.flush()
+            try Console.check()
         } catch {
             ExitStatus(error).exit()
         }

@@ -50,6 +50,31 @@ struct OtherCommandTests {
         }
     }
 
+    #if os(Linux)
+    @Test(
+        "A result that cannot be written is no success",
+        arguments: [
+            "sync --json bills", "sync bills", "status --json", "runs", "changes --after 0", "schedule",
+            "verify --cost",
+            "auth scopes", "dead-letters --json", "doctor --json", "heal --dry-run --json", "auth token list --json",
+            "--help",
+        ])
+    func fullDevice(command: String) async throws {
+        try await withFolder { folder in
+            try await ZohoSimulator.withSimulator(.small) { simulator in
+                let environment = simulator.environment()
+                let prepared = try await Program.run(["sync", "bills"], environment, folder: folder)
+                #expect(prepared.status == 0)
+                let outcome = try await Program.shell("zohosync \(command) > /dev/full", environment, folder: folder)
+                #expect(outcome.status == 1)
+                #expect(
+                    outcome.errors.contains("could not be written to standard output: No space left on device."),
+                    "\(outcome.errors)")
+            }
+        }
+    }
+    #endif
+
     @Test(
         "A command that cannot begin says so in JSON too, where that is asked for",
         arguments: [

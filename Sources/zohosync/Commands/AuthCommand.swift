@@ -32,18 +32,18 @@ struct AuthCommand: AsyncParsableCommand {
                 let code = try await GrantCode.read()
                 configuration.refreshToken = try await client(configuration, http).refreshToken(forGrant: code)
                 // At once: the code is used up, whatever becomes of the organisations.
-                if !output.json { print("ZOHO_REFRESH_TOKEN=\(configuration.refreshToken.revealed)") }
+                if !output.json { Console.print("ZOHO_REFRESH_TOKEN=\(configuration.refreshToken.revealed)") }
                 let organizations: [Organization]
                 do {
                     organizations = try await client(configuration, http).organizations()
                 } catch {
                     guard output.json else { throw error }
                     let reason = ExitStatus(error).message
-                    print(Granted(configuration.refreshToken, nil, error: reason).json(indented: true))
+                    Console.print(Granted(configuration.refreshToken, nil, error: reason).json(indented: true))
                     throw ReportedError(cause: error)
                 }
                 if output.json {
-                    print(Granted(configuration.refreshToken, organizations).json(indented: true))
+                    Console.print(Granted(configuration.refreshToken, organizations).json(indented: true))
                 } else {
                     show(organizations)
                 }
@@ -63,11 +63,11 @@ struct AuthCommand: AsyncParsableCommand {
         private func show(_ organizations: [Organization]) {
             if organizations.count == 1 {
                 Console.note("The organisation is \(organizations[0].name).\n")
-                print("ZOHO_ORGANIZATION_ID=\(organizations[0].id)")
+                Console.print("ZOHO_ORGANIZATION_ID=\(organizations[0].id)")
             } else {
                 Console.note("Choose one of these organisations:\n")
                 for organization in organizations {
-                    print("# \(organization.name)\n# ZOHO_ORGANIZATION_ID=\(organization.id)")
+                    Console.print("# \(organization.name)\n# ZOHO_ORGANIZATION_ID=\(organization.id)")
                 }
             }
             Console.note("Add these lines to zohosync's environment. The refresh token is as secret as a password.\n")
@@ -102,7 +102,7 @@ struct AuthCommand: AsyncParsableCommand {
 
         func run() {
             let scopes = Set(Catalog.entities.map(\.entity.module.scope)).sorted()
-            print(output.json ? scopes.json(indented: true) : scopes.joined(separator: ","))
+            Console.print(output.json ? scopes.json(indented: true) : scopes.joined(separator: ","))
         }
     }
 }

@@ -39,11 +39,11 @@ struct DeadLettersCommand: AsyncParsableCommand {
                 )
             }
             if common.json {
-                print(letters.map { DeadLetterDocument($0) }.json(indented: true))
+                Console.print(letters.map { DeadLetterDocument($0) }.json(indented: true))
                 return
             }
             guard !letters.isEmpty else {
-                print("There are no open dead letters.")
+                Console.print("There are no open dead letters.")
                 return
             }
             var rows = [["letter", "entity", "zoho id", "attempts", "last failed", "reason"]]
@@ -53,8 +53,10 @@ struct DeadLettersCommand: AsyncParsableCommand {
                     Timestamp.seconds(letter.lastFailedAt), letter.reason + (letter.code.map { " (\($0))" } ?? ""),
                 ])
             }
-            print(TextTable(rows).lines.joined(separator: "\n"))
-            if number > letters.count { print("\((number - letters.count).grouped) more; use --limit to see them.") }
+            Console.print(TextTable(rows).lines.joined(separator: "\n"))
+            if number > letters.count {
+                Console.print("\((number - letters.count).grouped) more; use --limit to see them.")
+            }
         }
     }
 
@@ -74,11 +76,11 @@ struct DeadLettersCommand: AsyncParsableCommand {
                 settings, databaseURL: common.databaseURL, to: .maintain, beside: "POST /api/zoho/dead-letters/retry"
             ) { try await $0.mirror.retryDeadLetters(entity: name) }
             if common.json {
-                print(RetryDocument(outcomes).outcomes.json(indented: true))
+                Console.print(RetryDocument(outcomes).outcomes.json(indented: true))
             } else if outcomes.isEmpty {
-                print("There are no open dead letters.")
+                Console.print("There are no open dead letters.")
             } else {
-                print(
+                Console.print(
                     outcomes.map { (name: $0.text, number: $1) }.sorted { $0.name < $1.name }
                         .map { "\($0.number) \($0.name)" }.joined(separator: ", "))
             }

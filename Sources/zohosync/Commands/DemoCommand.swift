@@ -53,7 +53,7 @@ struct DemoCommand: AsyncParsableCommand {
     }
 
     private func showWhatIsNext() {
-        print(
+        Console.print(
             """
 
             Each record arrived with its list (inserted) and was then completed by a call of its own (updated).

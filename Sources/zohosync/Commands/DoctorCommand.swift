@@ -30,9 +30,9 @@ struct DoctorCommand: AsyncParsableCommand {
         let checks = try await checks(settings)
         let state = checks.map(\.state).max() ?? .ok
         if common.json {
-            print(HealthDocument(checks).json(indented: true))
+            Console.print(HealthDocument(checks).json(indented: true))
         } else {
-            print(Self.text(checks))
+            Console.print(Self.text(checks))
         }
         if state == .critical { throw ExitCode(ExitStatus.failure) }
     }
@@ -55,9 +55,9 @@ struct DoctorCommand: AsyncParsableCommand {
             do { try await target.send(alert) } catch { reason = "\(error)" }
             trials.append(TrialDocument(target: target.name, sent: reason == nil, error: reason))
             // A slow target must not delay the results of the others.
-            if !common.json { print("\(target.name): \(reason ?? "sent")") }
+            if !common.json { Console.print("\(target.name): \(reason ?? "sent")") }
         }
-        if common.json { print(trials.json(indented: true)) }
+        if common.json { Console.print(trials.json(indented: true)) }
         if !trials.allSatisfy(\.sent) { throw ExitCode(ExitStatus.failure) }
     }
 

@@ -41,16 +41,16 @@ struct HealCommand: AsyncParsableCommand {
                 }
                 if isRehearsal { return try await healer.plan().map { ActionDocument($0) } }
                 return try await cancelledBySignals {
-                    try await healer.heal { if !isQuiet { print(ActionDocument($0).text) } }
+                    try await healer.heal { if !isQuiet { Console.print(ActionDocument($0).text) } }
                         .map { ActionDocument($0) }
                 }
             }
         }
         if common.json {
-            print(actions.json(indented: true))
+            Console.print(actions.json(indented: true))
         } else {
-            if isRehearsal { for action in actions { print(action.text) } }
-            if actions.isEmpty { print("Nothing needs healing.") }
+            if isRehearsal { for action in actions { Console.print(action.text) } }
+            if actions.isEmpty { Console.print("Nothing needs healing.") }
         }
         if actions.contains(where: \.open) { throw ExitCode(ExitStatus.failure) }
     }

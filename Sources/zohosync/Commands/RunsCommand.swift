@@ -34,7 +34,7 @@ struct RunsCommand: AsyncParsableCommand {
                 settings, databaseURL: common.databaseURL, to: .read
             ) { try await $0.mirror.runs(entity: name, limit: limit) }
             if common.json {
-                print(runs.map { RunDocument($0) }.json(indented: true))
+                Console.print(runs.map { RunDocument($0) }.json(indented: true))
                 return
             }
             var rows = [["run", "entity", "kind", "state", "started", "fetched", "changed", "failed", "calls", "note"]]
@@ -45,7 +45,7 @@ struct RunsCommand: AsyncParsableCommand {
                     run.progress.calls.grouped, run.lastError ?? "",
                 ])
             }
-            print(TextTable(rows).lines.joined(separator: "\n"))
+            Console.print(TextTable(rows).lines.joined(separator: "\n"))
         }
     }
 
@@ -95,10 +95,11 @@ struct RunsCommand: AsyncParsableCommand {
                     }
                 }
             }
-            if common.json { return print(documents.json(indented: true)) }
-            print(TextTable(all ? Self.entityRows(documents) : Self.runRows(documents)).lines.joined(separator: "\n"))
+            if common.json { return Console.print(documents.json(indented: true)) }
+            Console.print(
+                TextTable(all ? Self.entityRows(documents) : Self.runRows(documents)).lines.joined(separator: "\n"))
             if dryRun {
-                print("Nothing was changed. Run it again \(all ? "with --yes" : "without --dry-run") to do it.")
+                Console.print("Nothing was changed. Run it again \(all ? "with --yes" : "without --dry-run") to do it.")
             }
         }
 

@@ -55,7 +55,7 @@ struct ScheduleCommand: AsyncParsableCommand {
         if !cost { return try await showNext(settings, schedule) }
         let known = try await known(settings, schedule)
         let document = CostDocument(known.cost, plan: plan ?? known.plan, limits: try settings.limits())
-        print(common.json ? document.json(indented: true) : document.text)
+        Console.print(common.json ? document.json(indented: true) : document.text)
         if !document.warnings.isEmpty { throw ExitCode(ExitStatus.failure) }
     }
 
@@ -64,7 +64,7 @@ struct ScheduleCommand: AsyncParsableCommand {
             try await Scheduler.overview(schedule, mirror: $0.mirror)
         }
         let tasks = overview.map { TaskDocument($0.task, $0.dueAt, $0.record, isSlow: $0.isSlow) }
-        if common.json { return print(tasks.json(indented: true)) }
+        if common.json { return Console.print(tasks.json(indented: true)) }
         var rows = [["task", "when", "next", "last", "outcome"]]
         for task in tasks {
             rows.append([
@@ -72,7 +72,7 @@ struct ScheduleCommand: AsyncParsableCommand {
                 task.lastStartedAt ?? "-", [task.state, task.note].compactMap(\.self).joined(separator: ": "),
             ])
         }
-        print(TextTable(rows).lines.joined(separator: "\n"))
+        Console.print(TextTable(rows).lines.joined(separator: "\n"))
     }
 
     private func known(_ settings: Settings, _ schedule: Schedule) async throws -> (cost: ScheduleCost, plan: Int?) {

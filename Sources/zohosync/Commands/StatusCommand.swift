@@ -21,7 +21,7 @@ struct StatusCommand: AsyncParsableCommand {
             let budget = try await MirrorCallLedger(installation.mirror, limits: limits).snapshot(at: Date())
             return try await StatusDocument(of: installation.mirror, budget: budget)
         }
-        print(common.json ? status.json(indented: true) : Self.text(status))
+        Console.print(common.json ? status.json(indented: true) : Self.text(status))
     }
 
     private static func text(_ status: StatusDocument) -> String {

@@ -33,7 +33,7 @@ struct TokenCommand: AsyncParsableCommand {
             let (secret, token) = try await Installation.with(
                 settings, databaseURL: common.databaseURL, to: .change, beside: "POST /api/zoho/tokens"
             ) { try await $0.mirror.makeAPIToken(name: name, role: role) }
-            print(common.json ? TokenDocument(token, secret: secret).json(indented: true) : secret)
+            Console.print(common.json ? TokenDocument(token, secret: secret).json(indented: true) : secret)
         }
     }
 
@@ -48,7 +48,7 @@ struct TokenCommand: AsyncParsableCommand {
                 settings, databaseURL: common.databaseURL, to: .read
             ) { try await $0.mirror.apiTokens() }
             if common.json {
-                print(tokens.map { TokenDocument($0) }.json(indented: true))
+                Console.print(tokens.map { TokenDocument($0) }.json(indented: true))
                 return
             }
             var rows = [["token", "name", "role", "created", "revoked"]]
@@ -58,7 +58,7 @@ struct TokenCommand: AsyncParsableCommand {
                     token.revokedAt.map { Timestamp.seconds($0) } ?? "-",
                 ])
             }
-            print(TextTable(rows).lines.joined(separator: "\n"))
+            Console.print(TextTable(rows).lines.joined(separator: "\n"))
         }
     }
 
@@ -76,7 +76,7 @@ struct TokenCommand: AsyncParsableCommand {
                 settings, databaseURL: common.databaseURL, to: .maintain, beside: "DELETE /api/zoho/tokens/\(id)"
             ) { try await $0.mirror.revokeAPIToken(id) }
             guard isRevoked else { throw MirrorError.unknown("active token with id \(id)") }
-            print(common.json ? ["revoked": id].json(indented: true) : "Token \(id) was revoked.")
+            Console.print(common.json ? ["revoked": id].json(indented: true) : "Token \(id) was revoked.")
         }
     }
 }

@@ -66,22 +66,22 @@ struct VerifyCommand: AsyncParsableCommand {
                     onEvent: { if !isQuiet { Self.show($0) } })
                 if stopsAtCost {
                     let cost = try await reconciler.cost()
-                    print(isQuiet ? CostDocument(cost).json(indented: true) : Self.text(cost))
+                    Console.print(isQuiet ? CostDocument(cost).json(indented: true) : Self.text(cost))
                     return nil
                 }
                 return try await cancelledBySignals { try await reconciler.run() }
             }
         }
         guard let report else { return }
-        print(common.json ? ReconciliationDocument(report).json(indented: true) : Self.text(report))
+        Console.print(common.json ? ReconciliationDocument(report).json(indented: true) : Self.text(report))
         if !report.isEqual { throw ExitCode(ExitStatus.failure) }
     }
 
     private static func show(_ event: ReconciliationEvent) {
         switch event {
-        case .announced(let cost): print(text(cost))
+        case .announced(let cost): Console.print(text(cost))
         case .listed(let entity, let records, let suspects):
-            print("\(entity): \(records.grouped) listed, \(suspects.grouped) to be checked individually")
+            Console.print("\(entity): \(records.grouped) listed, \(suspects.grouped) to be checked individually")
         case .page, .ended: break
         }
     }

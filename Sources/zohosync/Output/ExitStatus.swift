@@ -32,6 +32,9 @@ struct ExitStatus {
         case is Console.BrokenPipe:
             code = 0
             message = ""
+        case let failure as Console.WriteFailure:
+            code = Self.failure
+            message = failure.description
         case is CancellationError:
             code = Self.failure
             message = "Stopped. What was committed stays, and the next sync continues from there."
@@ -63,12 +66,15 @@ struct ExitStatus {
         LogWriter.standardError.flush()
         if !message.isEmpty {
             if code == 0 {
-                try? Console.write(message + "\n")
+                Console.print(message)
             } else {
                 // On one line, because followers of changes read line by line.
-                if Self.wantsJSON, !isReported { try? Console.write(document.json(indented: false) + "\n") }
+                if Self.wantsJSON, !isReported { Console.print(document.json(indented: false)) }
                 Console.note(message + "\n")
             }
+        }
+        if code == 0 {
+            do { try Console.check() } catch { ExitStatus(error).exit() }
         }
         Foundation.exit(code)
     }

@@ -33,9 +33,9 @@ actor ProgressDisplay {
     func finish(_ report: SyncReport) {
         if isTerminal { draw() }
         if isJSON {
-            print(SyncReportDocument(report, duration: ContinuousClock.now - start).json(indented: true))
+            Console.print(SyncReportDocument(report, duration: ContinuousClock.now - start).json(indented: true))
         } else {
-            print(SyncTable(report).text)
+            Console.print(SyncTable(report).text)
         }
     }
 

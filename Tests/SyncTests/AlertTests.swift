@@ -241,6 +241,50 @@ struct AlertTests {
         }
     }
 
+    @Test("Nobody is alerted while the first load goes on or is due, and all are once it has failed")
+    func firstLoad() async throws {
+        try await Rig.with(.sqlite) { rig in
+            @Sendable func alerts(_ schedule: Schedule) async throws -> [String] {
+                let recorder = Recorder()
+                let watch = HealthWatch(
+                    mirror: rig.mirror,
+                    inspector: HealthInspector(
+                        mirror: rig.mirror, client: nil, organizationID: nil, schedule: schedule, disk: { _ in nil },
+                        clock: ManualClock()),
+                    organization: "1", targets: [recorder],
+                    logger: Logger(label: "test", factory: { _ in SwiftLogNoOpLogHandler() }))
+                let found = await watch.check()
+                #expect(found.contains("cursor_age_seconds warning"), "it is shown all the same")
+                return recorder.take().flatMap(\.items).map(\.check).filter { $0 == "cursor_age_seconds" }
+            }
+            #expect(try await alerts(.standard) == [], "it is due")
+            let during = Mutex<[String]>([])
+            try await rig.sync(
+                onEvent: { event in
+                    guard event.phase == .list, event.entity == "products" else { return }
+                    let found = try? await alerts(.off)
+                    during.withLock { $0 += found ?? ["unknown"] }
+                })
+            #expect(during.withLock { $0 } == [])
+            try await rig.mirror.database.write {
+                try $0.execute("update sync_cursors set listed_at = null where entity = 'bills'")
+                try $0.execute("update sync_runs set state = 'failed' where entity = 'bills'")
+            }
+            #expect(try await alerts(.standard) == ["cursor_age_seconds"])
+        }
+        try await Rig.with(.sqlite) { rig in
+            let watch = HealthWatch(
+                mirror: rig.mirror,
+                inspector: HealthInspector(
+                    mirror: rig.mirror, client: nil, organizationID: nil, disk: { _ in nil }, clock: ManualClock()),
+                organization: "1", targets: [],
+                logger: Logger(label: "test", factory: { _ in SwiftLogNoOpLogHandler() }))
+            _ = await watch.check()
+            let record = try await rig.mirror.healthRecords().first { $0.name == "cursor_age_seconds" }
+            #expect(record?.told["log"]?.state == "warning", "without a schedule nothing is due")
+        }
+    }
+
     @Test("A database that is gone is told, and told to be back")
     func database() async throws {
         try await PostgresServer.withStoppable { server in

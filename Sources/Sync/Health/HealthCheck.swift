@@ -29,6 +29,8 @@ package struct HealthCheck: Sendable, Hashable {
     package private(set) var advice: String
     /// The parts of the figure, where it has some: a number by entity, module or path.
     package var parts: [String: Int]?
+    /// Whether what was found passes by itself, so that it is shown and nobody is alerted; not kept.
+    private(set) var isPassing = false
 
     package init(
         _ name: String, _ state: State, _ figure: Double, _ advice: String = "", parts: [String: Int]? = nil
@@ -42,6 +44,13 @@ package struct HealthCheck: Sendable, Hashable {
 
     /// Adds a sentence to the advice.
     package mutating func advise(_ sentence: String) { advice += (advice.isEmpty ? "" : " ") + sentence }
+
+    /// The check as one of which nobody is alerted.
+    func passing() -> HealthCheck {
+        var check = self
+        check.isPassing = true
+        return check
+    }
 
     /// A check that cannot be made, which is no fault, with what would let it be made.
     static func notMade(_ name: String, _ advice: String) -> HealthCheck {

@@ -87,8 +87,10 @@ extension HealthInspector {
         let name = "cursor_age_seconds"
         let expected = Catalog.entities.map(\.entity.name).filter { !work.absent.contains($0) }
         let missing = expected.filter { work.listedAt[$0] == nil }
+        let isPassing = missing.allSatisfy { isFirstLoad(of: $0, work) }
         if missing.count == expected.count {
-            return HealthCheck(name, .warning, 0, "Nothing has been loaded yet. Run zohosync sync.")
+            let check = HealthCheck(name, .warning, 0, "Nothing has been loaded yet. Run zohosync sync.")
+            return isPassing ? check.passing() : check
         }
         var ages: [String: Int] = [:]
         for entity in expected {
@@ -97,13 +99,26 @@ extension HealthInspector {
         let oldest = Double(ages.values.max() ?? 0)
         let check = thresholds.judge(
             name, oldest,
-            "Some entities have not been synced for too long. Look at zohosync runs and zohosync schedule.",
+            "Some entities were last synced too long ago. Look at zohosync runs and zohosync schedule.",
             parts: ages)
         guard !missing.isEmpty else { return check }
-        return HealthCheck(
+        let incomplete = HealthCheck(
             name, max(check.state, .warning), oldest,
             ["There is no complete copy of \(missing.joined(separator: ", ")). Run zohosync sync.", check.advice]
                 .filter { !$0.isEmpty }.joined(separator: " "), parts: ages)
+        return isPassing && check.state == .ok ? incomplete.passing() : incomplete
+    }
+
+    /// Whether an entity that has no complete copy is read for the first time now, or will be by the schedule.
+    private func isFirstLoad(of entity: String, _ work: WorkState) -> Bool {
+        let isHeld = work.leases.contains { $0.name == Lease.name(of: entity) && $0.state == .held }
+        guard let run = work.runs[entity] else {
+            return isHeld
+                || schedule.tasks.contains {
+                    ($0.kind == .incremental || $0.kind == .full) && $0.entities.contains(entity)
+                }
+        }
+        return isHeld && run.state == .running && (run.kind == .incremental || run.kind == .full)
     }
 
     /// What the last comparisons found, those that were not complete included: what they did find is known.

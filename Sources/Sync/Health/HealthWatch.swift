@@ -56,13 +56,14 @@ package struct HealthWatch: Sendable {
         let time = mirror.now()
         var records = checks.map { check in check.record(before: before[check.name], at: time) }
         let made = Set(checks.map(\.name))
+        let passing = Set(checks.filter(\.isPassing).map(\.name))
         // A check that was not made now stays as it was found, and can still be reported; one that is no longer made is
         // over.
         records += before.values.filter { !made.contains($0.name) }.map { record in
             inspector.stands(record, beside: checks, isWhole: isWhole) ? record : record.lapsed(at: time)
         }
         for target in targets {
-            let decision = AlertDecision(records, for: target.name, now: time)
+            let decision = AlertDecision(records.filter { !passing.contains($0.name) }, for: target.name, now: time)
             if await tell(target, decision) { records = decision.told(records, at: time) }
         }
         let found = records

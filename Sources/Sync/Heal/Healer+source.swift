@@ -142,12 +142,12 @@ extension Healer {
         }
         let left = report.entities.filter { $0.findings.state == .different }.map(\.entity)
         if !left.isEmpty {
-            let text = "\(done), and not everything could be of \(left.joined(separator: ", "))."
+            let text = "\(done), but some differences in \(left.joined(separator: ", ")) could not be repaired."
             return HealingResult(state: .failed, text: text, changed: repaired)
         }
         let rest = report.entities.filter { $0.findings.state == .incomplete }
         if let note = rest.first?.findings.note {
-            let text = "\(done), and the rest of \(rest[0].entity) later: \(note)"
+            let text = "\(done); the rest of \(rest[0].entity) follows later: \(note)"
             return HealingResult(state: .waiting, text: text, changed: repaired)
         }
         let equal =

@@ -62,7 +62,9 @@ package struct Healer: Sendable {
                 needs = try await self.needs(for: action)
             } catch {
                 try Task.checkCancellation()
-                needs = [HealingNeed(action: action, reason: "It is not known what is needed.", act: { throw error })]
+                needs = [
+                    HealingNeed(action: action, reason: "What is needed could not be determined.", act: { throw error })
+                ]
             }
             for need in needs {
                 let record = try await perform(need)

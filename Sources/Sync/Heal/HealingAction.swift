@@ -63,8 +63,8 @@ extension HealingRecord.State {
     package var words: String? {
         switch self {
         case .done: nil
-        case .waiting: "It waits:"
-        case .failed: "It failed:"
+        case .waiting: "Waiting:"
+        case .failed: "Failed:"
         case .question: "A person has to decide."
         }
     }

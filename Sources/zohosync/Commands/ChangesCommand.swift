@@ -8,8 +8,8 @@ struct ChangesCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "changes", abstract: "Lists the mirror's changes in order, and can follow them live.",
         discussion: """
-            Entries come in order: after one, none with a smaller number follows. Keep the last number and continue \
-            from it with --after. \
+            Entries come in order: no entry is followed by one with a smaller number. Keep the last number and \
+            continue from it with --after. \
             With --json each entry is one line, with every changed column before and after.
             """)
 

@@ -9,7 +9,7 @@ import ZohoBooks
 
 struct ScheduleCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "schedule", abstract: "Shows what zohosync serve does next, and how the last time went.",
+        commandName: "schedule", abstract: "Shows what zohosync serve does next, and how each task last ended.",
         discussion: """
             ZOHOSYNC_SCHEDULE_INCREMENTAL, _FULL, _RECONCILIATION, _HEALTH and _HEALING set when: off, an interval such \
             as 15m, or a cron expression; ZOHOSYNC_SCHEDULE_<ENTITY>_<KIND> sets it for one entity.

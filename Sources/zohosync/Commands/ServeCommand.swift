@@ -28,13 +28,13 @@ struct ServeCommand: AsyncParsableCommand {
     @Flag(help: "Allow listening beyond loopback without a webhook secret or key.")
     var allowUnsignedWebhooks = false
 
-    @Flag(help: "Mark records deleted on a delete webhook without confirming with Zoho.")
+    @Flag(help: "Mark a record as deleted when a webhook says so, without confirming it with Zoho.")
     var trustDeletions = false
 
     @Flag(help: "Run no scheduled tasks; serve webhooks and requests only.")
     var noSchedule = false
 
-    @Option(help: "The format of the log: logfmt or json.")
+    @Option(help: "The format of the log: logfmt or json; default ZOHOSYNC_LOG_FORMAT, or logfmt.")
     var logFormat: String?
 
     @OptionGroup var common: CommonOptions

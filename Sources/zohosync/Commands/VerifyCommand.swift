@@ -20,7 +20,10 @@ struct VerifyCommand: AsyncParsableCommand {
     @Option(help: "Records of each entity whose details are compared even if nothing seems to differ.")
     var sample = 5
 
-    @Flag(help: "Compare every record in full, with its children, even where the mirror lacks them.")
+    @Flag(
+        help: """
+            Compare every record in full, with its children, including records whose details the mirror still lacks.
+            """)
     var deep = false
 
     @Flag(help: "Correct the mirror where a difference is confirmed.")

@@ -27,7 +27,7 @@ enum SettingsError: Error, CustomStringConvertible {
         case YamlError.scanner(_, let problem, let mark, _), YamlError.parser(_, let problem, let mark, _),
             YamlError.composer(_, let problem, let mark, _):
             "\(problem) in line \(mark.line)"
-        case YamlError.duplicatedKeysInMapping(_, let context): "a key appears twice, near line \(context.mark.line)"
+        case YamlError.duplicatedKeysInMapping(_, let context): "a key occurs twice, near line \(context.mark.line)"
         case YamlError.reader(let problem, _, _, _): problem
         case is YamlError: "it cannot be decoded"
         // Names keys, and no values.
@@ -44,7 +44,7 @@ enum SettingsError: Error, CustomStringConvertible {
             """
         case .invalid(let variable, let value, let expected): "\(variable) is \(value), but must be \(expected)."
         case .noFile(let path): "There is no file \(path)."
-        case .unreadableFile(let path): "\(path) cannot be read. It has to be a file that this user may read."
+        case .unreadableFile(let path): "\(path) cannot be read. Give this user read access to it."
         case .invalidFile(let path, let reason): "\(path) is not valid YAML: \(reason)."
         }
     }

@@ -43,6 +43,7 @@ struct SyncCommandTests {
             var configuration = SimulatorConfiguration.small
             configuration.counts[.items] = 2_000
             configuration.latency = .milliseconds(100)
+            configuration.limits.callsPerDay = 10_000
             try await ZohoSimulator.withSimulator(configuration) { simulator in
                 let outcome = try await Program.shell(
                     "script -qec 'stty cols 80; exec zohosync sync products customers' /dev/null",

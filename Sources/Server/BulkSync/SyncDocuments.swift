@@ -78,11 +78,12 @@ struct SyncResultDocument: Encodable {
                 : "The sync failed; see error."
         } else if let returns = report.quotaReturnsAt {
             let calls =
-                report.keepsCalls ? "The rest of today's calls is reserved for lists" : "Zoho allows no more calls"
-            message = """
-                \(calls) until \(Timestamp.seconds(returns)); \
-                \(report.detailsOutstanding) details are outstanding, and the next sync reads them.
-                """
+                report.keepsCalls ? "The rest of today's calls are reserved for lists" : "Zoho allows no more calls"
+            let rest =
+                report.detailsOutstanding == 1
+                ? "1 detail is outstanding, and the next sync reads it."
+                : "\(report.detailsOutstanding) details are outstanding, and the next sync reads them."
+            message = "\(calls) until \(Timestamp.seconds(returns)); \(rest)"
         } else if report.isSuccess {
             message = "Everything requested is in the mirror."
         } else if stats.failed > 0 {

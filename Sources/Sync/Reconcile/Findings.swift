@@ -68,7 +68,8 @@ package struct Findings: Sendable, Hashable {
             unconfirmed > 0 ? "\(unconfirmed) records that seem to differ were not checked. \(reason)" : nil,
             unread > 0 ? "\(unread) records whose details should be compared were not read. \(reason)" : nil,
             outstanding > 0
-                ? "\(outstanding) details are outstanding: run zohosync sync, or compare them with --deep." : nil,
+                ? "\(outstanding == 1 ? "1 detail is" : "\(outstanding) details are") outstanding: run zohosync sync, or "
+                    + "compare \(outstanding == 1 ? "it" : "them") with --deep." : nil,
             unproven > 0
                 ? "Some details differ where lists do not show it, and those of \(unproven) records were not compared. "
                     + "Compare them with --deep." : nil,

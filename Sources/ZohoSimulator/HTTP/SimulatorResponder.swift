@@ -108,13 +108,14 @@ struct SimulatorResponder: HTTPResponder {
             body: .init(byteBuffer: ByteBuffer(bytes: answer.body)))
     }
 
-    /// An answer of the API tells the quota, whatever else it tells (section 2.3).
+    /// An answer of the API tells the quota, where there is one, whatever else it tells (section 2.3).
     private func apiResponse(_ answer: Answer) -> Response {
         var response = response(answer)
         let now = control.seconds
-        let quota = control.limits.withLock { $0.quota(now: now) }
-        for (name, value) in zip(Self.quotaFields, [quota.limit, quota.remaining, quota.reset]) {
-            response.headers[name] = String(value)
+        if let quota = control.limits.withLock({ $0.quota(now: now) }) {
+            for (name, value) in zip(Self.quotaFields, [quota.limit, quota.remaining, quota.reset]) {
+                response.headers[name] = String(value)
+            }
         }
         control.count { $0.answersByStatus[answer.status, default: 0] += 1 }
         return response

@@ -48,12 +48,11 @@ struct CallLimits: Sendable {
 
     mutating func leave() { inFlight -= 1 }
 
-    /// The day's cap, what is left of it, and the seconds to its end, as the headers tell them (section 2.3).
-    ///
-    /// Without a cap they tell one that nobody reaches.
-    mutating func quota(now: Double) -> (limit: Int, remaining: Int, reset: Int) {
+    /// The day's cap, what is left of it, and the seconds to its end, as the headers tell them (section 2.3); nil
+    /// without a cap.
+    mutating func quota(now: Double) -> (limit: Int, remaining: Int, reset: Int)? {
         startDay(now)
-        let limit = rules.callsPerDay ?? 100_000_000
+        guard let limit = rules.callsPerDay else { return nil }
         return (limit, max(0, limit - today), calendar.secondsToMidnight(from: Int(now.rounded(.down))))
     }
 

@@ -1,5 +1,4 @@
 package import Mirror
-package import ZohoBooks
 
 /// How far a sync has got with one entity, reported while it runs.
 package struct SyncEvent: Sendable {
@@ -15,14 +14,23 @@ package struct SyncEvent: Sendable {
     package let phase: Phase
     /// Records listed or details read in this phase.
     package let done: Int
+    /// How many of them an earlier sync had listed.
+    package let doneBefore: Int
     /// How many there will be, where that is known.
     package let expected: Int?
-    /// Since the phase began.
+    /// Since the phase began, the turns of others included.
     package let elapsed: Duration
+    /// For how long the minute's limits make it wait; nil where they do not.
+    package let waits: Duration?
+    /// How long the rest of the phase takes, as far as the limits tell and the calls so far; nil where nobody can say.
+    package let timeToGo: Duration?
     /// The whole run so far, not only this phase.
     package let progress: Run.Progress
-    /// The calls that are left; nil at the beginning and end of a run, or where nobody could say.
-    package let budget: BudgetSnapshot?
+    /// Calls of the phase's kind that are left in this minute; nil at the beginning and end of a run, or where nobody
+    /// could say.
+    package let callsLeftThisMinute: Int?
+    /// Calls that are left today, likewise.
+    package let callsLeftToday: Int?
     /// The run as it began or ended; nil in between.
     package let run: Run?
 }

@@ -45,15 +45,17 @@ struct SyncSession {
             try Task.checkCancellation()
             try await begin(mappings, &entities)
             let counter = entities[0].counter
+            let listing = PhaseProgress(.list, .list, client: sync.client, onEvent: sync.onEvent)
+            listing.note(PhaseProgress.Mark(runs: entities.map(\.run)))
+            let client = sync.client.counted(by: counter).observed { await listing.waits($0) }
             let plan = ListPlan(
                 module, mappings, options: sync.options, cursors: entities.map(\.cursor),
-                honoursModifiedFilter: try await honoursModifiedFilter(module, &entities),
+                honoursModifiedFilter: try await honoursModifiedFilter(module, &entities, client),
                 now: entities[0].run.startedAt)
             place = plan.name
             let phase = ListPhase(
-                plan: plan, options: sync.options, client: sync.client.counted(by: counter), counter: counter,
-                mirror: sync.mirror, startedAt: entities[0].run.startedAt, window: sync.client.inFlight,
-                report: events(.list))
+                plan: plan, options: sync.options, client: client, counter: counter, mirror: sync.mirror,
+                startedAt: entities[0].run.startedAt, window: sync.client.inFlight, listing: listing)
             try await phase.run(&entities)
         } catch {
             stop(mappings.map(\.entity.name), error)
@@ -93,7 +95,9 @@ struct SyncSession {
     }
 
     /// Whether the module's list honours `last_modified_time`; asks once, and only where the answer would be used.
-    private func honoursModifiedFilter(_ module: Module, _ entities: inout [EntityRun]) async throws -> Bool {
+    private func honoursModifiedFilter(
+        _ module: Module, _ entities: inout [EntityRun], _ client: ZohoBooksClient
+    ) async throws -> Bool {
         switch module.modifiedFilter {
         case .documented: return true
         case .never, .sorted: return false
@@ -105,7 +109,7 @@ struct SyncSession {
             || (sync.options.mode != .full && entities.allSatisfy { $0.cursor.modifiedThrough != nil })
         guard isUseful else { return false }
         let request = ListRequest(path: module.path, listKey: module.listKey, filter: module.everything)
-        let honoured = try await sync.client.counted(by: entities[0].counter).honoursModifiedFilter(request)
+        let honoured = try await client.honoursModifiedFilter(request)
         for index in entities.indices {
             entities[index].cursor.filterHonoured = honoured
             if !sync.options.isDryRun { try await sync.mirror.save(entities[index].cursor) }
@@ -234,19 +238,9 @@ struct SyncSession {
     private func tell(_ phase: SyncEvent.Phase, _ run: Run) async {
         await sync.onEvent(
             SyncEvent(
-                entity: run.entity, phase: phase, done: run.progress.fetched, expected: nil, elapsed: .zero,
-                progress: run.progress, budget: nil, run: run))
-    }
-
-    func events(
-        _ phase: SyncEvent.Phase
-    ) -> @Sendable (EntityRun, Int, Int?, Duration) async -> Void {
-        { [cachedBudget = CachedBudget(sync.client), onEvent = sync.onEvent] entity, done, expected, elapsed in
-            await onEvent(
-                SyncEvent(
-                    entity: entity.mapping.entity.name, phase: phase, done: done, expected: expected, elapsed: elapsed,
-                    progress: entity.run.progress, budget: await cachedBudget.budget(at: elapsed), run: nil))
-        }
+                entity: run.entity, phase: phase, done: run.progress.fetched, doneBefore: 0, expected: nil,
+                elapsed: .zero, waits: nil, timeToGo: nil, progress: run.progress, callsLeftThisMinute: nil,
+                callsLeftToday: nil, run: run))
     }
 }
 

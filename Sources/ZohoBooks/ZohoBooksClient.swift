@@ -20,6 +20,7 @@ public struct ZohoBooksClient: Sendable {
     let clock = ServerClock()
     var counter: CallCounter?
     var observer: (@Sendable (CallOutcome) -> Void)?
+    var waitObserver: (@Sendable (Duration) async -> Void)?
     var waitsForDetails = true
     private let withoutTotal = PathSet()
 

@@ -1,6 +1,5 @@
 import Foundation
 import Testing
-import ZohoBooks
 
 @testable import Mirror
 @testable import Sync
@@ -8,21 +7,15 @@ import ZohoBooks
 
 @Suite("The live line of a sync")
 struct ProgressLineTests {
-    /// An event in the middle of a phase, with 99 calls left this minute and 9,123 today.
+    /// An event in the middle of a phase that goes on at its pace, with 99 calls left this minute and 9,123 today.
     private static func event(
         _ entity: String = "products", _ phase: SyncEvent.Phase = .list, done: Int, of expected: Int?,
-        elapsed: Duration = .seconds(10), isBudgetKnown: Bool = true
+        elapsed: Duration = .seconds(10), doneBefore: Int = 0, waits: Duration? = nil, isBudgetKnown: Bool = true
     ) -> SyncEvent {
-        let ledger = InMemoryCallLedger()
-        let now = Date(timeIntervalSince1970: 1_772_000_000)
-        if case .go(let ticket) = ledger.reserve(.list, .background, at: now) {
-            var outcome = CallOutcome(status: 200, code: 0)
-            (outcome.dailyLimit, outcome.dailyRemaining, outcome.dailyReset) = (10_000, 9_123, 3_600)
-            ledger.finish(ticket, outcome, at: now)
-        }
-        return SyncEvent(
-            entity: entity, phase: phase, done: done, expected: expected, elapsed: elapsed, progress: .init(),
-            budget: isBudgetKnown ? ledger.snapshot(at: now) : nil, run: nil)
+        SyncEvent(
+            entity: entity, phase: phase, done: done, doneBefore: doneBefore, expected: expected, elapsed: elapsed,
+            waits: waits, timeToGo: expected.map { elapsed * ($0 - done) / (done - doneBefore) }, progress: .init(),
+            callsLeftThisMinute: isBudgetKnown ? 99 : nil, callsLeftToday: isBudgetKnown ? 9_123 : nil, run: nil)
     }
 
     @Test("With room, every figure has its words")
@@ -34,6 +27,31 @@ struct ProgressLineTests {
         #expect(
             ProgressLine(event: Self.event(done: 656, of: nil, isBudgetKnown: false)).text()
                 == "products" + String(repeating: " ", count: 11) + "list     656 rows  65/s")
+    }
+
+    @Test("What waits for the minute's limits says so, and for how long")
+    func waiting() {
+        var line = ProgressLine(
+            event: Self.event("customers", .details, done: 50, of: 192, elapsed: .seconds(20), waits: .seconds(34)))
+        let bar = "[#####...............]"
+        #expect(
+            line.text() == "customers" + String(repeating: " ", count: 10) + "details  \(bar)  50/192  2.5/s  "
+                + "calls left: 9,123 today  waits 34 s for Zoho's calls a minute  57 s to go")
+        #expect(
+            line.text(width: 79)
+                == "customers         det. [###.........] 50/192 2.5/s left 9,123/day waits 34s 57s")
+        line.age = .seconds(14)
+        #expect(line.text().contains("waits 20 s for Zoho's calls a minute  43 s to go"))
+        line.age = .seconds(40)
+        #expect(!line.text().contains("waits"))
+        #expect(line.text().contains("calls left: 99 this minute, 9,123 today  17 s to go"))
+    }
+
+    @Test("What an earlier sync had listed is part of the bar and not of the pace")
+    func resumed() {
+        let text = ProgressLine(event: Self.event(done: 2_000, of: 3_000, doneBefore: 1_000)).text()
+        #expect(text.contains("[#############.......]  2,000/3,000  100/s"))
+        #expect(text.hasSuffix("10 s to go"))
     }
 
     /// Long names, large numbers, long times.

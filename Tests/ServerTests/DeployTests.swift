@@ -51,7 +51,8 @@ struct DeployTests {
                     name: "drift", state: "ok", figure: 0, advice: "", parts: nil, checkedAt: 0, since: 0)
             ])
             let budget = BudgetSnapshot(
-                remainingThisMinute: 1, remainingToday: 1, dailyLimit: 1, reserve: 0, returnsAt: nil)
+                calls: CallWindow(limit: 1, made: [], underWay: 0, pause: 0), details: CallWindow(), remainingToday: 1,
+                dailyLimit: 1, reserve: 0, returnsAt: nil)
             let api = MetricsAPI(mirror: mirror, metrics: Metrics(), clock: ContinuousClock()) { budget }
             let lines = Metrics().text(await api.gauges()).split(separator: "\n")
             return Set(lines.filter { $0.hasPrefix("# TYPE ") }.map { String($0.split(separator: " ")[2]) })

@@ -13,7 +13,8 @@ struct DetailPhase: Sendable {
     private let options: SyncOptions
     /// Details older than this are read again, in microseconds since 1970; nil where only changed rows need one.
     private let expiredBefore: Int64?
-    private let report: @Sendable (EntityRun, _ done: Int, _ expected: Int?, _ elapsed: Duration) async -> Void
+    /// Told after each commit.
+    let reading: PhaseProgress
 
     private let reader: DetailReader
     /// Details that were outstanding at the beginning.
@@ -42,16 +43,15 @@ struct DetailPhase: Sendable {
     /// Looks up what there is to do.
     ///
     /// - Throws: ``MissingDetails`` where Zoho gives none, as it said a short while ago.
-    init(
-        _ sync: Synchroniser, _ entity: EntityRun, expiredBefore: Int64?,
-        report: @escaping @Sendable (EntityRun, _ done: Int, _ expected: Int?, _ elapsed: Duration) async -> Void
-    ) async throws {
+    init(_ sync: Synchroniser, _ entity: EntityRun, expiredBefore: Int64?) async throws {
         let mapping = entity.mapping
-        client = sync.client.counted(by: entity.counter)
+        let reading = PhaseProgress(
+            .details, mapping.entity.module.detail.callKind, client: sync.client, onEvent: sync.onEvent)
+        self.reading = reading
+        client = sync.client.counted(by: entity.counter).observed { await reading.waits($0) }
         mirror = sync.mirror
         options = sync.options
         self.expiredBefore = expiredBefore
-        self.report = report
         if !entity.reappeared.isEmpty { try await mirror.noteListed(entity.reappeared, of: mapping) }
         expected = try await mirror.outstandingDetails(of: mapping, before: expiredBefore, where: options.dueFilter)
         let access = try await mirror.detailAccess(of: mapping.entity.name)
@@ -138,6 +138,7 @@ struct DetailPhase: Sendable {
         var failure: (any Error)?
         var refusal: (any Error)?
         var refusedInARow = 0
+        reading.note(mark(entity, elapsed))
 
         await withTaskGroup(of: Result<DetailAnswer, any Error>.self) { group in
             var underWay = 0
@@ -158,6 +159,7 @@ struct DetailPhase: Sendable {
                     refusal = refusal ?? answer.refused.values.first
                     failure = failure ?? answer.obstacle
                     refusedInARow = 0
+                    reading.note(mark(entity, clock.now - start, pending: pending.count))
                 case .failure(let error):
                     refusedInARow += 1
                     refusal = refusal ?? error
@@ -170,7 +172,8 @@ struct DetailPhase: Sendable {
                 do {
                     try await apply(pending, &entity, (clock.now - start).milliseconds)
                     pending = DetailAnswer()
-                    await report(entity, entity.run.progress.details, expected, clock.now - start)
+                    reading.note(mark(entity, clock.now - start))
+                    await reading.tell()
                 } catch {
                     failure = failure ?? error
                     group.cancelAll()
@@ -180,6 +183,20 @@ struct DetailPhase: Sendable {
         if let failure { throw failure }
         try Task.checkCancellation()
         return refusal
+    }
+
+    /// How far the phase has come.
+    ///
+    /// - Parameter pending: details that were read and not applied yet.
+    private func mark(_ entity: EntityRun, _ working: Duration, pending: Int = 0) -> PhaseProgress.Mark {
+        PhaseProgress.Mark(
+            runs: [entity.run], done: entity.run.progress.details + pending, expected: expected,
+            recordsPerCall: reader.size, working: working)
+    }
+
+    /// The calls that are left to make, and what the minute's limits count them as.
+    func callsToCome(of entity: EntityRun) -> (count: Int, kind: CallKind) {
+        (mark(entity, elapsed).callsToCome, entity.mapping.entity.module.detail.callKind)
     }
 
     private func apply(_ answer: DetailAnswer, _ entity: inout EntityRun, _ milliseconds: Int) async throws {
@@ -237,6 +254,16 @@ struct DetailPhase: Sendable {
                 try await mirror.markDeleted(ids, of: mapping, observedAt: saidAt, origin: origin)
             }
             entity.run.progress.counts[.deleted, default: 0] += deleted
+        }
+    }
+}
+
+extension Module.Detail {
+    /// What the minute's limits count a call for details as.
+    fileprivate var callKind: CallKind {
+        switch self {
+        case .single: .detail
+        case .itemDetails: .list
         }
     }
 }

@@ -18,11 +18,7 @@ extension SyncSession {
             }
             do {
                 phases.append(
-                    (
-                        index,
-                        try await DetailPhase(
-                            sync, runs[index], expiredBefore: expiredBefore(runs[index]), report: events(.details))
-                    ))
+                    (index, try await DetailPhase(sync, runs[index], expiredBefore: expiredBefore(runs[index]))))
             } catch {
                 stopDetails(of: name, error)
             }
@@ -30,8 +26,10 @@ extension SyncSession {
         while !phases.isEmpty {
             let turn = phases
             phases = []
-            for (index, var phase) in turn {
+            for (position, (index, var phase)) in turn.enumerated() {
                 var entity = runs[index]
+                let others = (turn[(position + 1)...] + phases).map { $0.phase.callsToCome(of: runs[$0.index]) }
+                phase.reading.note(ahead: .before(phase.callsToCome(of: entity).count, of: others))
                 do {
                     let goesOn = try await takeTurn(&phase, &entity, isAlone: turn.count == 1)
                     if goesOn { phases.append((index, phase)) }

@@ -13,7 +13,8 @@ struct ListPhase: Sendable {
     let startedAt: Int64
     /// Pages that are fetched, or fetched and not yet committed, at the same time.
     let window: Int
-    let report: @Sendable (EntityRun, _ done: Int, _ expected: Int?, _ elapsed: Duration) async -> Void
+    /// Told after each page.
+    let listing: PhaseProgress
 
     /// Reads the list from its first or next page to its end.
     ///
@@ -34,7 +35,8 @@ struct ListPhase: Sendable {
         var end = ListEnd(plan)
         var waiting: [Int: RecordPage] = [:]
         var nextToCommit = first
-        var done = 0
+        let doneBefore = (first - 1) * PagePlan.pageSize
+        var done = doneBefore
         var total: Int?
         let clock = ContinuousClock()
         let start = clock.now
@@ -88,8 +90,11 @@ struct ListPhase: Sendable {
                     committing -= 1
                     try proceed()
                     done += records
-                    let rest = total.map { $0 - (first - 1) * PagePlan.pageSize }
-                    for entity in progress.entities { await report(entity, done, rest, clock.now - start) }
+                    listing.note(
+                        PhaseProgress.Mark(
+                            runs: progress.entities.map(\.run), done: done, doneBefore: doneBefore, expected: total,
+                            recordsPerCall: PagePlan.pageSize, working: clock.now - start))
+                    await listing.tell()
                 }
             }
             if let failure { throw failure }

@@ -86,13 +86,19 @@ public struct Budget: Sendable, Hashable, Codable {
         func share(_ pace: Int?) -> Int? { pace.map { isYielding ? max(1, $0 * 4 / 5) : $0 } }
         if let wait = wait(made, underWay.count, share(minutePace(limits, second)), second) { return wait }
         guard kind == .detail else { return nil }
-        let pace = limits.detailCallsPerMinute.map { second < gentleUntil ? max(1, $0 / 2) : $0 }
-        return wait(madeForDetails, underWay.values.count { $0.kind == .detail }, share(pace), second)
+        return wait(madeForDetails, detailsUnderWay, share(detailPace(limits, second)), second)
     }
+
+    private var detailsUnderWay: Int { underWay.values.count { $0.kind == .detail } }
 
     /// Calls in 60 seconds, as the limits and Zoho's refusals allow them.
     private func minutePace(_ limits: BudgetLimits, _ second: Int) -> Int? {
         limits.callsPerMinute.map { pace?.calls(of: $0, at: second) ?? $0 }
+    }
+
+    /// Calls for single records in 60 seconds, likewise.
+    private func detailPace(_ limits: BudgetLimits, _ second: Int) -> Int? {
+        limits.detailCallsPerMinute.map { second < gentleUntil ? max(1, $0 / 2) : $0 }
     }
 
     private func exhaustedUntil(_ priority: CallPriority, _ limits: BudgetLimits) -> Int? {
@@ -230,9 +236,18 @@ public struct Budget: Sendable, Hashable, Codable {
     /// What is left.
     public func snapshot(limits: BudgetLimits, at now: Date) -> BudgetSnapshot {
         let second = second(of: now)
-        let minute = made.filter { $0.key > second - 61 }.values.reduce(underWay.count, +)
+        func window(_ limit: Int?, _ made: [Int: Int], _ underWay: Int, pausedUntil: Int) -> CallWindow {
+            limit.map {
+                CallWindow(
+                    limit: $0, made: made.map { ($0.value, second - $0.key) }, underWay: underWay,
+                    pause: pausedUntil - second)
+            } ?? CallWindow()
+        }
         return BudgetSnapshot(
-            remainingThisMinute: minutePace(limits, second).map { second < pausedUntil ? 0 : max(0, $0 - minute) },
+            calls: window(minutePace(limits, second), made, underWay.count, pausedUntil: pausedUntil),
+            details: window(
+                detailPace(limits, second), madeForDetails, detailsUnderWay,
+                pausedUntil: max(pausedUntil, detailsPausedUntil)),
             remainingToday: isExhausted ? 0 : dailyRemaining, dailyLimit: dailyLimit,
             reserve: limits.reserve(ofPlan: dailyLimit),
             returnsAt: returnsAt.map { Date(timeIntervalSince1970: Double($0)) })

@@ -24,8 +24,10 @@ public struct CallOutcome: Sendable, Hashable {
 
 /// What is left of the budget, for people.
 public struct BudgetSnapshot: Sendable, Hashable {
-    /// Calls left in this minute; nil without a limit.
-    public let remainingThisMinute: Int?
+    /// When the minute's calls can be made, those for single records included.
+    public let calls: CallWindow
+    /// When the minute's calls for single records can be made, as far as they have a limit of their own.
+    public let details: CallWindow
     /// Calls left today, as Zoho last said; nil where it has not.
     public let remainingToday: Int?
     /// The day's calls of the plan, as Zoho last said.
@@ -34,4 +36,7 @@ public struct BudgetSnapshot: Sendable, Hashable {
     public let reserve: Int
     /// When the day's calls return.
     public let returnsAt: Date?
+
+    /// Calls left in this minute; nil without a limit.
+    public var remainingThisMinute: Int? { calls.left }
 }

@@ -61,6 +61,16 @@ extension ZohoBooksClient {
         return client
     }
 
+    /// The same client, with the same token and budget, that tells for how long a call is about to wait for the minute's
+    /// limits.
+    public func observed(
+        whileWaiting observer: @escaping @Sendable (Duration) async -> Void
+    ) -> ZohoBooksClient {
+        var client = self
+        client.waitObserver = observer
+        return client
+    }
+
     /// The same client, with the same token and budget, whose calls for single records fail with
     /// ``ZohoBooksError/Kind/pace(until:)`` where they would have to wait, so that other work can be done meanwhile.
     public func withoutWaitingForDetails() -> ZohoBooksClient {

@@ -134,6 +134,7 @@ extension ZohoBooksClient {
                 guard waitsForDetails || call.kind != .detail else {
                     throw ZohoBooksError.pace(until: now.addingTimeInterval(duration.seconds))
                 }
+                await waitObserver?(duration)
                 try await pause(duration)
             case .exhausted(let until):
                 throw ZohoBooksError.quota(until: until)

@@ -6,8 +6,10 @@ import Sync
 actor ProgressDisplay {
     private let isJSON: Bool
     private let isTerminal: Bool
-    private var lines: [ProgressLine] = []
+    private var lines: [(line: ProgressLine, toldAt: ContinuousClock.Instant)] = []
     private var drawn = 0
+    /// Draws the seconds of a wait.
+    private var ticking: Task<Void, Never>?
     private var lastDrawn = ContinuousClock.now - .seconds(1)
     private let start = ContinuousClock.now
 
@@ -20,17 +22,39 @@ actor ProgressDisplay {
         if event.phase == .began { return }
         let line = ProgressLine(event: event)
         guard isTerminal else { return Console.note(line.text() + "\n") }
-        if let index = lines.firstIndex(where: { $0.event.entity == event.entity }) {
-            lines[index] = line
+        if let index = lines.firstIndex(where: { $0.line.event.entity == event.entity }) {
+            lines[index] = (line, .now)
         } else {
-            lines.append(line)
+            lines.append((line, .now))
         }
+        if event.waits != nil, ticking == nil { ticking = Task { await tick() } }
         // Drawn for every page of a fast sync, a terminal flickers.
-        guard event.run != nil || ContinuousClock.now - lastDrawn > .milliseconds(80) else { return }
+        guard event.run != nil || event.waits != nil || ContinuousClock.now - lastDrawn > .milliseconds(80) else {
+            return
+        }
         draw()
     }
 
+    /// Draws every second, as long as something waits.
+    private func tick() async {
+        while !Task.isCancelled, aged.contains(where: { $0.waits != nil }) {
+            try? await Task.sleep(for: .seconds(1))
+            if !Task.isCancelled { draw() }
+        }
+        ticking = nil
+    }
+
+    /// The lines as they are now.
+    private var aged: [ProgressLine] {
+        lines.map { line, toldAt in
+            var line = line
+            line.age = .now - toldAt
+            return line
+        }
+    }
+
     func finish(_ report: SyncReport) {
+        ticking?.cancel()
         if isTerminal { draw() }
         if isJSON {
             Console.print(SyncReportDocument(report, duration: ContinuousClock.now - start).json(indented: true))
@@ -43,7 +67,7 @@ actor ProgressDisplay {
         lastDrawn = .now
         let width = terminalWidth
         var output = drawn > 0 ? "\u{1B}[\(drawn)A" : ""
-        for line in lines { output += "\u{1B}[2K" + line.text(width: width) + "\n" }
+        for line in aged { output += "\u{1B}[2K" + line.text(width: width) + "\n" }
         drawn = lines.count
         // Standard output is for the result alone.
         Console.note(output)

@@ -3,11 +3,13 @@ import Mirror
 import Sync
 import ZohoBooks
 
-/// One line of progress: a bar where the end is known, rows, pace, calls left, time to go.
+/// One line of progress: a bar where the end is known, rows, pace, calls left or what it waits for, time to go.
 ///
 /// Where the line is wider than the terminal, the bar shrinks first, then the words are abbreviated.
 struct ProgressLine {
     let event: SyncEvent
+    /// How long ago the event was told.
+    var age = Duration.zero
 
     private static let longestBar = 20
     /// Below this, the short forms with a longer bar are easier to read.
@@ -31,7 +33,11 @@ struct ProgressLine {
     private var name: String { event.entity.padding(toLength: Self.nameWidth, withPad: " ", startingAt: 0) }
     private var expected: Int? { event.expected.flatMap { $0 > 0 ? $0 : nil } }
     /// Rows a second.
-    private var pace: Double { Double(event.done) / max(Double(event.elapsed.milliseconds) / 1_000, 0.001) }
+    private var pace: Double {
+        Double(event.done - event.doneBefore) / max(Double((event.elapsed + age).milliseconds) / 1_000, 0.001)
+    }
+    /// For how long it still waits; nil where it does not.
+    var waits: Duration? { event.waits.flatMap { $0 > age ? $0 - age : nil } }
 
     private func line(_ isShort: Bool, bar: Int?) -> String {
         func number(_ value: Int) -> String { isShort ? value.abridged : value.grouped }
@@ -48,15 +54,19 @@ struct ProgressLine {
         }
         parts.append((pace < 10 ? String(format: "%.1f", pace) : number(Int(pace))) + "/s")
         let calls = [
-            event.budget?.remainingThisMinute.map { "\(number($0))\(isShort ? "/min" : " this minute")" },
-            event.budget?.remainingToday.map { "\(number($0))\(isShort ? "/day" : " today")" },
+            waits == nil ? event.callsLeftThisMinute.map { "\(number($0))\(isShort ? "/min" : " this minute")" } : nil,
+            event.callsLeftToday.map { "\(number($0))\(isShort ? "/day" : " today")" },
         ].compactMap(\.self)
         if !calls.isEmpty {
             parts.append(
                 isShort ? "left \(calls.joined(separator: " "))" : "calls left: \(calls.joined(separator: ", "))")
         }
-        if let expected, expected > event.done, pace > 0 {
-            let time = Self.time(Double(expected - event.done) / pace, isShort)
+        if let waits {
+            let time = Self.time(waits, isShort)
+            parts.append(isShort ? "waits \(time)" : "waits \(time) for Zoho's calls a minute")
+        }
+        if let timeToGo = event.timeToGo {
+            let time = Self.time(max(timeToGo - age, .seconds(1)), isShort)
             parts.append(isShort ? time : "\(time) to go")
         }
         return ([name] + parts).joined(separator: isShort ? " " : "  ")
@@ -69,8 +79,8 @@ struct ProgressLine {
         return named.isEmpty ? "nothing new" : named.joined(separator: ", ")
     }
 
-    private static func time(_ seconds: Double, _ isShort: Bool) -> String {
-        let whole = Int(min(seconds, 360_000).rounded(.up))
+    private static func time(_ duration: Duration, _ isShort: Bool) -> String {
+        let whole = Int((Double(min(duration, .seconds(360_000)).milliseconds) / 1_000).rounded(.up))
         let (hours, minutes) = (whole / 3_600, whole / 60 % 60)
         if whole >= 3_600 { return isShort ? "\(hours)h\(minutes)m" : "\(hours) h \(minutes) min" }
         if whole >= 60 { return isShort ? "\(minutes)m\(whole % 60)s" : "\(minutes) min \(whole % 60) s" }

@@ -51,10 +51,11 @@ package struct PostgresError: Error, Sendable, Hashable {
 }
 
 extension PostgresError {
-    /// Whether it arose inside a function, such as a trigger's, rather than in the statement that was sent.
+    /// Whether it arose inside a function in a procedural language, such as a trigger's, rather than in the statement
+    /// that was sent.
     package var isInsideFunction: Bool {
         // The rest of the line is translated.
-        context.map { $0.contains("PL/") || $0.contains("SQL function") } ?? false
+        context?.contains("PL/") ?? false
     }
 }
 

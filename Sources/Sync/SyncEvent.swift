@@ -76,7 +76,7 @@ package struct SyncReport: Sendable {
 
     /// True where everything that could be done was done: a day's quota that ends is no failure.
     package var isSuccess: Bool {
-        failure == nil
+        failure == nil && (notBegun.isEmpty || quotaReturnsAt != nil)
             && runs.allSatisfy {
                 ($0.state == .completed || $0.state == .partial) && $0.progress[.failed] == 0
             }

@@ -58,6 +58,8 @@ struct SyncSession {
                 startedAt: entities[0].run.startedAt, window: sync.client.inFlight, listing: listing)
             try await phase.run(&entities)
         } catch {
+            // What keeps a run from being recorded has no run that could tell it.
+            if entities.count < mappings.count, error is DatabaseError { fatal = error }
             stop(mappings.map(\.entity.name), error)
             if let quotaReturnsAt, let place {
                 // A list that is longer than a day's calls must not begin anew every day.
@@ -251,9 +253,4 @@ extension Run {
             id: 0, entity: entity, kind: kind, state: .running, startedAt: time, finishedAt: nil, progress: .init(),
             lastError: nil)
     }
-}
-
-extension DatabaseError {
-    /// Whether the tables of other entities may do where this one's does not.
-    fileprivate var concernsOneTable: Bool { [.record, .trigger, .program].contains(kind) || code == "42501" }
 }

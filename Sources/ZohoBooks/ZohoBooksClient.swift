@@ -147,15 +147,6 @@ public struct ZohoBooksClient: Sendable {
     /// Seconds by which this machine's clock is ahead of Zoho's, as the last answer said; nil before the first.
     public var clockSkew: Double? { clock.skew }
 
-    /// Seconds by which this machine's clock is certainly ahead of Zoho's, whose answers tell whole seconds; 0 to 60.
-    ///
-    /// One that seems further ahead does not drift but is wrong, or Zoho's is; health reports it, and no time follows
-    /// from it.
-    package var clockLead: Double {
-        let lead = max(0, (clock.skew ?? 0) - 1)
-        return lead > 60 ? 0 : lead
-    }
-
     /// Calls that are made at once; Zoho allows 5 to 10 (reference, section 2.1).
     public var inFlight: Int { calls.limits.inFlight }
 

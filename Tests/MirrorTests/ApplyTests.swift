@@ -80,22 +80,6 @@ struct ApplyTests {
         }
     }
 
-    @Test("A clock that is ahead of Zoho's does not make a detail final within the second of its edit")
-    func clockAhead() async throws {
-        let time = ManualTime()
-        try await withMirror(.sqlite, time: time) { mirror in
-            let payments = try #require(Catalog.entity(named: "customer_payments"))
-            let edited = Timestamp.text(time.now - 5_000_000)
-            let record = SampleRecord(["payment_id": "\"1\"", "amount": "5", "updated_time": "\"\(edited)\""])
-            for (lead, isDue) in [(4_000_000, "1"), (0, "0")] as [(Int64, String)] {
-                var batch = Batch(payments, origin: .run(1), clockLead: lead)
-                batch.add(record.json, shape: .detail, observedAt: time.now)
-                _ = try await mirror.apply(batch)
-                #expect(try await mirror.text("select detail_due from customer_payments") == isDue)
-            }
-        }
-    }
-
     @Test("The same record again writes no row at all, whatever its shape", arguments: Engine.allCases)
     func unchanged(engine: Engine) async throws {
         let time = ManualTime()

@@ -23,4 +23,29 @@ struct DueTests {
             #expect(plan.contains("products_detail_due"), "\(plan)")
         }
     }
+
+    @Test(
+        "What Zoho's own answer could not be applied for is not asked for again at once; a delivery's body says nothing"
+    )
+    func refused() async throws {
+        let time = ManualTime()
+        try await withMirror(.postgres, time: time) { mirror in
+            let products = try #require(Catalog.entity(named: "products"))
+            func due() async throws -> [String] {
+                try await mirror.dueDetails(of: products, before: nil, limit: 9, excluding: [])
+            }
+            try await mirror.apply([.product(1)], at: time)
+            try await mirror.database.write {
+                try $0.script("alter table products add constraint good check (description <> 'bad')")
+            }
+            let bad = SampleRecord.product(1).with(["description": "\"bad\""])
+            let delivery = Origin.deliveries(["1": DeliveryReference(id: 1, requestID: nil)])
+            #expect(try await mirror.apply([bad], .detail, at: time, origin: delivery).counts == [.failed: 1])
+            #expect(try await due() == ["1"])
+            #expect(try await mirror.apply([bad], .detail, at: time).counts == [.failed: 1])
+            #expect(try await due() == [])
+            time.advance(by: 86_401)
+            #expect(try await due() == ["1"])
+        }
+    }
 }

@@ -55,6 +55,9 @@ struct IsolationTests {
             func bad(_ id: Int) -> SampleRecord { SampleRecord.product(id).with(["name": "\"bad\""]) }
             #expect(try await mirror.apply([.product(1), bad(2)], at: time).counts == [.inserted: 1, .failed: 1])
             #expect(try await mirror.apply([bad(3)], at: time).counts == [.failed: 1])
+            // The inbox tries again before it gives up.
+            let delivery = Origin.deliveries(["6": DeliveryReference(id: 1, requestID: nil)])
+            await #expect(throws: DatabaseError.self) { try await mirror.apply([bad(6)], at: time, origin: delivery) }
             let letters = try await mirror.deadLetters()
             #expect(letters.map(\.zohoID) == ["2", "3"] && letters.allSatisfy { $0.code == "42883" })
             #expect(letters.allSatisfy { $0.reason.contains("trigger") }, "\(letters.map(\.reason))")

@@ -330,6 +330,22 @@ struct InterruptionTests {
         }
     }
 
+    @Test("A sync whose runs cannot be recorded is no success")
+    func unrecordedBeginning() async throws {
+        try await Rig.with(.sqlite) { rig in
+            try await rig.tamper(
+                """
+                create trigger refuse before insert on sync_runs when new.entity = 'products'
+                begin select raise(abort, 'refused'); end
+                """)
+            for entities in [["products"], ["products", "invoices"]] {
+                let report = try await rig.report(entities)
+                #expect(!report.isSuccess)
+                #expect("\(report.failure.map { "\($0)" } ?? "")".contains("refused"))
+            }
+        }
+    }
+
     @Test("A table that takes nothing fails its own entity, and the others are synced")
     func brokenTable() async throws {
         try await Rig.with(.postgres) { rig in

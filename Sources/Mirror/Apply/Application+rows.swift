@@ -131,7 +131,7 @@ extension Application {
         guard case .run = origin, let modifiedAt = record.modifiedAt ?? mapping.modifiedAt(of: record.raw) else {
             return true
         }
-        return record.observedAt - clockLead - modifiedAt >= Self.unsettled
+        return record.observedAt - modifiedAt >= Self.unsettled
     }
 
     /// The second itself, and one for clocks that differ, in microseconds.

@@ -8,8 +8,6 @@ final class Application {
     let origin: Origin
     /// Microseconds since 1970.
     let time: Int64
-    /// See ``Batch/clockLead``.
-    let clockLead: Int64
     let rejected: [RejectedRecord]
     private let records: [MappedRecord]
     private let duplicates: Int
@@ -27,7 +25,6 @@ final class Application {
         self.transaction = transaction
         self.time = time
         origin = batch.origin
-        clockLead = batch.clockLead
         rejected = batch.rejected
         (records, duplicates, contested) = Self.newest(of: batch.records)
         if !batch.origin.isDelivery { contested = [] }
@@ -48,8 +45,11 @@ final class Application {
         result.count(.unchanged, duplicates)
         var refused = rejected
         try apply(records[...], &result, &refused)
-        // What no record gets past is no record's fault; of one alone nobody can tell, unless it is its trigger's.
-        if let fault = faults.first, faults.count == records.count, records.count > 1 || fault.kind != .trigger {
+        // What no record gets past is no record's fault. Of one alone nobody can tell, unless it is its trigger's; what the
+        // inbox tries again by itself may still do then.
+        if let fault = faults.first, faults.count == records.count,
+            records.count > 1 || fault.kind != .trigger || origin.isFromInbox
+        {
             throw fault
         }
         result.count(.failed, refused.count)
@@ -189,7 +189,7 @@ final class Application {
         return counts
     }
 
-    /// What is to be done with each record; rows that are to be written are locked.
+    /// What is to be done with each record; rows that may have to be written are locked.
     private func writes(of records: ArraySlice<MappedRecord>) throws -> [Write] {
         // Most of what a list shows is what the rows hold already, and a lock writes to each row's page.
         let isLocking = if case .run = origin { transaction.dialect.forUpdate.isEmpty } else { true }

@@ -43,6 +43,14 @@ package enum Origin: Sendable, Hashable {
         return observedAt <= askedAt || observedAt > time
     }
 
+    /// Whether the inbox holds on to what brought the records until they are applied.
+    var isFromInbox: Bool {
+        switch self {
+        case .deliveries, .reading: true
+        case .run, .retry, .repair: false
+        }
+    }
+
     var isDelivery: Bool {
         if case .deliveries = self { true } else { false }
     }
@@ -76,14 +84,10 @@ package struct Batch: Sendable {
     /// Records that could not become rows; they are kept as dead letters in the same transaction.
     package var rejected: [RejectedRecord]
     package let origin: Origin
-    /// By how much this machine's clock is known to be ahead of Zoho's, in microseconds; 0 or more.
-    package let clockLead: Int64
 
-    /// - Parameter clockLead: see ``clockLead``.
-    package init(_ mapping: EntityMapping, origin: Origin, clockLead: Int64 = 0) {
+    package init(_ mapping: EntityMapping, origin: Origin) {
         self.mapping = mapping
         self.origin = origin
-        self.clockLead = clockLead
         self.records = []
         self.rejected = []
     }
@@ -116,7 +120,7 @@ package struct Batch: Sendable {
     package func chunks(of size: Int) -> [Batch] {
         guard records.count > size else { return [self] }
         return stride(from: 0, to: records.count, by: size).map { start in
-            var part = Batch(mapping, origin: origin, clockLead: clockLead)
+            var part = Batch(mapping, origin: origin)
             part.records = Array(records[start..<min(start + size, records.count)])
             if start == 0 { part.rejected = rejected }
             return part

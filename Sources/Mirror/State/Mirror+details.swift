@@ -96,10 +96,8 @@ extension Mirror {
     ) async throws -> [String] {
         let (sql, values) = dueStatement(of: mapping, before: before, where: filter, limit: limit + excluding.count)
         return try await database.read { transaction in
-            try transaction.query(sql, values).compactMap { $0.text(0) }.filter { !excluding.contains($0) }.prefix(
-                limit
-            )
-            .map(\.self)
+            let ids = try transaction.query(sql, values).compactMap { $0.text(0) }.filter { !excluding.contains($0) }
+            return Array(ids.prefix(limit))
         }
     }
 
@@ -120,22 +118,23 @@ extension Mirror {
         _ mapping: EntityMapping, _ before: Int64?, _ filter: DueFilter, from first: Int
     ) -> (sql: String, values: [SQLValue]) {
         let (table, key) = (mapping.entity.name, mapping.entity.keyColumn)
-        var values: [SQLValue] = [.instant(max(now() - Self.detailAccessLifetime, 0))]
+        var values: [SQLValue] = [.instant(max(now() - Self.detailAccessLifetime, 0)), .instant(now())]
         // As the index says it, or a large table would be read as a whole for each of its details.
         var isDue = "detail_due"
         if let before {
             values.append(.instant(max(before, 0)))
-            isDue = "(detail_due or detail_synced_at < $\(first + 1))"
+            isDue = "(detail_due or detail_synced_at < $\(first + 2))"
         }
         let (condition, filtered) = filter.condition(mapping, from: first + values.count)
         return (
             """
             \(isDue) and deleted_at is null
                 and not exists (select 1 from sync_gone g where g.entity = '\(table)' and g.zoho_id = \(table).\(key)
-                    and g.said_at > $\(first) and g.said_at >= \(table).observed_at)
+                    and g.said_at > $\(first) and g.said_at <= $\(first + 1) and g.said_at >= \(table).observed_at)
                 and not exists (select 1 from sync_dead_letters d where d.state = 'open' and d.entity = '\(table)'
-                    and d.identity = \(table).\(key) and d.shape = 'detail'
-                    and d.observed_at > $\(first) and d.observed_at >= \(table).observed_at)\(condition)
+                    and d.identity = \(table).\(key) and d.shape = 'detail' and d.delivery_id is null
+                    and d.observed_at > $\(first) and d.observed_at <= $\(first + 1)
+                    and d.observed_at >= \(table).observed_at)\(condition)
             """, values + filtered
         )
     }

@@ -64,14 +64,3 @@ struct RecordWorker: Sendable {
         }
     }
 }
-
-extension Error {
-    /// Whether the database cannot do the work at the moment, whatever the records.
-    var isDatabaseOutage: Bool {
-        switch (self as? DatabaseError)?.kind {
-        // A conflict between writers says nothing about the records either.
-        case .unavailable, .readOnly, .exhausted, .denied, .unusable, .locked, .conflict: true
-        case .record, .trigger, .program, nil: false
-        }
-    }
-}

@@ -201,8 +201,7 @@ struct DetailPhase: Sendable {
 
     private func apply(_ answer: DetailAnswer, _ entity: inout EntityRun, _ milliseconds: Int) async throws {
         guard answer.count > 0 else { return }
-        var batch = Batch(
-            entity.mapping, origin: .run(entity.run.id), clockLead: Int64(client.clockLead * 1_000_000))
+        var batch = Batch(entity.mapping, origin: .run(entity.run.id))
         for record in answer.records {
             batch.add(
                 record.json, shape: .detail, observedAt: Timestamp.instant(of: record.observedAt))

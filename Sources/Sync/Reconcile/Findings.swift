@@ -69,7 +69,8 @@ package struct Findings: Sendable, Hashable {
             unread > 0 ? "\(unread) records whose details should be compared were not read. \(reason)" : nil,
             outstanding > 0
                 ? "\(outstanding == 1 ? "1 detail is" : "\(outstanding) details are") outstanding: run zohosync sync, or "
-                    + "compare \(outstanding == 1 ? "it" : "them") with --deep." : nil,
+                    + "compare \(outstanding == 1 ? "it" : "them") with --deep. What could not be applied is listed by "
+                    + "zohosync dead-letters." : nil,
             unproven > 0
                 ? "Some details differ where lists do not show it, and those of \(unproven) records were not compared. "
                     + "Compare them with --deep." : nil,

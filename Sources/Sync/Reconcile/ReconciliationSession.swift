@@ -1,4 +1,5 @@
 import Catalog
+import Database
 import Mirror
 import ZohoBooks
 
@@ -69,6 +70,7 @@ struct ReconciliationSession {
             } else if error.concernsEveryCall {
                 throw error
             }
+        case let error as DatabaseError where error.concernsOneTable: break
         case let error?: throw error
         }
     }

@@ -56,7 +56,7 @@ package struct RunUndo: Sendable {
         let worker = try await mirror.leases().first {
             $0.name.hasPrefix(WorkerHeartbeat.prefix) && $0.state == .held && !leases.isDead($0.process)
         }
-        if let worker { throw RunUndoError.served(by: worker.process) }
+        if let worker { throw RunUndoError.served(by: HolderName.shown(worker.process)) }
         return try await leases.hold(Catalog.entities.map { Lease.name(of: $0.entity.name) }) { holder, mirror in
             var reports: [(entity: String, report: UndoReport)] = []
             for mapping in Catalog.entities {

@@ -62,11 +62,11 @@ struct RecordAnswers {
     }
 
     private func write(row index: Int, _ place: Int, _ module: SimulatorModule, to writer: inout JSONWriter) {
-        let isNonNumeric = place % 7 == 3
+        let isAffected = place % 7 == 3
         let extra: [String: [UInt8]?] =
-            fault == .missingModifiedTime && isNonNumeric ? ["last_modified_time": nil] : [:]
+            fault == .missingModifiedTime && isAffected ? ["last_modified_time": nil] : [:]
         books.write(module, index, detail: false, extra: extra, to: &writer)
-        if fault == .duplicateRows, isNonNumeric {
+        if fault == .duplicateRows, isAffected {
             writer.raw(",")
             books.write(module, index, detail: false, to: &writer)
         }

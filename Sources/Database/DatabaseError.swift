@@ -13,7 +13,7 @@ package struct DatabaseError: Error, Sendable {
         case readOnly
         /// No space, memory or connections left.
         case exhausted
-        /// The role may not do this at all: a missing grant.
+        /// The role is not let in, or may not do this at all: a wrong password, a missing grant or policy.
         case denied
         /// The file is not a database, is damaged, or has a newer schema than this program.
         case unusable
@@ -38,6 +38,17 @@ package struct DatabaseError: Error, Sendable {
         self.code = code
         self.message = message
         self.advice = advice
+    }
+}
+
+extension DatabaseError {
+    /// Whether it is about the statement that met with it: with other rows, or for another table, the same may work.
+    package var concernsStatement: Bool {
+        switch kind {
+        case .record, .trigger, .program: true
+        // A conflict between writers says nothing about the records either.
+        case .conflict, .unavailable, .readOnly, .exhausted, .denied, .unusable, .locked: false
+        }
     }
 }
 

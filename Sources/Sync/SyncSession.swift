@@ -143,7 +143,7 @@ struct SyncSession {
             for entity in entities { ended[entity] = (.completed, error.description) }
         default:
             // What one entity's table or trigger does says nothing about the others.
-            if (error as? DatabaseError)?.concernsOneTable != true { fatal = error }
+            if (error as? DatabaseError)?.concernsStatement != true { fatal = error }
             for entity in entities { ended[entity] = (.failed, "\(error)") }
         }
     }

@@ -12,9 +12,12 @@ extension Application {
     ///
     /// A server may have looked long ago, when it started.
     func expectChildrenSeen(of records: [MappedRecord]) throws {
-        let tables = mapping.children.indices.filter { position in records.contains { $0.children[position] != nil } }
+        let tables = mapping.children.indices.filter { position in
+            !seenChildren.contains(position) && records.contains { $0.children[position] != nil }
+        }
         guard !tables.isEmpty else { return }
         try transaction.checkPolicies(tables.map { (mapping.children[$0].child.table, .everyRowSeen) })
+        seenChildren.formUnion(tables)
     }
 
     /// Refuses to take records for deleted whose rows are there all the same.

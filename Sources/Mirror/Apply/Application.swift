@@ -17,6 +17,8 @@ final class Application {
     private var changes: [[SQLValue]] = []
     /// Errors that are no record's own, each of a record that had it alone.
     private var faults: [DatabaseError] = []
+    /// Child tables of which it is known that every row can be seen, by their position.
+    var seenChildren: Set<Int> = []
     /// When a run last looked at the entity; nil while nobody has asked.
     private var lastLook: Int64?
 
@@ -120,7 +122,7 @@ final class Application {
         guard let first = records.first else { return }
         do {
             for (outcome, number) in try attempt(records) { result.count(outcome, number) }
-        } catch let error as DatabaseError where error.mayConcernOneRecord {
+        } catch let error as DatabaseError where error.concernsStatement {
             guard records.count == 1 else {
                 let middle = records.startIndex + records.count / 2
                 try apply(records[..<middle], &result, &refused)
@@ -130,7 +132,7 @@ final class Application {
             // Another process may have inserted the same record meanwhile; seen now, it is an update.
             do {
                 for (outcome, number) in try attempt(records) { result.count(outcome, number) }
-            } catch let error as DatabaseError where error.mayConcernOneRecord {
+            } catch let error as DatabaseError where error.concernsStatement {
                 let error = try explained(error, of: first)
                 if error.kind != .record { faults.append(error) }
                 refused.append(
@@ -241,9 +243,6 @@ final class Application {
 }
 
 extension DatabaseError {
-    /// Whether other records may do where this one does not.
-    fileprivate var mayConcernOneRecord: Bool { [.record, .trigger, .program].contains(kind) }
-
     /// What a letter says.
     fileprivate var reason: String { advice.isEmpty ? message : "\(message). \(advice)" }
 }

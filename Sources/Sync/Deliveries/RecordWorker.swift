@@ -64,3 +64,8 @@ struct RecordWorker: Sendable {
         }
     }
 }
+
+extension Error {
+    /// Whether the database cannot do the work at the moment, whatever the records.
+    var isDatabaseOutage: Bool { (self as? DatabaseError).map { !$0.concernsStatement } ?? false }
+}

@@ -70,7 +70,7 @@ struct ReconciliationSession {
             } else if error.concernsEveryCall {
                 throw error
             }
-        case let error as DatabaseError where error.concernsOneTable: break
+        case let error as DatabaseError where error.concernsStatement: break
         case let error?: throw error
         }
     }

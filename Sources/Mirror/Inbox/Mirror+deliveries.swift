@@ -71,7 +71,7 @@ extension Mirror {
         _ reading: Reading, for entries: [InboxEntry], of mapping: EntityMapping
     ) async throws -> ReadingResult {
         let references = Dictionary(entries.map { ($0.zohoID, $0.reference) }, uniquingKeysWith: { $1 })
-        let batches = Catalog.entities.filter { $0.entity.module.path == mapping.entity.module.path }.map { sibling in
+        let batches = Catalog.entities(of: mapping.entity.module).map { sibling in
             var batch = Batch(sibling, origin: .reading(references))
             for record in reading.records
             where (try? sibling.owns(record.json)) ?? (sibling.entity.name == mapping.entity.name) {

@@ -65,11 +65,9 @@ extension Mirror {
 
     /// Whether a complete record of the module was ever applied, whichever of its entities it belongs to.
     package func hasDetails(of module: Module) async throws -> Bool {
-        let entities = Catalog.entities.map(\.entity).filter { $0.module.path == module.path }
-        return try await database.read { transaction in
-            try entities.contains { entity in
-                try !transaction.query("select 1 from \(entity.name) where detail_synced_at is not null limit 1")
-                    .isEmpty
+        try await database.read { transaction in
+            try Catalog.entities(of: module).map(\.entity.name).contains { table in
+                try !transaction.query("select 1 from \(table) where detail_synced_at is not null limit 1").isEmpty
             }
         }
     }

@@ -218,7 +218,7 @@ struct UnusableAnswer: Error, CustomStringConvertible {
     let description: String
 
     init(_ mapping: EntityMapping) {
-        let names = Catalog.entities.filter { $0.entity.module.path == mapping.entity.module.path }.map(\.entity.name)
+        let names = Catalog.entities(of: mapping.entity.module).map(\.entity.name)
         description =
             "Zoho answers with another record than was asked for, or with one that belongs to none of "
             + names.joined(separator: ", ")

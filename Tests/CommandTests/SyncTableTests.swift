@@ -29,12 +29,15 @@ struct SyncTableTests {
             Self.run("products", fetched: 58, list: 40, details: 61_000), Self.run("bills", fetched: 5),
             Self.run("invoices", list: 20), Self.run("vendors", fetched: 90, list: 60_000),
         ]
-        let cells = Self.lines(report).map { $0.split(separator: " ").map(String.init) }
+        let lines = Self.lines(report)
+        let cells = lines.map { $0.split(separator: " ").map(String.init) }
         #expect(cells[0].suffix(5) == ["list", "s", "rows/s", "details", "s"])
         #expect(cells[1].suffix(3) == ["0.04", "1,450", "61.00"])
         #expect(cells[2].suffix(3) == ["0.00", "-", "0.00"])
         #expect(cells[3].suffix(3) == ["0.02", "-", "0.00"])
         #expect(cells[4].suffix(3) == ["60.00", "1.5", "0.00"])
+        // Right-aligned, though one entity has none.
+        #expect(lines[2].hasSuffix("0.00       -       0.00"))
     }
 
     @Test("What ended the sync is said once, below the table; what several runs share is said once for them")

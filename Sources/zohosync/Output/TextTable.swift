@@ -1,4 +1,4 @@
-/// Text in columns: the first left-aligned, numbers right-aligned.
+/// Text in columns: the first left-aligned, numbers right-aligned, also where `-` stands for one.
 struct TextTable {
     let lines: [String]
 
@@ -8,7 +8,9 @@ struct TextTable {
         lines = rows.map { row in
             row.enumerated().map { column, cell in
                 let padding = String(repeating: " ", count: widths[column] - cell.count)
-                let isNumber = column > 0 && rows.dropFirst().allSatisfy { $0[column].first?.isNumber ?? true }
+                let isNumber =
+                    column > 0
+                    && rows.dropFirst().allSatisfy { $0[column] == "-" || $0[column].first?.isNumber ?? true }
                 return isNumber ? padding + cell : cell + padding
             }.joined(separator: "  ").trimmingTrailingSpaces
         }

@@ -38,20 +38,25 @@ struct IsolationTests {
         }
     }
 
+    /// Lets the database look at each product before it is inserted.
+    private static func addTrigger(_ statements: String, to mirror: Mirror) async throws {
+        try await mirror.database.write {
+            try $0.script(
+                """
+                create function inspect() returns trigger language plpgsql as $$ begin
+                    \(statements)
+                    return new;
+                end $$;
+                create trigger inspect before insert on products for each row execute function inspect();
+                """)
+        }
+    }
+
     @Test("A trigger that fails at one record costs that record, also where it comes alone")
     func brokenTrigger() async throws {
         let time = ManualTime()
         try await withMirror(.postgres, time: time) { mirror in
-            try await mirror.database.write {
-                try $0.script(
-                    """
-                    create function audit() returns trigger language plpgsql as $$ begin
-                        if new.name = 'bad' then perform missing(new.id); end if;
-                        return new;
-                    end $$;
-                    create trigger audit before insert on products for each row execute function audit();
-                    """)
-            }
+            try await Self.addTrigger("if new.name = 'bad' then perform missing(new.id); end if;", to: mirror)
             func bad(_ id: Int) -> SampleRecord { SampleRecord.product(id).with(["name": "\"bad\""]) }
             #expect(try await mirror.apply([.product(1), bad(2)], at: time).counts == [.inserted: 1, .failed: 1])
             #expect(try await mirror.apply([bad(3)], at: time).counts == [.failed: 1])
@@ -113,17 +118,11 @@ struct IsolationTests {
     func refusals() async throws {
         let time = ManualTime()
         try await withMirror(.postgres, time: time) { mirror in
-            try await mirror.database.write {
-                try $0.script(
-                    """
-                    create function refuse() returns trigger language plpgsql as $$ begin
-                        if new.name like 'code%' then raise exception 'no' using errcode = substr(new.name, 6); end if;
-                        if new.name = 'missing' then perform from missing; end if;
-                        return new;
-                    end $$;
-                    create trigger refuse before insert on products for each row execute function refuse();
-                    """)
-            }
+            try await Self.addTrigger(
+                """
+                if new.name like 'code%' then raise exception 'no' using errcode = substr(new.name, 6); end if;
+                if new.name = 'missing' then perform from missing; end if;
+                """, to: mirror)
             let codes = ["42501", "40001", "ZZ001", "57000"]
             let records = codes.enumerated().map { index, code in
                 SampleRecord.product(100 + index).with(["name": "\"code \(code)\""])

@@ -96,6 +96,7 @@ struct Installation: Sendable {
             case .read:
                 guard try await mirror.isPrepared() else { throw MirrorError.missing }
             case .amend:
+                // A hidden organisation would seem to be a missing one.
                 try await mirror.checkPolicies()
                 guard let stored = try await mirror.organizationID() else { throw MirrorError.missing }
                 try await mirror.prepare(organizationID: stored)
